@@ -228,7 +228,7 @@ class AnswerTask:
         files = answer.list_files(self.persona, reopened=self._reopened)
         if not answer.made:
             return (answer.text, files[:MOST]) if self.question.private else bound_files(answer.text, files)
-        if not all(one.text or one.file_id for one in answer.made):
+        if not all(one.text or one.base64 or one.file_id for one in answer.made):
             self.reply.replaced = ()
             return answer.text, ()
         fetched = await self.responder.composer.made_files.fetch(answer.made)
@@ -339,9 +339,11 @@ class AnswerTask:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
         of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
-        composition: Composition | TaskAnswer = Composition(*of, self.unread, self.reply)
-        if self.task:
-            composition = TaskAnswer(*of, self.reply, self.responder.commands)
+        composition = (
+            TaskAnswer(*of, self.reply, self.responder.commands)
+            if self.task
+            else Composition(*of, self.unread, self.reply)
+        )
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,

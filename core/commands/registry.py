@@ -11,7 +11,7 @@ from core.claude.model_catalog import ModelCatalog
 from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
-from core.domain.messages import MESSAGE, CommandResult, Question, Rank
+from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
@@ -137,10 +137,7 @@ class Command:
     title: str = ""
     """What a button is called that opens a form of it, and that form."""
     asks: str = ""
-    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces.
-
-    Such a command is in menus alone, and `run` says so.
-    """
+    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces."""
     task: Task | None = None
     """Has Claude answer it, to its giver alone; `run` never does."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
@@ -219,8 +216,6 @@ def find_missing_text(
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
-    if row.asks and MESSAGE not in given:
-        return None
     needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
@@ -237,8 +232,6 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    if row.asks and MESSAGE not in given:
-        raise UsageError(f"`{row.words}` is in the menu of each message: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}

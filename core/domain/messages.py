@@ -175,13 +175,17 @@ class Unanswered(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """A file that a tool made for an answer: a text of ours, or one that Anthropic keeps under an id."""
+    """A file that a tool made for an answer: one of ours, or one that Anthropic keeps under an id."""
 
     name: str = ""
     """Empty where it has still to be asked for."""
     type: str = ""
     """Its media type."""
     text: str = ""
+    base64: str = ""
+    """Its bytes, where it is no text."""
+    alt: str = ""
+    """What a picture shows, in words."""
     file_id: str = ""
     api_key: str = ""
     """The fingerprint of the key with which Anthropic keeps it."""

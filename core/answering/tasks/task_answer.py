@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from core.answering.completions import Event, Run
 from core.answering.composition import Composer
 from core.answering.conversation import name_persona
-from core.answering.final_answer import Answer
+from core.answering.final_answer import Answer, cut_off
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut
@@ -111,4 +111,7 @@ class TaskAnswer:
 
 def _finish(prompt: TaskPrompt, answer: Answer) -> Answer:
     """The answer as people are shown it, before it is stored."""
-    return replace(answer, text=prompt.finish(answer.text)) if answer.outcome is Outcome.SHOWN else answer
+    if answer.outcome is not Outcome.SHOWN:
+        return answer
+    text = prompt.finish(answer.text)
+    return replace(answer, text=cut_off(text, prompt.note).text if prompt.note else text)

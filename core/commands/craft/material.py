@@ -1,17 +1,18 @@
 """Material: messages that a task has read, as Claude is told them, each with a number that becomes a link to it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.commands.craft.task import TaskRun
-from core.domain.messages import Message, Past, PastRange, ThreadKey
+from core.domain.messages import Message, Past, PastRange, ThreadKey, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.names import OURS, introduce_speakers
 from core.prompting.speakers import collect_people, indent, leave_out_middle, quote_message
 from core.rendering.reply_notes import remove_notes
+from core.tools.history import join_answers
 
 LONGEST = 4_000  # bytes told of one message
 DATA = (
@@ -88,7 +89,7 @@ class Material:
 
 async def read_material(run: TaskRun, wanted: PastRange) -> Material:
     """What the asker may read there, without what must not be told again. Raises CannotAnswer."""
-    past = await run.surface.read_past(run.question.person, wanted)
+    past = await _read_kept(run, wanted) or await run.surface.read_past(run.question.person, wanted)
     place = ThreadKey(run.question.key.workspace, run.question.key.channel, wanted.thread)
     kept = await run.store.past.leave_out_forgotten(place, past.messages)
     said = tuple(one for one in kept if _says_something(run, one))
@@ -98,7 +99,7 @@ async def read_material(run: TaskRun, wanted: PastRange) -> Material:
 async def build_material(run: TaskRun, past: Past, thread: str = "") -> Material:
     """Messages of a thread, or of the channel itself, with their speakers' names and permalinks."""
     messages = past.messages
-    people = {one: None for one in sorted(collect_people(messages))}
+    people = dict.fromkeys(sorted(collect_people(messages)))
     us = run.surface.us
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     unknown = {one: None for one in (us, *people) if one}
@@ -106,6 +107,18 @@ async def build_material(run: TaskRun, past: Past, thread: str = "") -> Material
     names = introduce_speakers({}, unknown, shown, us)
     links = tuple(run.surface.link(one, thread or one.id) for one in messages)
     return Material(messages, names, await run.find_zone(), links, past.cut)
+
+
+async def _read_kept(run: TaskRun, wanted: PastRange) -> Past | None:
+    """A thread as we have it, where we have all of it: then the platform need not be asked."""
+    if not wanted.thread:
+        return None
+    thread = await run.store.threads.thread(run.question.key)
+    if thread.stale or not thread.messages:
+        return None
+    refused = {asked for asked, why in thread.unanswered.items() if why is Unanswered.REFUSED}
+    said = list(join_answers([one for one in thread.messages if one.id not in refused], thread.replies))
+    return Past(tuple(said[-wanted.last :]))
 
 
 def _says_something(run: TaskRun, message: Message) -> bool:

@@ -4,16 +4,16 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from dateutil.parser import ParserError, parse
-from dateutil.relativedelta import relativedelta
+from dateutil.parser import ParserError, parse  # type: ignore[import-untyped]  # it has no types
+from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]  # nor here
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = 40  # characters of a time that are looked at
-ODDEST = 10_000  # units ago, at most
 FORMS = "`today`, `yesterday`, `monday`, `3 days ago`, `2h`, `2026-11-20`, `20 Nov` or `2026-11-20 15:00`"
 
-_AGO = re.compile(r"(?:last\s+|past\s+)?(\d{1,4}|an?)\s*(minutes?|mins?|m|hours?|h|days?|d|weeks?|w|months?)(?:\s+ago)?")
+_UNITS = r"minutes?|mins?|m|hours?|h|days?|d|weeks?|w|months?"
+_AGO = re.compile(rf"(?:last\s+|past\s+)?(\d{{1,4}}|an?)\s*({_UNITS})(?:\s+ago)?")
 _NUMERIC = re.compile(r"(\d{1,2})[./-](\d{1,2})(?:[./-](\d{2}|\d{4}))?(?!\d)")
 
 
@@ -27,7 +27,7 @@ def parse_moment(words: str, now: datetime, zone: str) -> datetime:
     Raises UnreadableMoment.
     """
     here = now.astimezone(ZoneInfo(zone))
-    text = " ".join(words.casefold().split())
+    text = " ".join(words.casefold().split()).rstrip(".")
     try:
         if len(text) > LONGEST:
             raise UnreadableMoment(_explain(words))
@@ -54,7 +54,8 @@ def _parse_relative(text: str, here: datetime) -> datetime | None:
         return None
     count, unit = (1 if ago[1].startswith("a") else int(ago[1])), ago[2]
     if unit.startswith("mon"):
-        return here - relativedelta(months=count)
+        earlier: datetime = here - relativedelta(months=count)
+        return earlier
     return here - timedelta(**{UNITS[unit[0]]: count})
 
 
@@ -65,10 +66,10 @@ def _parse_date(text: str, here: datetime) -> datetime:
     if numeric and not dayfirst and int(numeric[2]) <= 12 and numeric[1] != numeric[2]:
         raise UnreadableMoment(f"`{text}` may be two days. Write the month as a word, or as in 2026-11-20.")
     begins = datetime.combine(here.date(), time(), here.tzinfo)
-    at = parse(text, default=begins.replace(tzinfo=None), dayfirst=dayfirst)
+    at: datetime = parse(text, default=begins.replace(tzinfo=None), dayfirst=dayfirst)
     at = at if at.tzinfo else at.replace(tzinfo=here.tzinfo)
     yearless = parse(text, default=begins.replace(tzinfo=None, year=begins.year - 4), dayfirst=dayfirst)
-    return at - relativedelta(years=1) if at > here and yearless.year != at.year else at
+    return at.replace(year=at.year - 1) if at > here and yearless.year != at.year else at
 
 
 def _explain(words: str) -> str:

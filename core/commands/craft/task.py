@@ -50,6 +50,8 @@ class TaskPrompt:
     models: Sequence[str]
     build: Callable[[Model], Request]
     finish: Callable[[str], str] = keep_words
+    note: str = ""
+    """Sentences of ours that stand below the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,17 @@ class TaskRun:
                     return event
         raise AssertionError("a request ended without a completion")
 
+    async def sum_cost(self) -> int:
+        """What was asked for it so far has cost, in micro-dollars."""
+        _, micro_usd = await self.store.ledger.sum_steps(self.question.key, self.question.name)
+        return micro_usd
+
     def ask(
-        self, instruction: str, content: str | Sequence[Turn], finish: Callable[[str], str] = keep_words
+        self,
+        instruction: str,
+        content: str | Sequence[Turn],
+        finish: Callable[[str], str] = keep_words,
+        note: str = "",
     ) -> TaskPrompt:
         """The prompt that asks the persona in force to do what `instruction` says with `content`."""
         turns = (Turn("user", (Text(content),)),) if isinstance(content, str) else tuple(content)
@@ -134,7 +145,7 @@ class TaskRun:
         def build(model: Model) -> Request:
             return leave_uncached(build_request(self.persona, turns, model, "5m", instructions=words))
 
-        return TaskPrompt(self.models, build, finish)
+        return TaskPrompt(self.models, build, finish, note)
 
     def _end_step(self, completion: Completion) -> StepEnd:
         """What is kept of a request until the task is done, so that it is asked once."""
@@ -146,6 +157,8 @@ Task: TypeAlias = Callable[[TaskRun], Awaitable[TaskPrompt | TaskResult]]
 
 def leave_uncached(request: Request) -> Request:
     """The same without cache marks: writing to the cache costs more, and nobody asks the same again."""
-    system = [{name: value for name, value in block.items() if name != "cache_control"} for block in request.body["system"]]
+    system = [
+        {name: value for name, value in block.items() if name != "cache_control"} for block in request.body["system"]
+    ]
     body = {name: value for name, value in request.body.items() if name != "cache_control"}
     return replace(request, body=body | {"system": system})
