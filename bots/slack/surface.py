@@ -23,6 +23,7 @@ from core.domain.platform import ReplyView
 from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
+NO_MEMBER = "I am not in this channel, so I can't read it. Invite me, and give the command again."
 UNDELETED = "I keep nothing of that answer any more, but Slack does not let me take it away here ({})."
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,10 @@ class SlackSurface:
 
     async def read_past(self, person: str, wanted: PastRange) -> Past:
         """Who is in a channel may read what was ever said in it, and nobody else can give a command there."""
-        return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
+        try:
+            return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
+        except CannotShow as closed:
+            raise CannotAnswer(NO_MEMBER) from closed
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         """All: who is in a channel may read what was ever said in it."""
