@@ -165,10 +165,7 @@ def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
 
 
 def _release_made_files(sql: Sql, row: Row, *, postable: bool = False) -> None:
-    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files any more.
-
-    Where it may still be posted, those of ours stay.
-    """
+    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files. Ours stay if it is `postable`."""
     if made := read_made_files(row):
         _request_deletions(sql, row, made)
         ours = [one for one in made if postable and not one.file_id]

@@ -1,6 +1,8 @@
 """Commands that Claude answers: private, stored before they are answered, paid for, and posted if their asker wants.
 
-Tests core.answering.tasks.task_answer, core.commands.craft.task and the commands of core.commands.craft.
+Tests core.answering.tasks.task_answer, core.commands.craft.task, core.commands.craft.material, core.commands.craft.ranges,
+core.commands.craft.summary, core.commands.craft.one_message, core.commands.craft.classification and
+core.commands.craft.draft.
 """
 
 import csv
