@@ -23,7 +23,7 @@ from tests.support.databases import Database
 
 NUMBER = re.compile(r"question (\d+)")
 WHOLE = re.compile(r"To [\d, ]*: (a few words more\. ?){12}")
-HEARD = "SELECT channel, thread, reply, min(id) FROM questions GROUP BY channel, thread, reply"
+HEARD = "SELECT channel, thread, reply, min(id) FROM questions WHERE reply IS NOT NULL GROUP BY 1, 2, 3"
 """The questions that lead a reply, and in what order they were heard of.
 
 What Slack told a process that was killed or asleep it tells again, after what was asked later perhaps.
