@@ -213,6 +213,6 @@ def _keep_private(sql: Sql, rows: Iterable[Row]) -> None:
 
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
     for row in rows:
-        sql.update("questions", row["id"], {"said": None, "options": "{}"})
+        sql.update("questions", row["id"], {"said": None, "made": None, "options": "{}"})
         erase_calls(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], sql.now())
