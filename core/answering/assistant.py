@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
@@ -29,6 +30,7 @@ from core.domain.platform import Platform, Surface
 from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
+from core.prompting.context_window import limit_thread
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
@@ -69,7 +71,12 @@ class Assistant:
         commands = self._commands = self._build_command_context(clock, tools)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         reader = files or FileReader()
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
+        asking, catalog = completions.structured_output, completions.catalog
+        summaries = SummaryMaker(store.summaries, asking, catalog, clock, allowed=rules.models)
+        made_files = made_files or MadeFiles()
+        self._composer = Composer(
+            store, platforms, completions, rules, clock, reader, tools, made_files, summaries=summaries
+        )
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -140,7 +147,14 @@ class Assistant:
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files
-        conversation = await read_conversation(self._store.threads, thread, about, surface, files, code=code)
+        limit = limit_thread(
+            persona,
+            await self._completions.model(persona.model or ""),
+            sum(tool.definition.tokens_bound for tool in tools),
+        )
+        conversation = await read_conversation(
+            self._store.threads, thread, about, surface, files, code=code, limit=limit
+        )
         if not conversation.turns:
             return None
         build = partial(

@@ -238,7 +238,7 @@ def _convert_value(name: str, value: str) -> object:
         return _parse_temperature(value)
     if name == "prompts":
         return _parse_prompts(value)
-    return int(value) if name == "max_tokens" else value
+    return int(value) if name in {"max_tokens", "context_tokens"} else value
 
 
 def _parse_prompts(value: str) -> str:
@@ -378,6 +378,13 @@ ROWS = (
                 'up to four prompts to offer in direct messages, "a; b"',
                 choices=(_CLEAR,),
                 label="Suggested prompts",
+            ),
+            Parameter(
+                "context_tokens",
+                ParameterKind.NUMBER,
+                "how much of a long thread is told; older messages are summed up",
+                choices=(_CLEAR,),
+                label="Longest thread",
             ),
             WHERE,
             WHY,

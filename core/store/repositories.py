@@ -17,7 +17,18 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
 from core.store.places import audit, budgets, key_values, personas
 from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
-from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
+from core.store.rules import (
+    claims,
+    file_deletions,
+    files,
+    installations,
+    ledger,
+    parking,
+    presses,
+    steps,
+    summaries,
+    tool_calls,
+)
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
@@ -322,6 +333,16 @@ class FileRepository:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
 
 
+class SummaryRepository:
+    """Keeps the protocol `Summaries`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: summaries.keep_summary(sql, key, digest, words, told))
+
+
 class AuditRepository:
     """Keeps the protocol `Audit`."""
 
@@ -383,5 +404,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
+        summaries=SummaryRepository(engine),
         shut=engine.shut,
     )
