@@ -71,12 +71,8 @@ class Assistant:
         commands = self._commands = self._build_command_context(clock, tools)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         reader = files or FileReader()
-        asking, catalog = completions.structured_output, completions.catalog
-        summaries = SummaryMaker(store.summaries, asking, catalog, clock, allowed=rules.models)
-        made_files = made_files or MadeFiles()
-        self._composer = Composer(
-            store, platforms, completions, rules, clock, reader, tools, made_files, summaries=summaries
-        )
+        made, summaries = made_files or MadeFiles(), self._make_summary_maker(clock)
+        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made, summaries)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -89,6 +85,10 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _make_summary_maker(self, clock: Clock) -> SummaryMaker:
+        asking, catalog = self._completions.structured_output, self._completions.catalog
+        return SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=self._rules.models)
 
     def _build_command_context(self, clock: Clock, tools: ToolRegistry) -> registry.CommandContext:
         rules, completions = self._rules, self._completions

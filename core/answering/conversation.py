@@ -43,7 +43,6 @@ def _ignore(_activity: str) -> None:
 class Conversation:
     """The turns, none where nothing is kept; what each file holds that hangs on them, and how the answer joins."""
 
-    turns: list[Turn]
     files: Files
     renew: Renew
     """Uploads those again that Claude's API has no more."""
@@ -55,6 +54,11 @@ class Conversation:
     """Those of what is cut that are there."""
     unread: bool = False
     """What was said before could not be read, and Claude is told so."""
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Those with the summaries that are there."""
+        return self.tell(self.summaries)
 
     def tell(self, summaries: Mapping[str, str]) -> list[Turn]:
         """The turns with these summaries in them."""
@@ -111,9 +115,8 @@ async def read_conversation(
         continues=question.continues,
     )
     cut = await _run(aside, build, messages, thread.replies, thread.names)
-    renew, joined = partial(files.renew_files, thread.key, messages, surface, code=code), read_continuation
-    found = Conversation([], read, renew, joined(earlier) if earlier else ANEW, cut, thread.summaries, unread)
-    return replace(found, turns=found.tell(thread.summaries))
+    renew = partial(files.renew_files, thread.key, messages, surface, code=code)
+    return Conversation(read, renew, read_continuation(earlier) if earlier else ANEW, cut, thread.summaries, unread)
 
 
 def _find_earlier(thread: Thread, question: Question) -> FinalText | None:

@@ -23,6 +23,7 @@ WHERE = Parameter(
 )
 _CLEAR = "default"
 WHY = Parameter("reason", ParameterKind.TEXT, 'why, for `persona history`: reason="shorter answers"')
+CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FEE = " at a price beside its tokens"
 _TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
@@ -379,13 +380,7 @@ ROWS = (
                 choices=(_CLEAR,),
                 label="Suggested prompts",
             ),
-            Parameter(
-                "context_tokens",
-                ParameterKind.NUMBER,
-                "how much of a long thread is told; older messages are summed up",
-                choices=(_CLEAR,),
-                label="Longest thread",
-            ),
+            CONTEXT,
             WHERE,
             WHY,
         ),

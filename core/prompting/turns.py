@@ -99,38 +99,6 @@ WHOLE = CutThread(())
 """A thread of which nothing is told, and nothing cut."""
 
 
-def build_turns(
-    messages: Sequence[Message],
-    replies: Mapping[str, FinalText],
-    names: Mapping[str, str],
-    limit: int = LIMIT,
-    *,
-    zones: Mapping[str, str] = NOTHING,
-    unanswered: Mapping[str, Unanswered] = NOTHING,
-    refused_at: Mapping[str, datetime] = NOTHING,
-    asked: Collection[str] = (),
-    files: Files = NO_FILES,
-    pending: bool = True,
-    continues: str | None = None,
-    summaries: Mapping[str, str] = NOTHING,
-) -> list[Turn]:
-    """A thread's messages as turns; see `cut_thread`."""
-    cut = cut_thread(
-        messages,
-        replies,
-        names,
-        limit,
-        zones=zones,
-        unanswered=unanswered,
-        refused_at=refused_at,
-        asked=asked,
-        files=files,
-        pending=pending,
-        continues=continues,
-    )
-    return cut.build_turns(summaries)
-
-
 def cut_thread(
     messages: Sequence[Message],
     replies: Mapping[str, FinalText],

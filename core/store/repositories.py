@@ -17,18 +17,7 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
 from core.store.places import audit, budgets, key_values, personas
 from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
-from core.store.rules import (
-    claims,
-    file_deletions,
-    files,
-    installations,
-    ledger,
-    parking,
-    presses,
-    steps,
-    summaries,
-    tool_calls,
-)
+from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
@@ -36,6 +25,7 @@ from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.summaries import keep_summary
 from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import CallState, StoredCall
@@ -340,7 +330,7 @@ class SummaryRepository:
         self._engine = engine
 
     async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
-        return await self._engine.unit(lambda sql: summaries.keep_summary(sql, key, digest, words, told))
+        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
 
 
 class AuditRepository:

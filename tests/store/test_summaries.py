@@ -1,4 +1,7 @@
-"""Summaries of long threads, on each engine: kept once, and gone with what they tell. Tests core.store.rules.summaries."""
+"""Summaries of long threads, on each engine: kept once, and gone with what they tell.
+
+Tests core.store.rules.summaries, core.store.thread_summaries.
+"""
 
 from dataclasses import replace
 

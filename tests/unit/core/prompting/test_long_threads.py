@@ -79,8 +79,10 @@ def test_the_summary_of_an_earlier_step_is_not_told_for_a_later_one():
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda all: [one for one in all if one.id != "m003"], id="deleted"),
-        pytest.param(lambda all: [replace(one, edited=START) if one.id == "m003" else one for one in all], id="edited"),
+        pytest.param(lambda told: [one for one in told if one.id != "m003"], id="deleted"),
+        pytest.param(
+            lambda told: [replace(one, edited=START) if one.id == "m003" else one for one in told], id="edited"
+        ),
     ],
 )
 def test_a_message_of_a_step_that_is_another_makes_another_step(change):
