@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
@@ -29,6 +30,7 @@ from core.domain.platform import Platform, Surface
 from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
+from core.prompting.context_window import limit_thread
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
@@ -70,7 +72,8 @@ class Assistant:
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         reader = files or FileReader()
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
+        made, summaries = made_files or MadeFiles(), self._make_summary_maker(clock)
+        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made, summaries)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -83,6 +86,10 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _make_summary_maker(self, clock: Clock) -> SummaryMaker:
+        asking, catalog = self._completions.structured_output, self._completions.catalog
+        return SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=self._rules.models)
 
     def _build_command_context(self, clock: Clock, tools: ToolRegistry) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
@@ -132,7 +139,14 @@ class Assistant:
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files
-        conversation = await read_conversation(self._store.threads, thread, about, surface, files, code=code)
+        limit = limit_thread(
+            persona,
+            await self._completions.model(persona.model or ""),
+            sum(tool.definition.tokens_bound for tool in tools),
+        )
+        conversation = await read_conversation(
+            self._store.threads, thread, about, surface, files, code=code, limit=limit
+        )
         if not conversation.turns:
             return None
         build = partial(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -74,9 +74,10 @@ class Responder:
     def rules(self) -> Rules:
         return self.composer.rules
 
-    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
+    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one claimed question visibly, and close it."""
-        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
+        async with self.composer.tend_asides(claim.question):
+            await AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)

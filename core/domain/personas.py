@@ -46,6 +46,8 @@ class Persona:
     """What Claude may use: groups and single tools in order, with commas, or `none`."""
     prompts: str | None = None
     """What people are offered to ask in a direct message, with semicolons between."""
+    context_tokens: int | None = None
+    """How much of a thread Claude is told, in tokens, about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
+from core.store.thread_summaries import Summaries
 from core.store.tool_use import ToolUse
 
 
@@ -108,6 +109,7 @@ class Thread:
     container: Container | None = None
     tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
+    summaries: Mapping[str, str] = field(default_factory=dict)  # of what is told no more, by digests of steps
 
 
 class Questions(Protocol):
@@ -342,8 +344,8 @@ class Store:
     calls: ToolCalls
     tool_use: ToolUse
     installations: Installations
-    shut: Callable[[], Awaitable[None]]
-    """Close the database; nothing may be called afterwards."""
+    summaries: Summaries
+    shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,8 +370,7 @@ class Condition:
     """Bytes left on its disk; None for one in memory."""
     waiting: int = 0  # open questions
     oldest: datetime | None = None  # when the oldest of them was asked
-    server: Server | None = None
-    """None for a file."""
+    server: Server | None = None  # None for a file
     models: tuple[str, ...] = ()
     """Those that personas choose."""
     installations: Sequence[Installation] = ()

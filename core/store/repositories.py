@@ -27,6 +27,7 @@ from core.store.rules.messages import find_message
 from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.summaries import keep_summary
 from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import CallState, StoredCall
@@ -331,6 +332,16 @@ class FileRepository:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
 
 
+class SummaryRepository:
+    """Keeps the protocol `Summaries`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
+
+
 class AuditRepository:
     """Keeps the protocol `Audit`."""
 
@@ -392,5 +403,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
+        summaries=SummaryRepository(engine),
         shut=engine.shut,
     )

@@ -37,6 +37,7 @@ CHOICES = {
     "files",
     "long",
     "tools",
+    "context_tokens",
 }
 """Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 

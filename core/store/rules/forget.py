@@ -14,6 +14,7 @@ from core.store.rules.erasures import erase_read_results, record_erasure, record
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
 from core.store.rules.questions import erase_calls, thread_values, withdraw_questions
+from core.store.rules.summaries import drop_all_summaries
 from core.store.sql_port import Row, Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
@@ -130,6 +131,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     values = {**asdict(scope), "at": stamp(now)}
     record_forgotten(sql, scope, now)
     withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
+    summaries = drop_all_summaries(sql, scope.workspace, scope.channel)
     names = sql.count_changes(_within(NAMES, scope), values)
     count = sql.count_changes(_within(MESSAGES, scope), values)
     release_forgotten_files(sql, scope.workspace, scope.channel)
@@ -145,7 +147,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     _keep_private(sql, (row for row in sql.many(ASKED_ABOUT.format(which=about), values) if _read_about(row)))
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
-    if withdrawn or names or count or held:
+    if withdrawn or summaries or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}
     action, subject = AuditAction.FORGET, scope.person or ""
