@@ -75,19 +75,20 @@ async def read_conversation(
     """
     thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
     earlier = _find_earlier(thread, question)
-    if find_zone and not earlier:
-        thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
     messages = [one for one in _leave_out_waiting(thread, question) if one.answers != question.name]
     aside = sum(len(one.text) for one in messages) > LARGE
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
-    thread = await _introduce_unknown(threads, thread, people, surface, speakers)
+    zones, thread = await asyncio.gather(
+        _remember_zone(threads, thread, question, None if earlier else find_zone),
+        _introduce_unknown(threads, thread, people, surface, speakers),
+    )
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
     build = partial(
         build_turns,
-        zones=thread.zones,
+        zones=zones,
         unanswered=thread.unanswered,
         refused_at=thread.refused_at,
         asked=thread.open,
@@ -168,8 +169,13 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
     return ("I read only a part of", ": send the part that matters.") if read.cut else None
 
 
-async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:
+async def _remember_zone(
+    threads: Threads, thread: Thread, question: Question, find_zone: Callable[[], Awaitable[str]] | None
+) -> Mapping[str, str]:
     """The zones told in this conversation. What was told once with a question stands, whatever its zone is now."""
+    if find_zone is None:
+        return thread.zones
+    zone = await find_zone()
     last = next((thread.zones[one.id] for one in reversed(thread.messages) if one.id in thread.zones), None)
     if question.name in thread.zones or zone == last:
         return thread.zones

@@ -35,7 +35,7 @@ def faults(shown: list[str], dialect: Dialect) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=scribbles(120), limit=LIMITS)
 def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit):
     dialect = dialects(limit)[kind]
@@ -48,7 +48,7 @@ def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(text=scribbles(30), limit=LIMITS)
 def test_while_a_text_grows_only_the_last_page_changes(kind, text, limit):
     grows(text, dialects(limit)[kind])
