@@ -16,22 +16,24 @@ Render = Callable[[str], list[str]]
 """Cuts a text into pages."""
 
 
-def shorten_answer(text: str, render: Render, files: Sequence[File] = ()) -> list[str]:
-    """The first pages of a text, the last of them with a note that names the file, and with the notes of the text.
+def shorten_answer(
+    text: str, render: Render, files: Sequence[File] = (), most: int = SHOWN, rest: str | None = None
+) -> list[str]:
+    """The first pages of a text; on the last a note says where the `rest` is, above the notes of the text.
 
-    `files` are those beside it.
+    It is in a file beside `files`, where nothing else is said.
     """
     said, notes = split_notes(text)
-    rest = REST.format(name_answer_file(files))
+    rest = REST.format(name_answer_file(files)) if rest is None else rest
 
     def render_beginning(length: int) -> list[str]:
-        shown = append_note(_end_at_line(said[:length]), rest)
+        shown = append_note(_end_at_line(said[:length]) if length < len(said) else said, rest)
         return render(f"{shown}\n\n{notes}" if notes else shown)
 
     fits, full = 0, len(said)
     while full - fits > FINE:
         middle = (fits + full) // 2
-        fits, full = (middle, full) if len(render_beginning(middle)) <= SHOWN else (fits, middle)
+        fits, full = (middle, full) if len(render_beginning(middle)) <= most else (fits, middle)
     return render_beginning(fits)
 
 
