@@ -127,7 +127,7 @@ class Publisher:
         """Say below what stands why no more follows, while that can still be shown. Raises PlaceClosed."""
         render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
         text = remove_notes(self._reply.newest)
-        pages = shorten_answer(text, render, 1, TO_FOLLOW if text else TOO_LONG)
+        pages = shorten_answer(text, render, most=1, rest=TO_FOLLOW if text else TOO_LONG)
         with suppress(RateLimited, Uncertain, Rejected, CannotShow, TimeoutError), urgent(Urgency.FINAL):
             async with asyncio.timeout(LEAVING):
                 await self._record_first_page()
