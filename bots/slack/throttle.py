@@ -104,8 +104,11 @@ class CallBudget:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more reply may begin to grow, so that each of those that do can still be ended in this minute."""
-        return self._count_used() + len(self._served) < self._share
+        """Whether one more reply may begin to grow, so that each of those that do can still be ended in this minute.
+
+        Turns to show more do not count, for those that grow leave their edits to whoever ends.
+        """
+        return self._count_made() + len(self._served) < self._share
 
     def join(self, reply: Hashable) -> None:
         """The reply grows from now on: its first text stands, and its first turn comes after a pause."""
@@ -155,10 +158,12 @@ class CallBudget:
 
     def _count_kept(self) -> int:
         """Calls that are left to final texts: fewer where those of this minute are made already."""
-        made = max(0, self._count_used() - len(self._granted))
-        return max(
-            1, int(KEPT * self._share / self._calls) - made, min(len(self._served), int(self._share * MOST_KEPT))
-        )
+        least = int(KEPT * self._share / self._calls) - self._count_made()
+        return max(1, least, min(len(self._served), int(self._share * MOST_KEPT)))
+
+    def _count_made(self) -> int:
+        """Calls of this minute that were no turns: texts that ended."""
+        return max(0, self._count_used() - len(self._granted))
 
     def _count_saved(self) -> float:
         now = self._clock()

@@ -54,8 +54,6 @@ class BlockCount:
         """Lines of the table above that may go on, its header among them."""
         self.cells = 0
         """The characters of all tables of the page, in UTF-16 units."""
-        self._repeated = False
-        """Whether the page begins with the header of a table of the page before."""
         self._above = Above.NOTHING
         self._gap = False
         """Whether a blank line is above."""
@@ -77,7 +75,6 @@ class BlockCount:
         self.blocks += open_ is not None or bool(items)
         if isinstance(open_, Table):
             self.begin_table(open_.header)
-            self._repeated = True
         elif open_:
             self._quotes, self._lost = open_.lead.count(">"), _measure_columns(open_.lead) >= CODE_INDENT
         elif items:
@@ -101,12 +98,10 @@ class BlockCount:
     def find_new_row(self, line: str, most: int, cells: int) -> int | None:
         """The character of a line at which its table has more rows, or all tables more characters, than they may.
 
-        A first row with more characters than that goes beneath its header as text, on a page of its own; where the
-        page has nothing above it but a header that is repeated, it stays there, for no other page has more room.
+        A first row counts as well: where even a page of its own has no room for it, it is no row but text.
         """
         at = _measure_lead(line)
-        first = self.rows < 2 and self._repeated
-        if not self.rows or first or self._gap or at == len(line):
+        if not self.rows or self._gap or at == len(line):
             return None
         if self.rows >= max(most, 2):
             return at

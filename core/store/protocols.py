@@ -58,8 +58,7 @@ class Step:
 class StepEnd:
     """What is stored in the unit of work that settles a step: the final text if it is the last one, else its content.
 
-    A final text is stored while the claim is held; content only while all calls are kept of which it tells (`called`,
-    by their ids): of one that is kept no more, it may quote words that are gone.
+    A final text is stored while the claim is held; content while all calls are kept of which it tells (ids `called`).
     """
 
     claim: Claim

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
 FILE_REQUESTS = {"POST": "upload", "DELETE": "deletion", "GET": "list of files"}
-ANSWERING = 30.0  # seconds that a question gets
+ANSWERING = 60.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
 """Of a request: nothing happened; it happened and nobody was told; it was answered."""
 WHISPERED = {

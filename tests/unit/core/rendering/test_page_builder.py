@@ -86,3 +86,13 @@ def test_an_answer_fits_on_its_pages(answer, kind, limit):
 
     assert shown
     assert faults(shown, dialect) == []
+
+
+@pytest.mark.parametrize("header", [50, 190, 210, 600])
+def test_a_row_that_no_page_has_room_for_beneath_its_header_is_text(header):
+    dialect = Dialect(2_000, standalone=True, rows=5, cells=200)
+
+    shown = pages(f"| {'h' * header} | b |\n|---|---|\n| x | {'word ' * 100}|\n\nAfter.", dialect)
+
+    assert sum(page.count("word") for page in shown) == 100
+    assert shown[-1].endswith("After.")
