@@ -13,14 +13,14 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.heartbeat import Heartbeat
-from core.store.installations import Installation, Installations
-from core.store.searches import ChannelPast
-from core.store.stored_calls import CallState, StoredCall
-from core.store.stored_files import StoredFiles, WaitingDeletions
-from core.store.stored_replies import Asked, DeletedReply, ListFiles
-from core.store.thread_summaries import Summaries
-from core.store.tool_use import ToolUse
+from core.store.records.calls import CallState, StoredCall
+from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.grants import ToolUse
+from core.store.records.heartbeat import Heartbeat
+from core.store.records.installations import Installation, Installations
+from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.searches import ChannelPast
+from core.store.records.summaries import Summaries
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
 Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions,
-core.store.heartbeat.
+core.store.records.heartbeat.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import pytest
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, Message, Outcome
 from core.domain.messages import FinalText as Final
-from core.store.heartbeat import Heartbeat
+from core.store.records.heartbeat import Heartbeat
 from tests.support.talk import (
     KEY,
     PLATFORMS,

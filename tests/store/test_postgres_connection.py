@@ -17,10 +17,10 @@ from core.domain.clock import system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.domain.messages import Outcome
 from core.store import backup, inspect, open_store
-from core.store.heartbeat import Heartbeat
 from core.store.postgres.connection import STATEMENT
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
+from core.store.records.heartbeat import Heartbeat
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from tests.support import postgres

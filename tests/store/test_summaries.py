@@ -1,6 +1,6 @@
 """Summaries of long threads, on each engine: kept once, and gone with what they tell.
 
-Tests core.store.rules.summaries, core.store.thread_summaries.
+Tests core.store.rules.summaries, core.store.records.summaries.
 """
 
 from dataclasses import replace

@@ -15,7 +15,7 @@ from core.domain.errors import ConfabError
 from core.domain.messages import Question, ThreadKey
 from core.domain.personas import Version
 from core.prompting.asides.summaries import INSTRUCTION, TOKENS, CutStep, ThreadSummary, clean_summary, write_content
-from core.store.thread_summaries import Summaries
+from core.store.records.summaries import Summaries
 
 PATIENCE = 10.0  # seconds that an answer waits for a summary; then it is given with the note alone
 LINGER = 60.0  # seconds that a summary has to end behind the answer that needed it

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
-from core.store.heartbeat import Heartbeat
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.protocols import Claim
+from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.forget import drop_private_answers
 from core.store.rules.ledger import write_off_requests
