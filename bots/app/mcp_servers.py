@@ -16,8 +16,7 @@ from core.domain.wording import count_noun, escape_controls, list_some
 from core.settings import Settings
 from core.store import inspect, open_store
 from core.tools.mcp.definitions import Offer, OfferedTool
-from core.tools.mcp.inspection import inspect_server
-from core.tools.mcp.session import ServerTrouble
+from core.tools.mcp.session import ServerTrouble, inspect_server
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import PREFIX, TrustedTools, needs_trust, parse_marks
 

@@ -306,10 +306,9 @@ class AnswerTask:
     async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
         """Drop the request that is under way, which is settled, and compose the answer to all of the question.
 
-        An edit may have made it somebody else's; then it is answered no more.
+        What acts goes on to its end. An edit may have made it somebody else's; then it is answered no more.
         """
-        composing.cancel()
-        await asyncio.gather(composing, return_exceptions=True)
+        await self.lease.cancel_between_acts(composing)
         self.begun_again += 1
         log.info("begun again, for the question was added to or edited")
         self.thread = await self.responder.store.threads.thread(self.question.key)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from core.store.protocols import Claim, ToolCalls
 from core.store.records.calls import TRIES, CallState, StoredCall
 from core.tools.approvals import refuse_call
 from core.tools.tool import Tool, ToolScope
+from core.worker.lease import current_lease
 
 CALLS = 50  # of one step
 LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
@@ -103,7 +105,8 @@ class ToolRunner:
         results |= await self._read(reading)
         for one in stored:
             if one.acts and one.call.id not in results:
-                outcome = await self._act(one)
+                async with lease.acting if (lease := current_lease.get()) else nullcontext():
+                    outcome = await self._act(one)
                 if not isinstance(outcome, ToolResult):
                     return outcome
                 results[one.call.id] = outcome

@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
@@ -43,6 +44,8 @@ class QuestionLease:
     def __init__(self, process_lease: ProcessLease) -> None:
         self.stop = asyncio.Event()
         self.changed = asyncio.Event()
+        self.acting = asyncio.Lock()
+        """Held while a tool acts for the answer."""
         self.final_text: FinalText | None = None
         """Set once it is known: another try shows it, and asks for no other."""
         self._process_lease = process_lease
@@ -51,6 +54,19 @@ class QuestionLease:
     def drop(self) -> None:
         """It is another process's from here on."""
         self._dropped = True
+
+    async def cancel_between_acts(self, answering: asyncio.Task[Any]) -> None:
+        """Cancel what makes the answer, once no tool acts for it; at once where the answer is to stop."""
+        acquiring, stopping = asyncio.create_task(self.acting.acquire()), asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+        finally:
+            stopping.cancel()
+            acquiring.cancel()
+            if True in await asyncio.gather(acquiring, return_exceptions=True):
+                self.acting.release()
 
     async def ensure_held(self) -> None:
         """Return while it is surely ours; wait where only the next heartbeat can tell. Raises LeaseLost."""

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import httpx2
 import mcp_types as types
+from pydantic_core import from_json
 
 from core.tools.mcp.json_meter import TOO_LARGE, JsonMeter, JsonTooLarge
 
@@ -100,7 +101,7 @@ def _is_answer(content: bytes, asked: str | int) -> bool:
     if (found := find_id(content)) is not None:
         return found.decode() == str(asked)
     try:
-        message = types.jsonrpc_message_adapter.validate_json(content, by_name=False)
+        message = types.jsonrpc_message_adapter.validate_python(from_json(content), by_name=False)
     except ValueError:
         return True
     return isinstance(message, types.JSONRPCResponse | types.JSONRPCError) and str(message.id) == str(asked)

@@ -10,6 +10,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, ObjectReceiveStream, Ob
 from mcp.client.stdio import get_default_environment
 from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
+from pydantic_core import from_json
 
 from core.tools.mcp.http_client import LARGEST, find_id
 from core.tools.mcp.json_meter import TOO_LARGE, is_too_large
@@ -104,8 +105,9 @@ def _refuse_answer(line: bytes) -> Incoming:
 
 
 def _parse_message(line: bytes) -> Incoming:
-    try:
-        message = types.jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False)
+    try:  # parsed first, for that takes a quarter of the time that pydantic takes for both in one
+        parsed = from_json(line.decode(errors="replace"))
+        message = types.jsonrpc_message_adapter.validate_python(parsed, by_name=False)
     except ValueError as error:
         return error
     return SessionMessage(message)

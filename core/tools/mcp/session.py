@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.domain.errors import ConfabError
 from core.domain.messages import clean_text
-from core.tools.mcp.definitions import LISTED, ListedTool
+from core.tools.mcp.definitions import LISTED, ListedTool, Offer, build_offer
 from core.tools.mcp.http_client import FORGOTTEN, LATE, UNREACHABLE
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.transport import PAGES, Link, open_transport
@@ -54,6 +54,8 @@ class SessionLimits:
     """How long things may take, in seconds."""
 
     connect: float = 10.0
+    start: float = 60.0
+    """How long a program has to start, which `uvx` or `npx` may have to load first."""
     call: float = 60.0
     first: float = 3.0
     """What an answer waits for the first list of a server's tools."""
@@ -136,6 +138,11 @@ class McpSession:
         return self._closing.is_set() or self.link.lost.is_set() or self._task.done()
 
     @property
+    def _opening(self) -> float:
+        """Seconds that it has to open."""
+        return self._limits.start if self._server.command else self._limits.connect
+
+    @property
     def gone(self) -> bool:
         """Nothing of it runs any more."""
         return self._task.done()
@@ -188,7 +195,7 @@ class McpSession:
         transport = open_transport(self._server, self.link, 2 * max(self._limits.call, self._limits.connect))
         try:
             with self._life as life:
-                life.deadline = clock() + self._limits.connect
+                life.deadline = clock() + self._opening
                 async with Client(
                     transport, message_handler=self._hear, client_info=CLIENT, mode=self._mode, cache=None
                 ) as client:
@@ -204,7 +211,7 @@ class McpSession:
             if self._asking:
                 self._asking.cancel()
             self.unheard = not self._opened.done()
-            self._fail(f"no answer within {self._limits.connect:g} s")
+            self._fail(f"no answer within {self._opening:g} s")
             self.link.lost.set()
 
     def _fail(self, why: str) -> None:
@@ -248,7 +255,7 @@ class McpSession:
         self.link.endless = False
         for _ in range(PAGES):
             page = await client.list_tools(cursor=cursor)
-            found += [_read_tool(one) for one in page.tools]
+            found += self.link.listing.take_page(page)
             cursor = page.next_cursor
             if cursor is None or len(found) > LISTED:
                 return found
@@ -335,7 +342,11 @@ def _show_address(url: str) -> str:
     return f" at {address.scheme}://{address.netloc}" if url else ""
 
 
-def _read_tool(tool: types.Tool) -> ListedTool:
-    hints = tool.annotations
-    reads_only = bool(hints and hints.read_only_hint)
-    return ListedTool(tool.name, tool.description or tool.title or "", tool.input_schema, reads_only)
+async def inspect_server(server: McpServer, limits: SessionLimits | None = None) -> Offer:
+    """What a server offers just now, asked on a session of its own, for an operator who looks. Raises ServerTrouble."""
+    session = McpSession(server, limits or SessionLimits(), lambda: None)
+    try:
+        offer = build_offer(server, await session.list_tools())
+        return replace(offer, problems=(*offer.problems, *session.link.describe_list()))
+    finally:
+        await session.close()

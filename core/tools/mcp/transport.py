@@ -12,10 +12,9 @@ import httpx2
 import mcp_types as types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from pydantic import ValidationError
 
-from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import CONNECT, LARGEST, REDIRECTS, UNREACHABLE, SteadyClient, is_ours
+from core.tools.mcp.listing import Listing
 from core.tools.mcp.pipes import Incoming, open_pipes
 from core.tools.mcp.results import BLOCKS, VALUES, keep_first
 from core.tools.mcp.settings import McpServer
@@ -36,8 +35,7 @@ class Link:
         """Nothing will come any more."""
         self.client: SteadyClient | None = None
         self.errors: ErrorOutput | None = None
-        self.malformed: set[str] = set()
-        """Names of tools that were listed in a form that is none."""
+        self.listing = Listing()
         self.endless = False
         """The list of tools had more pages than are read."""
         self.broke = ""
@@ -56,7 +54,7 @@ class Link:
 
     def describe_list(self) -> list[str]:
         """What is wrong with the list of tools itself: a clause each."""
-        wrong = [f"{name[:60]!r} is left out: it is no definition of a tool" for name in sorted(self.malformed)]
+        wrong = [f"{name[:60]!r} is left out: it is no definition of a tool" for name in sorted(self.listing.malformed)]
         return wrong + [f"its list of tools has more than {PAGES} pages, of which no more are read"] * self.endless
 
 
@@ -108,11 +106,11 @@ class WatchedStream:
             self._link.lost.set()
             raise
         await self._keep_rate()
-        return self._clean(message)
+        return await self._clean(message)
 
     async def receive(self) -> Incoming:
         message: Incoming = await self._stream.receive()
-        return self._clean(message)
+        return await self._clean(message)
 
     async def _keep_rate(self) -> None:
         now = anyio.current_time()
@@ -134,22 +132,21 @@ class WatchedStream:
     ) -> None:
         await self._stream.__aexit__(kind, error, traceback)
 
-    def _clean(self, message: Incoming) -> Incoming:
+    async def _clean(self, message: Incoming) -> Incoming:
         if isinstance(message, SessionMessage):
             if isinstance(message.message, types.JSONRPCResponse):
-                self._clean_result(message.message.result)
+                await self._clean_result(message.message.result)
             elif isinstance(message.message, types.JSONRPCError):
                 self._clean_error(message.message.error)
         return message
 
-    def _clean_result(self, result: dict[str, Any]) -> None:
-        """The SDK refuses a listing in which one tool is malformed: here that tool alone is left out.
+    async def _clean_result(self, result: dict[str, Any]) -> None:
+        """The SDK looks at each tool of a page, each part of a result and each value of a table, in one go.
 
-        And it looks at each tool of a page, each part of a result and each value of a table: here at hardly more of
-        them than are used or told.
+        Here it is shown hardly more of them than are used or told.
         """
-        if isinstance(tools := result.get("tools"), list):
-            result["tools"] = [one for one in tools[: LISTED + 1] if self._is_tool(one)]
+        if isinstance(result.get("tools"), list):
+            await self._link.listing.keep_page(result)
         if isinstance(content := result.get("content"), list):
             result["content"] = content[: BLOCKS + 1]
         if isinstance(table := result.get("structuredContent"), dict):
@@ -161,19 +158,6 @@ class WatchedStream:
         ours = is_ours(error) or (error.code == types.CONNECTION_CLOSED and broke_off)
         if error.code in {UNREACHABLE, types.CONNECTION_CLOSED} and not ours:
             error.code = types.INTERNAL_ERROR
-
-    def _is_tool(self, listed: object) -> bool:
-        if not (isinstance(listed, dict) and isinstance(listed.get("name"), str)):
-            return False
-        schema = listed.get("inputSchema")
-        try:
-            types.Tool.model_validate(listed, by_name=False)
-        except (ValidationError, RecursionError):
-            schema = None
-        if not isinstance(schema, dict) or schema.get("type") != "object":
-            self._link.malformed.add(listed["name"])
-            return False
-        return True
 
 
 class ErrorOutput:

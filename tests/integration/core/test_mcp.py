@@ -18,16 +18,15 @@ from core.domain.tools import ToolResult
 from core.store import open_store
 from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import UNREACHABLE
-from core.tools.mcp.inspection import inspect_server
 from core.tools.mcp.provider import McpTools
-from core.tools.mcp.session import SessionLimits
+from core.tools.mcp.session import SessionLimits, inspect_server
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
 from tests.support.mcp_tools import KEY, PIPES, SCOPE, ask, call, find, names, over_http, text, tools_of
 from tests.support.stalls import measure_stalls
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 READING = ["crash", "environment", "fail", "hang", "huge", "parts", "picture", "pid", "search", "table"]
 ALL = [f"tickets__{name}" for name in sorted([*READING, "create", "change"])]
@@ -81,6 +80,13 @@ async def test_a_server_over_pipes_is_listed_called_and_ended_with_us(store, mon
     assert set(environment) <= {"THEIRS", "PATH", "HOME", "LOGNAME", "USER", "SHELL", "TERM", "LC_CTYPE"}
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.slow
+async def test_a_program_may_take_longer_to_start_than_a_connection_takes(store):
+    late = McpServer("tickets", command=("sh", "-c", 'sleep 1.5; exec "$@"', "sh", *PIPES.command))
+    async with tools_of(store, late, connect=1.5, start=60.0) as provider:
+        assert (await find(provider, "search")).name == "tickets__search"
 
 
 @pytest.mark.slow
@@ -166,18 +172,17 @@ async def test_a_call_that_hangs_is_ended_and_others_go_on(store, caplog):
 
 
 async def test_a_session_that_answers_nothing_any_more_is_given_up(store):
-    async with McpFake().serve() as fake, tools_of(store, over_http(fake), call=0.3, connect=0.5) as provider:
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake), call=1.0, connect=2.0) as provider:
         search = await find(provider, "search")
         fake.odd = {"search": None, "ping": None}
-        for _ in range(3):
-            await search.run(SCOPE, {})
+        await asyncio.gather(*(search.run(SCOPE, {}) for _ in range(3)))
         await until(lambda: "ping" in fake.dropped)
         fake.odd = {}
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await search.run(SCOPE, {"query": "a"}) != text("found: a"):
                 await asyncio.sleep(0.05)
-        assert [asked for asked, _ in fake.requests].count("server/discover") == 2
+        assert [asked for asked, _ in fake.requests].count("server/discover") >= 2
 
 
 async def test_calls_in_a_row_that_hang_end_no_session_that_answers_otherwise(store):
@@ -554,6 +559,17 @@ async def test_of_a_page_of_a_list_hardly_more_tools_are_read_than_are_looked_at
     assert [one.getMessage() for one in caplog.records] == [
         "MCP server tickets: it has no tool 'a1001', which the file names"
     ]
+
+
+async def test_an_argument_that_a_tool_wants_in_a_header_too_is_sent_there_and_one_that_can_not_be_is_left_out(store):
+    named = {"type": "object", "properties": {"query": {"type": "string", "x-mcp-header": "Query"}}}
+    wrong = {"type": "object", "properties": {"query": {"type": "object", "x-mcp-header": "Query"}}}
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        fake.listed = [define("search", reads=True, schema=named), define("parts", reads=True, schema=wrong)]
+
+        assert await names(provider) == ["tickets__search"]
+        assert await call(provider, "search", query="printer") == text("found: printer")
+        assert dict(fake.requests)["tools/call"]["mcp-param-query"] == "printer"
 
 
 async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):

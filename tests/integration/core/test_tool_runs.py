@@ -99,6 +99,35 @@ async def test_an_answer_that_an_edit_begins_again_is_told_what_acted_and_goes_o
     assert board.shown("t1")[-1] == "Both are made."
 
 
+@pytest.mark.parametrize("then", ["it ends", "stop"])
+async def test_an_edit_lets_what_acts_come_to_its_end_and_a_stop_does_not(store, board, claude, then):
+    shed, acts = Shed(), Gate()
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await grant(assistant, board, store, claude)
+        before = len(requests(claude))
+        shed.gate = acts
+        claude.script(call(use("make", 2, what="x")), call(use("make", 3, what="x")), Answer(text="It is made."))
+        asked = board.said("t1", "U1", "make it")
+        await assistant.ingest(asked)
+        await acts.reached.wait()
+        edited = replace(asked.message, text="make it, please", edited=board.now())
+        await assistant.ingest(Edited("x", asked.key, edited))
+        await asyncio.sleep(0.2)  # in which the answer would begin again
+        begun_again = len(requests(claude)) > before + 1
+        if then == "stop":
+            await press(assistant, board, Control.STOP, asked.message.id)
+        else:
+            acts.opened.set()
+        await closed(store)
+
+    assert not begun_again
+    assert [one["what"] for _, one in shed.called] == ["first", "x"]
+    if then == "it ends":
+        assert [NOTE in str(one["messages"]) for one in requests(claude)[before:]] == [False, True, True]
+        assert "make brought 2" in str(requests(claude)[-1]["messages"][-1])
+        assert board.shown("t1")[-1] == "It is made."
+
+
 class BrokenShed(Shed):
     """Its tools break after they have done what they do."""
 

@@ -1,6 +1,6 @@
 """What an operator is told of MCP servers, and their yes to tools that changed: bots.app.mcp_servers.
 
-Tests core.tools.mcp.inspection, core.tools.mcp.http_client, core.tools.mcp.trust.
+Tests core.tools.mcp.session, core.tools.mcp.http_client, core.tools.mcp.trust.
 """
 
 import asyncio
