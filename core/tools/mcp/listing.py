@@ -19,7 +19,7 @@ PAGES_KEPT = 4  # that nobody has taken; a server may send any number of them un
 
 
 @dataclass(slots=True)
-class Listing:
+class ListedPages:
     """The tools of a session's pages between the transport, which reads them, and whoever asked for the list.
 
     The SDK looks at each tool of a page five times, all in one go. So it is shown a page without them, and with a

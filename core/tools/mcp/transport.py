@@ -14,7 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
 from core.tools.mcp.http_client import CONNECT, LARGEST, REDIRECTS, UNREACHABLE, SteadyClient, is_ours
-from core.tools.mcp.listing import Listing
+from core.tools.mcp.listing import ListedPages
 from core.tools.mcp.pipes import Incoming, open_pipes
 from core.tools.mcp.results import BLOCKS, VALUES, keep_first
 from core.tools.mcp.settings import McpServer
@@ -35,7 +35,7 @@ class Link:
         """Nothing will come any more."""
         self.client: SteadyClient | None = None
         self.errors: ErrorOutput | None = None
-        self.listing = Listing()
+        self.listing = ListedPages()
         self.endless = False
         """The list of tools had more pages than are read."""
         self.broke = ""

@@ -5,7 +5,7 @@ import asyncio
 import mcp_types as types
 
 from core.tools.mcp.definitions import LISTED, ListedTool
-from core.tools.mcp.listing import PAGES_KEPT, SLICE, Listing
+from core.tools.mcp.listing import PAGES_KEPT, SLICE, ListedPages
 
 OBJECT = {"type": "object"}
 MIRRORED = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
@@ -16,7 +16,7 @@ def page(result):
 
 
 async def test_a_page_is_read_whole_and_the_sdk_is_shown_the_tools_alone_whose_arguments_it_repeats_in_headers():
-    listing = Listing()
+    listing = ListedPages()
     listed = [
         {"name": "a", "title": "A", "inputSchema": OBJECT, "annotations": {"readOnlyHint": True}},
         {"name": "b", "description": "B", "inputSchema": MIRRORED},
@@ -37,7 +37,7 @@ async def test_a_page_is_read_whole_and_the_sdk_is_shown_the_tools_alone_whose_a
 
 
 async def test_a_tool_that_the_sdk_drops_is_not_used():
-    listing = Listing()
+    listing = ListedPages()
     result = {"tools": [{"name": "a", "inputSchema": OBJECT}, {"name": "b", "inputSchema": MIRRORED}]}
     await listing.keep_page(result)
     shown = page(result)
@@ -56,14 +56,14 @@ async def test_while_a_long_page_is_read_all_else_has_its_turns():
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(go_round())
-    await Listing().keep_page({"tools": [{"name": f"tool{n}", "inputSchema": OBJECT} for n in range(10 * LISTED)]})
+    await ListedPages().keep_page({"tools": [{"name": f"tool{n}", "inputSchema": OBJECT} for n in range(10 * LISTED)]})
     beside.cancel()
 
     assert LISTED // SLICE <= turns <= LISTED // SLICE + 1
 
 
 async def test_of_pages_that_nobody_asked_for_a_few_are_kept():
-    listing = Listing()
+    listing = ListedPages()
     results = [{"tools": [{"name": f"tool{n}", "inputSchema": OBJECT}]} for n in range(PAGES_KEPT + 1)]
     for result in results:
         await listing.keep_page(result)
