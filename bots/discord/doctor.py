@@ -35,8 +35,8 @@ FOREIGN = (
 SWITCH = f"Switch on “{SWITCHES[0]}” at {PORTAL} (Bot), and restart."
 OPEN = f"Switch off “Public Bot” at {PORTAL} (Bot), or set DISCORD_GUILDS to the ids of your servers."
 NEEDLESS = (
-    "We never do. Take “Mention @everyone, @here, and All Roles” away from our roles in Server Settings, Roles, and from "
-    "@everyone there, or nothing but our own care keeps it so. “Administrator” is more than we need, too."
+    "We never need to. Take “Mention @everyone, @here, and All Roles” away from our roles there (Server Settings, "
+    "Roles), and from @everyone's; “Administrator” is more than we need, too."
 )
 CLEAR = f"Clear “Interactions Endpoint URL” at {PORTAL} (General Information)."
 

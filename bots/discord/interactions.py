@@ -160,7 +160,7 @@ class Interactions:
         pressed, page = parse_control(read_button(interaction)), interaction.message
         if pressed and page and not await self._decline(interaction):
             where = _parse_place(interaction)
-            press = build_press(interaction, page, *pressed, where, _address_answer(interaction, where))
+            press = build_press(interaction, page, pressed, where, _address_answer(interaction, where))
             await self._store_press(interaction, press)
 
     async def _open_form(
@@ -290,7 +290,7 @@ async def _end_message(interaction: Interaction, seconds: float, *, stopped: boo
     shown = write_end(interaction) if stopped else None
     with suppress(*UNDEFERRED):
         async with asyncio.timeout(seconds):
-            await interaction.edit_original_response(view=None, **({"content": shown} if shown else {}))
+            await interaction.edit_original_response(content=shown or discord.utils.MISSING, view=None)
 
 
 async def _defer(interaction: Interaction, private: bool, seconds: float) -> str | None:

@@ -61,7 +61,7 @@ class Dialect:
     """Whether a page that is half full ends before a table or code, rather than in it."""
 
     def draw_table(self, rows: Sequence[str], lead: str | None = None) -> str:
-        """The lines of a table as the platform shows them, each behind its `lead`, else behind that of the first two."""
+        """The lines of a table as the platform shows them, behind its `lead`; None: behind that of the first two."""
         if not self.screen:
             return "\n".join(self.write_lines(rows)[0])
         header, rule, *body = rows

@@ -31,12 +31,12 @@ def read_button(interaction: Interaction) -> str:
 def build_press(
     interaction: Interaction,
     message: discord.Message,
-    control: Control,
-    subject: str,
+    pressed: tuple[Control, str],
     where: ChannelPlace,
     address: DiscordAddress,
 ) -> Pressed:
     """The press of a button below `message`, the last page of a reply to a question. It is about that, or a call."""
+    control, subject = pressed
     question, _ = parse_call(subject) or (subject, 0)
     person, first = str(interaction.user.id), _find_slash_answer(message, question)
     prompt = formatting.split_page(first.content, quote=True)[0] if first else ""

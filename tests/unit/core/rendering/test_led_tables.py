@@ -54,7 +54,9 @@ WIDE = "wide " * 14
         pytest.param(
             "> | a | b |\n|---|---|\n| 1 | 2 |", "> | a | b |\n|---|---|\n| 1 | 2 |", id="no table: its rule is outside"
         ),
-        pytest.param("- | a | b |\n|---|---|\nend", "- | a | b |\n|---|---|\nend", id="no table: its rule is no item's"),
+        pytest.param(
+            "- | a | b |\n|---|---|\nend", "- | a | b |\n|---|---|\nend", id="no table: its rule is no item's"
+        ),
     ],
 )
 def test_a_table_is_drawn_where_it_stands(text, shown):
@@ -94,7 +96,9 @@ def test_a_long_quoted_table_repeats_its_header_and_stays_in_its_quote():
     assert [len(re.findall(rf"\bpart {number} ", "\n".join(shown))) for number in range(300)] == [1] * 300
 
 
-CELL = st.sampled_from(["a1", "漢字", "👍", "**b**", "`c`", "long words in a cell", "[l](https://x.org)", r"\|\|s\|\|", "", "x`"])
+CELL = st.sampled_from(
+    ["a1", "漢字", "👍", "**b**", "`c`", "long words in a cell", "[l](https://x.org)", r"\|\|s\|\|", "", "x`"]
+)
 LEAD = st.sampled_from(["> ", ">", "- ", "> - ", "12. ", "> > "])
 PROSE = st.sampled_from(["", "> said\n", "- item\n", "words and more words\n\n", "> \n", "```\ncode\n```\n"])
 
