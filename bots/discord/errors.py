@@ -12,16 +12,7 @@ import discord
 from bots.discord.outbound_budget import Busy
 from core.domain import backoff
 from core.domain.clock import Sleep
-from core.domain.errors import (
-    CannotShow,
-    PageFrozen,
-    PageGone,
-    PlaceClosed,
-    RateLimited,
-    Rejected,
-    TokenRefused,
-    Uncertain,
-)
+from core.domain.errors import CannotShow, PageGone, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +21,6 @@ UNKNOWN_INTERACTION, INVALID_TOKEN = 10062, 50027
 NO_ACCESS, NO_DM, NOT_TEXT, NO_PERMISSION, INVALID_FORM = 50001, 50007, 50008, 50013, 50035
 NO_HISTORY, THREAD_EXISTS, LOCKED = 160002, 160004, 160005
 TITLE_BLOCKED = 200001  # by AutoMod
-OLD_EDITS = 30046  # too many edits of messages that are older than an hour
 
 EXPIRED = {UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, INVALID_TOKEN}  # of an interaction's token
 FORBIDDEN = {
@@ -70,8 +60,8 @@ def is_about_components(error: discord.HTTPException) -> bool:
 async def translate_errors(call: Awaitable[Answer]) -> Answer:
     """Make one request. Raises CannotShow, PlaceClosed, TokenRefused, RateLimited where nothing happened, or Uncertain.
 
-    An edit that Discord takes no more of an old message raises PageFrozen. Other refusals of Discord's come as they
-    are: discord.HTTPException. To wait for a rate limit, however long, is no trouble.
+    Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate limit, however long, is no
+    trouble.
     """
     try:
         return await call
@@ -86,8 +76,6 @@ async def translate_errors(call: Awaitable[Answer]) -> Answer:
             raise
         raise Uncertain("connecting anew") from error
     except discord.HTTPException as error:
-        if error.code == OLD_EDITS:
-            raise PageFrozen(str(error.code), "Discord takes no more edits of old messages, error code") from error
         if error.status == 429:
             raise RateLimited(None, "status 429") from error
         if error.status >= 500:

@@ -175,7 +175,7 @@ class Publisher:
             texts = await cut(text, partial(self._cut_pages, text, whole))
             self._wanted = list_pages(texts, controls)
             try:
-                await self._pages.converge(self._wanted, replace_frozen=whole)
+                await self._pages.converge(self._wanted)
                 return
             except Rejected as rejected:
                 if not self._shrink_pages(rejected):
