@@ -15,6 +15,12 @@ WORDS = " ".join(f"word{number:03}" for number in range(60))
 WHOLE = ("Try again", "👍", "👎", "Delete")
 
 
+@pytest.fixture(autouse=True)
+def stopped(guild):
+    """Discord's time passes by hand, so that nothing is acknowledged too late because the machine is busy."""
+    guild.clock.stop()
+
+
 @pytest.fixture(params=["general", "thread", "dm"])
 async def channel(request, guild):
     return await guild.start_thread("general", "plans", "bob") if request.param == "thread" else request.param

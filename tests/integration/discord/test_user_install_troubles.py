@@ -20,7 +20,11 @@ WORDS = " ".join(f"word{number:03}" for number in range(60))
 
 @pytest.fixture
 def lobby(guild):
-    """A channel of a server in which the bot is no member; ada and bob have installed it for themselves."""
+    """A channel of a server in which the bot is no member; ada and bob have installed it for themselves.
+
+    No command is acknowledged too late, however busy the machine is.
+    """
+    guild.clock.stop()
     guild.install("ada")
     guild.install("bob")
     return guild.elsewhere("9100", "Elsewhere", "lobby")
