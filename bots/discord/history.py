@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 
 import discord
-from discord.utils import MISSING
+from discord.utils import MISSING, snowflake_time
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
@@ -13,12 +14,13 @@ from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answe
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import History, Message, Reach
+from core.domain.messages import History, Message, Past, PastRange, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read
 THREAD_STARTER = 21  # type of the message that stands for a thread's first one
 
+UNSEEN = "Discord shows me only what mentions me here: whoever runs me can switch on the Message Content intent."
 UNREADABLE = "I may not read this channel's history. Whoever manages it can give me “Read Message History”."
 
 
@@ -80,6 +82,19 @@ class HistoryReader:
             at = self._find_predecessor(payload)
         return shown, gone
 
+    async def read_past(self, wanted: PastRange) -> Past:
+        """The newest messages of the place, in as few requests as that takes; kept nowhere.
+
+        Raises CannotAnswer, CannotShow.
+        """
+        found: list[Json] = []
+        async for page in self._list_backwards(wanted.last):
+            found = page + found
+            if len(found) >= wanted.last or (wanted.since and _read_time(page, wanted.since) < wanted.since):
+                break
+        said = [one for one in self._parse_messages(found) if wanted.since is None or one.at >= wanted.since]
+        return Past(tuple(said[-wanted.last :]), "" if self._seeing else UNSEEN)
+
     async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""
         return History(self._parse_messages(await self._list_pages(name)), Reach.CHAIN)
@@ -104,10 +119,10 @@ class HistoryReader:
         near = self._near.values() if name in self._near else await self._list_messages(self._place.at, after=name)
         return [one for one in near if self._is_mine(one) and parse.find_answered_question(one) == name]
 
-    async def _list_backwards(self) -> AsyncIterator[list[Json]]:
+    async def _list_backwards(self, most: int = LONGEST) -> AsyncIterator[list[Json]]:
         """The place's messages in portions, the newest portion first, each oldest first."""
         before: str | None = None
-        for _ in range(LONGEST // MOST):
+        for _ in range(-(-most // MOST)):
             portion = await self._list_messages(self._place.at, **({"before": before} if before else {}))
             yield portion
             if len(portion) < MOST:
@@ -171,3 +186,8 @@ class HistoryReader:
             if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:
                 raise CannotAnswer(UNREADABLE) from gone
             raise
+
+
+def _read_time(page: list[Json], default: datetime) -> datetime:
+    """When the oldest message of a page was said."""
+    return snowflake_time(int(page[0]["id"])) if page else default

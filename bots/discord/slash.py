@@ -15,6 +15,7 @@ from discord.app_commands import AppCommandContext, AppInstallationType, Choice,
 from core.commands.registry import Command, Parameter, ParameterKind, suggest_values
 from core.domain.messages import Rank
 
+ASK = "ask"
 CHOICES = 25  # suggestions that Discord takes at once
 MODEL = "model"  # the parameter whose suggestions are the models that are known
 SHOWN = 100  # characters of a suggestion; Discord refuses longer ones
@@ -49,10 +50,10 @@ _TYPES: dict[ParameterKind, Any] = {
 def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest, choose: Choose) -> list[Built]:
     """The commands of `table`, those of two words in groups, `/ask`, and what hangs in a message's menu.
 
-    What asks about a message hangs there alone.
+    What begins as `/ask` does is no command of its own: it is in that menu, and given in words.
     """
     built: list[Built] = [_build_ask(ask)]
-    typed = [row for row in table if not row.asks]
+    typed = [row for row in table if row.words.split()[0] != ASK]
     for word, rows in groupby(sorted(typed, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
         alone = len(commands[0].words.split()) == 1
@@ -108,7 +109,7 @@ def _build_ask(ask: Ask) -> SlashCommand:
         prompt="What you want to know", private="Only you see the answer, and nothing of it is kept"
     )(run)
     return app_commands.Command(
-        name="ask",
+        name=ASK,
         description="Ask Claude",
         callback=run,
         allowed_contexts=SERVERS_AND_DMS,

@@ -28,13 +28,26 @@ from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, PageGone, PlaceClosed, Rejected
-from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
+from core.domain.messages import (
+    MESSAGE,
+    Attachment,
+    File,
+    History,
+    LinkTarget,
+    Message,
+    Past,
+    PastRange,
+    Question,
+    Rank,
+    Reach,
+)
 from core.domain.platform import ReplyView
 from core.prompting.names import find_ids, replace_ids
 from core.prompting.titles import clean_title
 
 NAMING = 3.0  # seconds that the title of a thread is waited for; the words of the question are one without waiting
 UNNAMED = "Claude"  # what a thread is called whose question has no words, or words that AutoMod does not take
+UNREADABLE_TO_ASKER = "You may not read the history of this channel here, so I read none of it for you."
 UNDELETED = "I keep nothing of that answer any more, but Discord does not let me take it away here ({})."
 
 
@@ -127,6 +140,33 @@ class DiscordSurface:
         name = target.message or target.at
         history = await (reader.read_all(name) if place.whole else reader.read_chain(name))
         return history.messages
+
+    async def read_past(self, person: str, wanted: PastRange) -> Past:
+        """Of the channel what the person may read there; who asks in a thread may read that one."""
+        key = self._question.key
+        own = bool(wanted.thread) and (self._place.whole or self._place.workspace == DIRECT)
+        if not (own or await self._may_read_past(person)):
+            raise CannotAnswer(UNREADABLE_TO_ASKER)
+        if wanted.thread and not own:
+            return await self._read_chain(wanted)
+        place = self._place if own else ChannelPlace(key.workspace, key.channel, key.channel, key.workspace == DIRECT)
+        reader = HistoryReader(self._resources.rest, place, self._us, self._resources.content)
+        past = await reader.read_past(wanted)
+        self._note_shown(past.messages, reader)
+        return past
+
+    async def _read_chain(self, wanted: PastRange) -> Past:
+        """What a command replies to, with all that led to it."""
+        reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
+        name = self._question.values.get(MESSAGE) or self._address.under or wanted.thread
+        messages = (await reader.read_chain(name)).messages
+        self._note_shown(messages, reader)
+        return Past(messages[-wanted.last :])
+
+    def _note_shown(self, messages: Sequence[Message], reader: HistoryReader) -> None:
+        """Whose names were shown: these people need not be asked for."""
+        self._authors |= {message.author for message in messages}
+        self._shown = {**self._shown, **reader.names}
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         """A private thread is left out, whoever asks: those who read along here need not be in it."""

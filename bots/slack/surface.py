@@ -18,7 +18,7 @@ from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
 from bots.slack.throttle import Growth
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
-from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, Past, PastRange, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import split_notes
 
@@ -113,6 +113,10 @@ class SlackSurface:
 
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return await HistoryReader(self._web).read_beginning(replace(self._question.key, thread=target.at))
+
+    async def read_past(self, person: str, wanted: PastRange) -> Past:
+        """Who is in a channel may read what was ever said in it, and nobody else can give a command there."""
+        return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         """All: who is in a channel may read what was ever said in it."""

@@ -24,7 +24,7 @@ from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
 from core.domain.errors import CannotAnswer, ConfabError, NoAnswer
-from core.domain.messages import Outcome
+from core.domain.messages import Outcome, Question
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
@@ -66,6 +66,13 @@ class Composer:
     def api_key(self) -> str:
         """The fingerprint of the key with which Anthropic keeps files; empty where nobody does."""
         return self.made_files.storage.api_key if self.made_files.storage else ""
+
+    async def find_zone(self, question: Question, surface: Surface) -> str:
+        """The asker's time zone, else the workspace's, else the operator's."""
+        if zone := await surface.zone(question.person):
+            return zone
+        budgets = await self.store.ledger.budgets(question.key.workspace, self.clock(), only=())
+        return budgets.zone or self.rules.zone
 
 
 @dataclass(slots=True)
@@ -214,12 +221,7 @@ class Composition:
         return place
 
     async def _find_zone(self) -> str:
-        """The asker's time zone, else the workspace's, else the operator's."""
-        composer, question = self.composer, self.claim.question
-        if zone := await self.surface.zone(question.person):
-            return zone
-        budgets = await composer.store.ledger.budgets(question.key.workspace, composer.clock(), only=())
-        return budgets.zone or composer.rules.zone
+        return await self.composer.find_zone(self.claim.question, self.surface)
 
     async def leave_out(self, left_out: LeftOut) -> None:
         """Note which files Claude was not shown; what its API refused is not sent again."""

@@ -26,10 +26,12 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
+from core.commands.registry import Command
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
@@ -136,6 +138,11 @@ class AnswerTask:
         return self.claim.question
 
     @property
+    def task(self) -> Command | None:
+        """The row of a command that Claude answers, if it is one."""
+        return find_task(self.question)
+
+    @property
     def _reopened(self) -> bool:
         """Whether the answer goes on with one that was cut in a code block, or may have been, for it is gone."""
         begun = self.question.continues
@@ -168,6 +175,7 @@ class AnswerTask:
             brief=self.persona.long == "file",
             resumed=self.claim.resumed,
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
+            stoppable=self.question.command is None or self.task is not None,
         )
         if self.claim.told is not None and not self.claim.final_text:
             await self.responder.heartbeat()  # it may have been withdrawn while it waited
@@ -220,7 +228,7 @@ class AnswerTask:
         files = answer.list_files(self.persona, reopened=self._reopened)
         if not answer.made:
             return (answer.text, files[:MOST]) if self.question.private else bound_files(answer.text, files)
-        if not all(one.text or one.file_id for one in answer.made):
+        if not all(one.text or one.base64 or one.file_id for one in answer.made):
             self.reply.replaced = ()
             return answer.text, ()
         fetched = await self.responder.composer.made_files.fetch(answer.made)
@@ -320,17 +328,22 @@ class AnswerTask:
 
         None where the question turns out to be another before the first word of its answer is visible.
         """
-        if self.claim.resumed or (self.thread.stale and self.question.command is None and not self.claim.final_text):
+        stale = self.thread.stale and self.question.command is None and not self.claim.final_text
+        if (self.claim.resumed and not (self.task and self.question.private)) or stale:
             await self._recover()
         if self.lease.stop.is_set() and not self.claim.final_text:
             return self._cut_short()
         if isinstance(decision, AnswerWith):
             return decision.answer
-        if self.question.command is not None:
+        if self.question.command is not None and self.task is None:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
-        of, reply = (self.claim, self.thread, self.surface), self.reply
-        composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply)
+        of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
+        composition = (
+            TaskAnswer(*of, self.reply, self.responder.commands)
+            if self.task
+            else Composition(*of, self.unread, self.reply)
+        )
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,

@@ -2,7 +2,6 @@
 
 from core.commands import (
     approvals,
-    ask,
     audit,
     budget,
     forget,
@@ -13,9 +12,13 @@ from core.commands import (
     replies,
     usage,
 )
+from core.commands.craft import classification, draft, one_message, summary
 
 TABLE = (
-    *ask.ROWS,
+    *one_message.ROWS,
+    *summary.ROWS,
+    *classification.ROWS,
+    *draft.ROWS,
     *persona.ROWS,
     *persona_versions.ROWS,
     *prompt.ROWS,

@@ -8,9 +8,10 @@ from decimal import Decimal
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
+from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
-from core.domain.messages import MESSAGE, CommandResult, Question, Rank
+from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
@@ -136,10 +137,9 @@ class Command:
     title: str = ""
     """What a button is called that opens a form of it, and that form."""
     asks: str = ""
-    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces.
-
-    Such a command is in menus alone, and `run` says so.
-    """
+    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces."""
+    task: Task | None = None
+    """Has Claude answer it, to its giver alone; `run` never does."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
@@ -194,7 +194,7 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
         name = " ".join(words[:count]).lower()
         for row in table:
             if row.words == name and len(words) >= count:
-                return row, _drop_words(line, count)
+                return row, "".join(line.split(maxsplit=count)[count:])
     raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
 
 
@@ -216,8 +216,6 @@ def find_missing_text(
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
-    if row.asks and MESSAGE not in given:
-        return None
     needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
@@ -234,8 +232,6 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    if row.asks and MESSAGE not in given:
-        raise UsageError(f"`{row.words}` is in the menu of each message: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
@@ -385,10 +381,6 @@ def _check_money(name: str, value: str) -> str:
 
 def _format_choices(parameter: Parameter) -> str:
     return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
-
-
-def _drop_words(line: str, count: int) -> str:
-    return "".join(line.split(maxsplit=count)[count:])
 
 
 def _suggest_commands(table: Sequence[Command], name: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from core.domain.messages import (
     MESSAGE,
+    THREAD,
     Asks,
     FinalText,
     MadeFile,
@@ -315,7 +316,8 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
     postable = outcome is Outcome.SHOWN and may_be_posted(row)
     if postable:
-        sql.update("questions", row["id"], {"options": row["options"]})
+        places = {name: one for name, one in json.loads(row["options"]).items() if name in {MESSAGE, THREAD}}
+        sql.update("questions", row["id"], {"options": json.dumps(places)})
     private = row["private"] and not postable
     if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
         wipe_answer(sql, row)
@@ -330,9 +332,12 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
 
 
 def may_be_posted(row: Row) -> bool:
-    """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
-    private = row["private"] and row["command"] is None
-    return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
+    """Whether a private answer about a message, or to a command, is kept for a while: its asker may show it to all.
+
+    What a command says itself is a notice.
+    """
+    shared = row["command"] is not None or MESSAGE in json.loads(row["options"])
+    return bool(row["private"] and row["said"] and not row["notice"] and shared)
 
 
 def wipe_answer(sql: Sql, row: Row) -> None:
