@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
@@ -15,7 +14,10 @@ from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.request import Request
+from core.domain.wording import parse_dollars
+from core.files.reader import FileReader
+from core.library.library import PersonaLibrary
+from core.prompting.request import TTL, Request
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
@@ -24,11 +26,7 @@ _OPTION = re.compile(
     r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
 )  # `++` and no blanks before: or a long word is read again and again
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
-_MONEY = re.compile(
-    r"(?:\$\s?)?(\d{1,7}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII
-)  # whole micro-dollars, so that none is lost
 NUMBER = 12  # digits of a whole number
-DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
@@ -105,6 +103,9 @@ class CommandContext:
     """Learns at once which questions were withdrawn, and takes up those that may go on."""
     managers_approve: bool = False
     """Whether also those who manage a channel may let a tool act there, in the name of who asked."""
+    library: PersonaLibrary = field(default_factory=PersonaLibrary)
+    files: FileReader = field(default_factory=FileReader)
+    ttl: TTL = "1h"  # how long prompts are cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ class Command:
     """Raises UsageError for values that can't be used together."""
     rehearse: Callable[[Invocation], Awaitable[None]] | None = None
     """Raises UsageError where `run` would, and changes nothing."""
+    takes_files: bool = False
+    """Whether the files of the message that gives it are for it."""
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
@@ -373,10 +376,9 @@ def _explain_choices(row: Command, parameter: Parameter, value: str) -> str:
 
 def _check_money(name: str, value: str) -> str:
     """An amount of dollars, without its sign. Raises UsageError."""
-    amount = _MONEY.fullmatch(value)
-    if amount is None or Decimal(amount[1]) > DEAREST:
+    if (amount := parse_dollars(value)) is None:
         raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.", name)
-    return amount[1]
+    return amount
 
 
 def _format_choices(parameter: Parameter) -> str:

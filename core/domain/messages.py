@@ -139,6 +139,8 @@ class Question:
     values: Mapping[str, str] = field(default_factory=dict)
     continues: str | None = None
     """It says nothing of its own: the answer to this question is to go on where it was cut."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that hang on the message of a command that takes them."""
     homes: tuple[str, ...] | None = None
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 

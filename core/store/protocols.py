@@ -10,13 +10,13 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
-from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation, Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
+from core.store.stored_personas import Personas
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import ToolUse
 
@@ -286,23 +286,6 @@ class ToolCalls(Protocol):
 
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         """What a call that waits is about, and who asked; without a subject, the thread's. None where none waits."""
-
-
-class Personas(Protocol):
-    """The persona of each place, every version of it."""
-
-    async def persona(self, place: Place) -> Version | None: ...
-
-    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        """The newest version of each, as they stand together."""
-
-    async def versions(self, place: Place) -> list[Version]:
-        """All there were, newest first, with the votes on what each answered."""
-
-    async def change(
-        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
-    ) -> Version:
-        """A new version after number `expected` (0: none yet). Raises VersionConflict when somebody was."""
 
 
 class Notes(Protocol):

@@ -15,7 +15,7 @@ from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
-from core.store.places import audit, budgets, key_values, personas
+from core.store.places import audit, budgets, key_values, knowledge, personas
 from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
@@ -29,6 +29,7 @@ from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.stored_personas import KnowledgeText
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import Grant
 
@@ -260,6 +261,21 @@ class PersonaRepository:
     ) -> Version:
         version = Version(place, expected + 1, persona, author, at, reason)
         return await self._engine.unit(lambda sql: personas.change_persona(sql, version))
+
+    async def attach(self, command: Question, version: Version, texts: Sequence[KnowledgeText]) -> Version:
+        return await self._engine.unit(lambda sql: personas.attach_files(sql, command, version, texts))
+
+    async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
+        await self._engine.unit(lambda sql: personas.hold_files(sql, command, texts))
+
+    async def list_waiting(self, place: Place, author: str, since: datetime) -> Sequence[KnowledgeText]:
+        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author, since))
+
+    async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
+        return await self._engine.unit(lambda sql: knowledge.list_brought(sql, place, command))
+
+    async def read_knowledge(self, place: Place, ids: Collection[int]) -> Sequence[KnowledgeText]:
+        return await self._engine.unit(lambda sql: knowledge.read_knowledge(sql, place, ids))
 
 
 class NoteRepository:

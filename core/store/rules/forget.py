@@ -10,6 +10,7 @@ from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
+from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
@@ -143,6 +144,9 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
+    count += erase_knowledge(
+        sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person
+    )
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}

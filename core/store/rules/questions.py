@@ -10,6 +10,7 @@ from core.domain.messages import (
     MESSAGE,
     THREAD,
     Asks,
+    Attachment,
     FinalText,
     MadeFile,
     Outcome,
@@ -18,6 +19,7 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
+from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
@@ -39,7 +41,7 @@ DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = 
 
 CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL,
-parked = NULL, parked_until = NULL, told = NULL, so_far = NULL
+parked = NULL, parked_until = NULL, told = NULL, so_far = NULL, attachments = NULL
 WHERE id = :id
 """
 
@@ -56,6 +58,7 @@ WHERE id = :id
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
 MADE = TypeAdapter(tuple[MadeFile, ...])
+ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
@@ -133,6 +136,7 @@ def read_question(row: Row) -> Question:
         command=row["command"],
         values=json.loads(row["options"]),
         continues=row["continues"],
+        attachments=ATTACHMENTS.validate_json(row["attachments"]) if row["attachments"] else (),
     )
 
 
@@ -241,8 +245,8 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
 
 def keep_closed(sql: Sql, command: Question) -> None:
     """Keep that something was commanded and is done, so that it is not done again. Its words are not kept."""
-    done = {"command": "", "options": "{}", "address": "{}", "outcome": Outcome.CARRIED_OUT.value}
-    sql.insert("questions", {**_row_of(command), **done, "closed_at": stamp(sql.now())})
+    done = {"command": "", "options": "{}", "address": "{}", "attachments": None, "closed_at": stamp(sql.now())}
+    sql.insert("questions", {**_row_of(command), **done, "outcome": Outcome.CARRIED_OUT.value})
 
 
 def open_again(sql: Sql, rows: Iterable[Row], address: str, by: str) -> None:
@@ -319,7 +323,10 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         places = {name: one for name, one in json.loads(row["options"]).items() if name in {MESSAGE, THREAD}}
         sql.update("questions", row["id"], {"options": json.dumps(places)})
     private = row["private"] and not postable
-    if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
+    covered = Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"]))
+    if row["command"] is not None and (covered or row["withdrawn_at"]):  # what its message brought goes with it
+        erase_knowledge(sql, row["workspace"], channel=row["channel"], source=row["name"])
+    if private or rest or covered:
         wipe_answer(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
@@ -394,4 +401,5 @@ def _row_of(question: Question) -> Row:
         "options": json.dumps(dict(question.values)),
         "address": clean_text(question.address),
         "continues": question.continues,
+        "attachments": ATTACHMENTS.dump_json(question.attachments).decode() if question.attachments else None,
     }
