@@ -220,7 +220,7 @@ class Console:
         """Do with the newest answer here what a word says, and wait for what comes of it."""
         name, key, person = str(time.time_ns()), self._place.key, self._place.person
         reply = self._newest.find_subject(control, key)
-        awaited = {Control.CONTINUE: name, Control.RETRY: reply}.get(control)
+        awaited = {Control.CONTINUE: name, Control.RETRY: reply, Control.KEEP: name}.get(control)
         if asked := parse_call(reply or ""):
             awaited = asked[0]
         for one in filter(None, (awaited, name)):

@@ -13,6 +13,7 @@ from core.commands import (
     usage,
 )
 from core.commands.craft import classification, draft, one_message, summary
+from core.commands.trials import keep, trial
 
 TABLE = (
     *one_message.ROWS,
@@ -21,6 +22,8 @@ TABLE = (
     *draft.ROWS,
     *persona.ROWS,
     *persona_versions.ROWS,
+    *trial.ROWS,
+    *keep.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,

@@ -117,13 +117,13 @@ async def _change_persona(call: Invocation) -> tuple[int, Version]:
 
 async def _prepare_change(call: Invocation) -> tuple[Version | None, Persona]:
     """The version that holds now, and the persona that is wanted. Raises UsageError for one that can't be had."""
-    _read_reason(call)
+    read_reason(call)
     text = call.values.get("text")
     changes = _convert_values(call.values) if text is None else {"system": text}
     held = await call.context.store.personas.persona(find_place(call))
     _check_seen(call, held)
     if changes.get("tools") is not None:
-        changes["tools"] = _parse_tools(call, str(changes["tools"]))
+        changes["tools"] = parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)
     await check_suited(call, persona, chosen=changes.get("model") is not None)
     return held, persona
@@ -149,7 +149,7 @@ def _check_seen(call: Invocation, held: Version | None) -> None:
         )
 
 
-def _parse_tools(call: Invocation, words: str) -> str:
+def parse_tools(call: Invocation, words: str) -> str:
     """The tools that somebody chooses, as a persona keeps them. Raises UsageError."""
     try:
         return call.context.tools.parse_choice(words)
@@ -187,7 +187,7 @@ async def _describe_caveat(call: Invocation, name: str) -> str:
 
 async def store_version(call: Invocation, persona: Persona, held: Version | None, why: str = "") -> Version:
     """Keep a persona as the version after the one that is held. Raises UsageError where somebody was faster."""
-    expected, reason = held.number if held else 0, _read_reason(call) or why
+    expected, reason = held.number if held else 0, read_reason(call) or why
     try:
         return await call.context.store.personas.change(
             find_place(call), persona, expected, call.question.person, call.context.clock(), reason=reason
@@ -198,7 +198,7 @@ async def store_version(call: Invocation, persona: Persona, held: Version | None
         ) from None
 
 
-def _read_reason(call: Invocation) -> str:
+def read_reason(call: Invocation) -> str:
     """Why a persona is changed, on one line. Raises UsageError."""
     reason = " ".join(call.values.get("reason", "").split())
     if len(reason) > REASON:

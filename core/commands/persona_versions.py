@@ -58,11 +58,16 @@ async def show_difference(call: Invocation) -> CommandResult:
     second = rest[0] if rest else versions[0]
     if first.persona == second.persona:
         return CommandResult(f"Versions {first.number} and {second.number} are the same.")
+    return CommandResult(await describe_difference(call, first, second))
+
+
+async def describe_difference(call: Invocation, first: Version, second: Version) -> str:
+    """What the second version has changed of the first: a table of settings, and the system prompt's sentences."""
     parts = [f"From version {first.number} to version {second.number}:", _compare_settings(first, second)]
     texts = [await _write_system(call, one) for one in (first, second)]
     if texts[0] != texts[1]:
         parts.append(await asyncio.to_thread(_compare_texts, *texts))
-    return CommandResult("\n\n".join(filter(None, parts)))
+    return "\n\n".join(filter(None, parts))
 
 
 async def roll_back(call: Invocation) -> CommandResult:

@@ -96,6 +96,17 @@ class Version:
     """What people thought of the answers that it gave, in a list of versions."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A persona that somebody has tried in a channel, and may keep there."""
+
+    persona: Persona
+    number: int
+    """The version that it would follow: the channel's newest one when it was tried, 0 where there was none."""
+    reason: str
+    """Why it is kept, for the history."""
+
+
 def resolve_personas(personas: Iterable[Persona | None]) -> Persona:
     """Merge personas into one, the narrowest place first: each field comes from the first that has it."""
     known = [persona for persona in personas if persona is not None]

@@ -221,4 +221,6 @@ MIGRATIONS = (
             "CREATE INDEX knowledge_waiting ON knowledge (at) WHERE command IS NULL",
         ),
     ),
+    # A persona that was tried for a private answer, which its asker may keep.
+    Migration("drafts", ("ALTER TABLE questions ADD COLUMN draft {text}",)),
 )

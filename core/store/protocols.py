@@ -17,7 +17,7 @@ from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 from core.store.stored_personas import Personas
-from core.store.stored_replies import Asked, DeletedReply, ListFiles
+from core.store.stored_replies import Asked, DeletedReply, ListFiles, Trials
 from core.store.tool_use import ToolUse
 
 
@@ -50,6 +50,8 @@ class Step:
     """How many processes died while they asked it."""
     content: str | None = None
     """What came of it, where the answer goes on from there."""
+    micro_usd: int | None = None
+    """What it has cost so far; None where no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +332,7 @@ class Store:
     calls: ToolCalls
     tool_use: ToolUse
     installations: Installations
+    trials: Trials
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
 

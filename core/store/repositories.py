@@ -25,6 +25,7 @@ from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.trials import TrialRepository
 from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import CallState, StoredCall
@@ -399,5 +400,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
+        trials=TrialRepository(engine),
         shut=engine.shut,
     )

@@ -29,7 +29,8 @@ WHERE deleted_at IS NULL AND {scope}
 """
 
 ANSWERS = """
-UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, draft = NULL,
+command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND {scope}
 """
 
@@ -78,7 +79,8 @@ WHERE deleted_at IS NULL AND workspace = :workspace AND channel = :channel AND a
 
 # What tools made for an open one is deleted at Anthropic when it closes.
 ERASE_ANSWER = """
-UPDATE questions SET said = NULL, cut = NULL, earlier = NULL, made = CASE WHEN outcome IS NULL THEN made END
+UPDATE questions SET said = NULL, cut = NULL, earlier = NULL, draft = NULL,
+made = CASE WHEN outcome IS NULL THEN made END
 WHERE id = :id
 """
 
@@ -144,9 +146,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
-    count += erase_knowledge(
-        sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person
-    )
+    count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}

@@ -19,6 +19,7 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
+from core.domain.personas import Draft
 from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
@@ -51,13 +52,15 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 """
 
 WIPE = """
-UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, draft = NULL,
+command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE id = :id
 """
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
 MADE = TypeAdapter(tuple[MadeFile, ...])
+DRAFT = TypeAdapter(Draft)
 ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
@@ -117,10 +120,11 @@ REOPENED = {
     "said": None,
     "cut": None,
     "made": None,
+    "draft": None,
     "earlier": None,
 }
 
-FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made")  # columns of what was said in the end
+FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made", "draft")  # columns of what was said in the end
 
 
 def read_question(row: Row) -> Question:
@@ -152,12 +156,18 @@ def read_final_text(row: Row) -> FinalText | None:
         row["cut"],
         row["continues"],
         read_made_files(row),
+        read_draft(row),
     )
 
 
 def read_made_files(row: Row) -> tuple[MadeFile, ...]:
     """The files that tools made for an answer; of a closed question only what they are called."""
     return MADE.validate_json(row["made"]) if row.get("made") else ()
+
+
+def read_draft(row: Row) -> Draft | None:
+    """The persona that was tried for an answer."""
+    return DRAFT.validate_json(row["draft"]) if row.get("draft") else None
 
 
 def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:

@@ -13,7 +13,8 @@ from core.store.rules.read_thread import remember_container
 from core.store.sql_port import Row, Sql
 
 STEPS = """
-SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content FROM requests
+SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content,
+    CAST(sum(coalesce(micro_usd, bound)) AS BIGINT) AS micro_usd FROM requests
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL GROUP BY step
 """
 
@@ -55,7 +56,7 @@ def _find_claimed(sql: Sql, claim: Claim) -> Row | None:
 def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
     """The steps of a question by the digest of what was asked."""
     rows = sql.many(STEPS, {**thread_values(key), "question": question})
-    return {row["step"]: Step(row["attempts"], row["content"]) for row in rows}
+    return {row["step"]: Step(row["attempts"], row["content"], row["micro_usd"]) for row in rows}
 
 
 def sum_steps(sql: Sql, key: ThreadKey, question: str) -> tuple[int, int]:
