@@ -1,7 +1,6 @@
 """The console: the smallest platform, a conversation in the terminal. A third adapter starts from here."""
 
 import asyncio
-import getpass
 import os
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import TextIO
 from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
-from bots.console.place import LEAVES, MOVES, ConsolePlace
+from bots.console.place import LEAVES, MOVES, ConsolePlace, find_user
 from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
@@ -392,11 +391,3 @@ def is_null_device(stream: TextIO) -> bool:
         return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
     except (OSError, ValueError):
         return False
-
-
-def find_user() -> str:
-    """The name that the system knows us by."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without an entry
-        return "you"

@@ -13,11 +13,15 @@ from core.commands import (
     replies,
     usage,
 )
+from core.commands.craft import knowledge, library, persona_models
 
 TABLE = (
     *ask.ROWS,
     *persona.ROWS,
+    *persona_models.ROWS,
     *persona_versions.ROWS,
+    *library.ROWS,
+    *knowledge.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,

@@ -157,9 +157,7 @@ def write_persona_file(persona: PersonaFile) -> str:
 def apply_persona_file(file: PersonaFile, held: Persona) -> Persona:
     """A persona with all that a file says: what it does not say is as the wider place has it, the rest as it was."""
     examples = file.examples or None
-    return replace(
-        held, system=file.system, model=file.model, effort=file.effort, tools=file.tools, examples=examples
-    )
+    return replace(held, system=file.system, model=file.model, effort=file.effort, tools=file.tools, examples=examples)
 
 
 def _write_example(example: Example) -> dict[str, Any]:
@@ -194,7 +192,7 @@ def _check_events(events: Iterable[yaml.Event], file: str) -> None:
     for event in events:
         depth += isinstance(event, OPENS)
         depth -= isinstance(event, CLOSES)
-        line = event.start_mark.line + 2
+        line = event.start_mark.line + 2 if event.start_mark else 2
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise PersonaFileError(file, line, ALIASES)
         if depth > DEEPEST:

@@ -253,6 +253,9 @@ class PersonaRepository:
     async def newest(self, places: Sequence[Place]) -> list[Version | None]:
         return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
 
+    async def list_places(self, workspace: str) -> Sequence[Place]:
+        return await self._engine.unit(lambda sql: personas.list_places(sql, workspace))
+
     async def versions(self, place: Place) -> list[Version]:
         return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
 

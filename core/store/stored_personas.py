@@ -25,6 +25,9 @@ class Personas(Protocol):
     async def newest(self, places: Sequence[Place]) -> list[Version | None]:
         """The newest version of each, as they stand together."""
 
+    async def list_places(self, workspace: str) -> Sequence[Place]:
+        """Where a persona of its own was ever set in a workspace."""
+
     async def versions(self, place: Place) -> list[Version]:
         """All there were, newest first, with the votes on what each answered."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from core.domain.messages import ThreadKey, clean_text
+from core.domain.messages import Question, clean_text
 from core.domain.personas import KnowledgeFile, Persona, Place
 from core.store.places.advisory_locks import lock_personas
 from core.store.sql_port import Row, Sql, stamp
@@ -66,19 +66,21 @@ def list_waiting(sql: Sql, place: Place, author: str, since: datetime) -> list[K
 
 
 def keep_files(
-    sql: Sql, key: ThreadKey, author: str, source: str, command: str | None, texts: Sequence[KnowledgeText]
+    sql: Sql, command: Question, texts: Sequence[KnowledgeText], *, waiting: bool = False
 ) -> tuple[KnowledgeFile, ...]:
-    """Keep files that count with `command`, or wait for their author's word; what waited for it before is dropped.
+    """Keep files of a command, which count from now on, or wait for their author's word.
 
-    Those that waited and count now have a row already.
+    What waited for it before is dropped. Those that waited and count now have a row already.
     """
+    key, author = command.key, command.person
     place = {"workspace": key.workspace, "channel": key.channel}
     for one in texts:
         if one.file.id:
-            sql.execute(COUNT, {"id": one.file.id, "command": command})
+            sql.execute(COUNT, {"id": one.file.id, "command": command.name})
     if sql.count_changes(DROP_WAITING, {**place, "author": author}):
         _note_erasure(sql, key.workspace, key.channel)
-    row = {**place, "thread": key.thread, "source": source, "command": command, "author": author}
+    counts = None if waiting else command.name
+    row = {**place, "thread": key.thread, "source": command.name, "command": counts, "author": author}
     return tuple(_insert_file(sql, row, one) for one in texts)
 
 
@@ -125,10 +127,8 @@ def _delete_files(sql: Sql, place: Place, ids: Collection[int]) -> None:
         return
     for row in sql.many(HAVING, asdict(place)):
         files = _read_files(row)
-        if left := tuple(one for one in files if one.id not in ids):
-            written: str | None = write_files(left)
-        else:
-            written = None
+        left = tuple(one for one in files if one.id not in ids)
+        written = FILES.dump_json(left).decode() if left else None
         if len(left) < len(files):
             sql.execute(REWRITE, {**asdict(place), "number": row["number"], "knowledge": written})
     for one in sorted(ids):
@@ -148,11 +148,6 @@ def _insert_file(sql: Sql, row: Row, text: KnowledgeText) -> KnowledgeFile:
 def _note_erasure(sql: Sql, workspace: str, channel: str | None) -> None:
     """Text was erased: the next sweep clears what is left of it in the database's files."""
     sql.insert("erasures", {"workspace": workspace, "channel": channel, "at": stamp(sql.now())})
-
-
-def write_files(files: tuple[KnowledgeFile, ...]) -> str:
-    """Files as a version's row has them."""
-    return FILES.dump_json(files).decode()
 
 
 def _read_files(row: Row) -> tuple[KnowledgeFile, ...]:

@@ -144,9 +144,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
-    count += erase_knowledge(
-        sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person
-    )
+    count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}
