@@ -104,7 +104,7 @@ def _write_file(folder: Path, place: Place, persona: Persona) -> str:
     """Write the file of a place. Raises UnreadableFile."""
     path = folder / f"{quote(place.channel, safe='') or WORKSPACE}{ENDING}"
     name = re.sub(r"[^a-z0-9]+", "-", (place.channel or WORKSPACE).lower()).strip("-")[:40].rstrip("-") or "channel"
-    about = ABOUT.format(_name_place(place))[:100]
+    about = ABOUT.format(_name_place(place))[:80]
     file = PersonaFile(name, about, persona.system or "", persona.model, persona.effort, persona.tools)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ TOO_DEEP = "Lists and mappings are nested too deep. Front matter needs no more t
 NO_MAPPING = "The front matter is no list of names and values. Write lines such as name: translator."
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\n]+$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\n]+$")]
 FewWords = Annotated[tuple[Words, ...], Field(max_length=10)]
 
 MENDS = {
@@ -45,7 +45,7 @@ MENDS = {
 }
 WANTED = {
     "name": "small letters, digits and hyphens, such as code-reviewer",
-    "about": "one line of at most 100 characters that says what it is for",
+    "about": "one line of at most 80 characters that says what it is for",
     "model": "a model's id, such as claude-haiku-5-5",
     "effort": f"one of {', '.join(EFFORTS)}",
     "tools": "a list of groups and tools, such as [web, history], or none",

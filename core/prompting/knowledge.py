@@ -34,8 +34,8 @@ def check_knowledge(files: Sequence[KnowledgeFile], model: Model) -> None:
     if size > most:
         raise PersonaUnsuited(
             f"The files of this channel have {_describe(size)} together, and {model.id} reads "
-            f"{_describe(max(most, 0))} of them at most beside a conversation. Attach the parts that matter, take others away with "
-            "`persona detach`, or choose a model that reads more.",
+            f"{_describe(max(most, 0))} of them at most beside a conversation. Attach the parts that matter, take "
+            "others away with `persona detach`, or choose a model that reads more.",
             "model",
         )
 

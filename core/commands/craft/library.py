@@ -59,7 +59,7 @@ async def find_library_persona(call: Invocation, wanted: str) -> PersonaFile:
     if found := shelf.find(wanted):
         return found
     broken = [one for one in shelf.problems if one.startswith(f"{wanted.strip().lower()}.md, ")]
-    why = f" {write_name(broken[0])}" if broken else ""
+    why = f" {_quote(broken[0])}" if broken else ""
     raise UsageError(
         f"The library has no persona {write_name(wanted[:SHOWN])}.{why} `persona library` lists them all.", "name"
     )
@@ -75,13 +75,18 @@ async def _prepare_use(call: Invocation, file: PersonaFile) -> tuple[Version | N
     return held, persona
 
 
+def _quote(problem: str) -> str:
+    """What is wrong with a file, as code: it may quote anything."""
+    return f"`{' '.join(problem.split()).replace('`', chr(39))}`"
+
+
 def _list_problems(shelf: Shelf) -> list[str]:
     """What is wrong with files of the operator's, in lines."""
     if not shelf.problems:
         return []
     more = len(shelf.problems) - PROBLEMS
     rest = [f"- and {more} more"] if more > 0 else []
-    shown = [f"- {write_name(one)}" for one in shelf.problems[:PROBLEMS]]
+    shown = [f"- {_quote(one)}" for one in shelf.problems[:PROBLEMS]]
     return ["", "These files can't be used until whoever runs this bot mends them:", "", *shown, *rest]
 
 
