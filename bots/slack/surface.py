@@ -193,12 +193,9 @@ class SlackSurface:
             await posts.attach(text)
 
     async def _wait_to_grow(self, reply: ReplyView, posts: Publisher, growth: Growth) -> bool:
-        """Wait for the turn to show more; whether it came before the reply was whole.
-
-        The first text is held for a moment: what is whole by then is posted once.
-        """
-        if not growth.begun:
-            return bool(reply.pages) or not await reply.wait_until_whole(self._web.pace.hold)
+        """Wait for the turn to show more; whether it came before the reply was whole."""
+        if reply.pages and not growth.begun:
+            return True
         while seconds := growth.take_turn(posts.streaming):
             if await reply.wait_until_whole(seconds):
                 return False

@@ -100,6 +100,11 @@ class CallBudget:
         """Whether it is as new: nothing counts any more."""
         return not (self._served or self._count_used()) and self._count_saved() >= self._most_saved
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more reply may begin to grow, so that each of those that do can still be ended in this minute."""
+        return self._count_used() + len(self._served) < self._share
+
     def join(self, reply: Hashable) -> None:
         """The reply grows from now on: its first text stands, and its first turn comes after a pause."""
         self._served[reply] = self._clock()
@@ -181,6 +186,8 @@ class Growth:
 
     def __init__(self, throttle: "Throttle") -> None:
         self.begun = False
+        self.held_until: float | None = None
+        """When its first text has been held long enough; None before it comes."""
         self.text = ""
         """What was shown of it last."""
         self._throttle = throttle
@@ -194,7 +201,13 @@ class Growth:
                 budget.join(self)
 
     def take_turn(self, streaming: bool = False) -> float:
-        """Take the next turn, to append where it is streamed: 0.0, or the seconds after which to ask again."""
+        """Take the next turn, to append where it is streamed: 0.0, or the seconds after which to ask again.
+
+        The first text is held for a moment, and where so much grows already that no edit would be left to end it with,
+        until it is whole: then one post is all that it takes.
+        """
+        if not self.begun:
+            return self._throttle.seconds_until_begun(self)
         method = APPEND if streaming else EDIT
         return self._throttle.seconds_held(method) or self._throttle.growing[method].take_turn(self)
 
@@ -228,10 +241,14 @@ class Throttle:
         self.growing = {method: self._make_budget(method) for method in (EDIT, APPEND)}
         """The calls by which texts grow."""
 
-    @property
-    def hold(self) -> float:
-        """Seconds that a first text is held."""
-        return HOLD * self._scale
+    def seconds_until_begun(self, growth: "Growth") -> float:
+        """0.0 where a reply may begin to grow, or the seconds after which to ask again."""
+        now = self._clock()
+        if growth.held_until is None:
+            growth.held_until = now + HOLD * self._scale
+        if growth.held_until > now:
+            return growth.held_until - now
+        return 0.0 if self.growing[EDIT].has_room else LOOK * self._scale
 
     def take_page(self, method: str) -> float:
         """Take the turn to read a page of history: 0.0, or the seconds until there is one."""

@@ -17,13 +17,13 @@ from tests.e2e.reliability.bot import STALE
 from tests.e2e.reliability.nursery import Bot, Nursery
 from tests.e2e.reliability.worlds import CONNECTING, SlackWorld
 from tests.fakes.claude.script import Answer, last_words
-from tests.fakes.slack.nouns import File
+from tests.fakes.slack.nouns import Channel, File
 from tests.fakes.slack.server import SlackFake, shown
 from tests.support.databases import Database
 
 NUMBER = re.compile(r"question (\d+)")
 WHOLE = re.compile(r"To [\d, ]*: (a few words more\. ?){12}")
-HEARD = "SELECT thread, reply, min(id) FROM questions GROUP BY thread, reply"
+HEARD = "SELECT channel, thread, reply, min(id) FROM questions WHERE reply IS NOT NULL GROUP BY 1, 2, 3"
 """The questions that lead a reply, and in what order they were heard of.
 
 What Slack told a process that was killed or asleep it tells again, after what was asked later perhaps.
@@ -34,6 +34,7 @@ SELECT question, step FROM requests WHERE outcome = 'died' GROUP BY question, st
 """The questions over which as many processes ended as may, which are given up with a visible refusal."""
 ASLEEP = 2.5 * STALE.total_seconds()  # longer than a process may be silent
 AWAKE = 2.0
+ROOMS = 10
 
 
 @dataclass(slots=True)
@@ -93,19 +94,31 @@ def answer(body) -> Answer:
     return Answer(text=f"To {', '.join(asked)}: " + "a few words more. " * 12, chunk=40, delay=0.05)
 
 
+def open_rooms(slack: SlackFake) -> list[str]:
+    """The names of channels in which everybody is who is in one of them."""
+    channels = slack.world.channels
+    rooms = {f"C0ROOM{number}": f"room-{number}" for number in range(ROOMS)}
+    members = channels["C0DEV"].members
+    channels.update({one: Channel(one, name, members=members) for one, name in rooms.items() if one not in channels})
+    return list(rooms.values())
+
+
 async def ask(
     slack: SlackFake, threads: int, each: int, chance: random.Random, seconds: float, files: Sequence[list[File]] = ()
 ) -> int:
     """So many questions in each of so many threads, spread over `seconds`, in an order of chance. How many.
 
-    With each come some of `files`, or nothing.
+    With each come some of `files`, or nothing. The threads stand in several channels, for Slack takes one message a
+    second in each.
     """
+    rooms = open_rooms(slack)
     roots: dict[int, str] = {}
     order = [thread for thread in range(threads) for _ in range(each)]
     chance.shuffle(order)
     for number, thread in enumerate(order):
         text, attached = f"<@U0BOT> question {number}", chance.choice([[], *files])
-        ts = await slack.say(chance.choice(["ada", "bob", "cy"]), "dev", text, roots.get(thread), files=attached)
+        person, room = chance.choice(["ada", "bob", "cy"]), rooms[thread % ROOMS]
+        ts = await slack.say(person, room, text, roots.get(thread), files=attached)
         roots.setdefault(thread, ts)
         await asyncio.sleep(seconds / len(order))
     return len(order)
@@ -118,11 +131,11 @@ def wrong(slack: SlackFake, database: Database) -> Counter[str]:
     """
     found: Counter[str] = Counter()
     tried = {question for question, _ in database.rows(TRIED)}
-    replies: dict[str, dict[str, int]] = {}
-    for thread, reply, heard in database.rows(HEARD):
-        replies.setdefault(thread, {})[reply] = heard
-    for root, wanted in replies.items():
-        posts = [post for post in slack.world.replies(slack.world.posts["C0DEV", root]) if post.bot_id]
+    replies: dict[tuple[str, str], dict[str, int]] = {}
+    for channel, thread, reply, heard in database.rows(HEARD):
+        replies.setdefault((channel, thread), {})[reply] = heard
+    for (channel, root), wanted in replies.items():
+        posts = [post for post in slack.world.replies(slack.world.posts[channel, root]) if post.bot_id]
         named = [(post.metadata or {})["event_payload"]["question"] for post in posts]
         found["lost"] += len(wanted.keys() - set(named))
         found["doubled"] += len(named) - len(set(named))

@@ -47,8 +47,11 @@ class Purse:
     _number: int = 0
 
     async def fill(self) -> None:
-        """The workspace may spend a little more than it has spent: enough for one request."""
-        self._limit = self._read() + ENOUGH
+        """The workspace may spend a little more than it has spent: enough for one request, and never less than before.
+
+        What is set aside for a request is more than what it takes in the end, so the sum falls at times.
+        """
+        self._limit = max(self._limit, self._read() + ENOUGH)
         scope = Scope(self.workspace)
         store = await open_store(self.database.url)
         changed = Budget(scope, Period.MONTH, self._limit, "UTC", "U1", system_clock())

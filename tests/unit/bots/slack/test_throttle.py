@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from bots.slack.throttle import EDIT, LOOK, MINUTE, PAUSE, TIERS, Throttle
+from bots.slack.throttle import EDIT, HOLD, LOOK, MARGIN, MINUTE, PAUSE, TIERS, Throttle
 from tests.fakes.slack.nouns import Clock
 
 STEP = 0.01  # seconds between two looks at the clock
@@ -112,6 +112,19 @@ def test_each_of_many_texts_gets_its_share_and_all_can_end_at_once(clock, thrott
     assert min(shares) >= 3
     assert free >= count
     assert count_most(shown) <= TIERS[EDIT]
+
+
+def test_a_first_text_is_held_for_a_moment_and_while_no_edit_is_left_to_end_it_with(clock, throttle):
+    edit(throttle, TIERS[EDIT] - 1)
+    growing = [Writer(throttle, clock)]
+    with throttle.grow() as growth:
+        waits = [growth.take_turn()]
+        for pause in (HOLD + STEP, LOOK, MINUTE + MARGIN):
+            clock.advance(pause)
+            waits.append(growth.take_turn())
+
+    assert waits == [pytest.approx(HOLD), LOOK, LOOK, 0.0]
+    assert growing[0].shown == []
 
 
 def test_a_text_that_is_cancelled_while_it_waits_for_its_turn_gives_it_to_the_next(clock, throttle):
