@@ -271,8 +271,8 @@ class PersonaRepository:
     async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
         await self._engine.unit(lambda sql: personas.hold_files(sql, command, texts))
 
-    async def list_waiting(self, place: Place, author: str, since: datetime) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author, since))
+    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
+        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author))
 
     async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
         return await self._engine.unit(lambda sql: knowledge.list_brought(sql, place, command))

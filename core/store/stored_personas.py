@@ -48,8 +48,8 @@ class Personas(Protocol):
     async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
         """Keep files that wait for their author's word, in the place of those that waited for it here."""
 
-    async def list_waiting(self, place: Place, author: str, since: datetime) -> Sequence[KnowledgeText]:
-        """The files that have waited for their author's word since then."""
+    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
+        """The files that wait for their author's word, which they do for an hour."""
 
     async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
         """The files that a command of that name has made count."""

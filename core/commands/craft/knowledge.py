@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from core.billing.budgets import dollars
 from core.commands.craft.persona_changes import write_setting
@@ -20,7 +19,6 @@ from core.store.stored_personas import KnowledgeText
 
 MOST = 20  # files that a channel knows
 DEAR = 20_000  # tokens, about, from which on the cost is told before files count
-WAITING = timedelta(hours=1)  # that files wait for a word on their cost
 ACCEPT = "ok"
 HEAD = "| | file | size | tokens, about |\n| --: | --- | --: | --: |"
 NO_FILES = """Attach files to the message that has this command: mention me and write `!persona attach`, with the files.
@@ -122,8 +120,7 @@ async def _list_waiting(call: Invocation) -> list[KnowledgeText]:
     """The files that wait for this person's word on their cost. Raises UsageError."""
     if call.values.get("cost") != ACCEPT:
         raise UsageError(NO_FILES)
-    since = call.context.clock() - WAITING
-    found = await call.context.store.personas.list_waiting(_find_place(call), call.question.person, since)
+    found = await call.context.store.personas.list_waiting(_find_place(call), call.question.person)
     if not found:
         raise UsageError(NOTHING_WAITS)
     return list(found)

@@ -5,7 +5,7 @@ A file stays as long as one of the newest versions has it, so that going back to
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,6 +16,7 @@ from core.store.places.advisory_locks import lock_personas
 from core.store.sql_port import Row, Sql, stamp
 from core.store.stored_personas import KnowledgeText
 
+WAITING_FOR = timedelta(hours=1)  # that files wait for their author's word on what they cost
 VERSIONS = 20  # newest ones of a persona whose files are kept
 
 FILES = TypeAdapter(tuple[KnowledgeFile, ...])
@@ -59,9 +60,9 @@ def list_brought(sql: Sql, place: Place, command: str) -> list[KnowledgeText]:
     return [_read_text(row) for row in sql.many(BY_COMMAND, {**asdict(place), "command": command})]
 
 
-def list_waiting(sql: Sql, place: Place, author: str, since: datetime) -> list[KnowledgeText]:
+def list_waiting(sql: Sql, place: Place, author: str) -> list[KnowledgeText]:
     """The files that wait for their author's word."""
-    values = {**asdict(place), "author": author, "since": stamp(since)}
+    values = {**asdict(place), "author": author, "since": stamp(sql.now() - WAITING_FOR)}
     return [_read_text(row) for row in sql.many(WAITING, values)]
 
 
@@ -102,9 +103,9 @@ def prune_files(sql: Sql, place: Place, newest: int) -> None:
     _delete_files(sql, place, {row["id"] for row in rows} - held)
 
 
-def drop_waiting(sql: Sql, until: datetime) -> None:
-    """Delete the words of files whose authors have said nothing until then."""
-    if sql.count_changes(DROP_OLD, {"until": stamp(until)}):
+def drop_waiting(sql: Sql) -> None:
+    """Delete the words of files whose authors have said nothing in time."""
+    if sql.count_changes(DROP_OLD, {"until": stamp(sql.now() - WAITING_FOR)}):
         _note_erasure(sql, "", None)
 
 

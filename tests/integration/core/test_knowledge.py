@@ -95,11 +95,10 @@ async def test_what_costs_much_is_told_first_and_counts_after_a_word(assistant, 
     [
         (b"\x89PNG\r\n\x1a\n" + b"x" * 40, "I could not take hand book .md"),
         (b"", "it is empty"),
-        (b"%PDF-1.4 broken", "broken PDF"),
         (b"words " * 500_000, "of them at most beside a conversation"),
         (b"words " * 800_000, "it says more than the 4 MB that I read"),
     ],
-    ids=["a broken picture", "nothing", "a broken PDF", "more than the model reads", "more than anybody reads"],
+    ids=["a broken picture", "nothing", "more than the model reads", "more than anybody reads"],
 )
 async def test_a_file_that_can_not_be_known_is_refused_with_its_reason(assistant, board, store, content, why):
     board.files = {"F1": content}

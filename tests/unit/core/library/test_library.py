@@ -39,7 +39,8 @@ def test_each_has_a_prompt_of_15_to_40_lines_and_three_examples(name):
 
     lines = persona.system.splitlines()
     assert persona.name == name
-    assert 15 <= len([line for line in lines if line.strip()]) and len(lines) <= 40
+    assert len([line for line in lines if line.strip()]) >= 15
+    assert len(lines) <= 40
     assert max(map(len, lines)) <= 125
     assert len(persona.examples) == 3
     assert all(one.must and one.must_not for one in persona.examples)
