@@ -1,7 +1,6 @@
 """The console: the smallest platform, a conversation in the terminal. A third adapter starts from here."""
 
 import asyncio
-import getpass
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
-from bots.console.place import LEAVES, MOVES, ConsolePlace
+from bots.console.place import LEAVES, MOVES, ConsolePlace, find_user
 from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
@@ -399,11 +398,3 @@ def is_command(line: str) -> bool:
 def describe_moves() -> Iterator[str]:
     """A line of Markdown for each move."""
     return (f"- `/{words}`: {about}" for words, about in MOVES.items())
-
-
-def find_user() -> str:
-    """The name that the system knows us by."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without an entry
-        return "you"

@@ -1,5 +1,6 @@
 """Who speaks in the terminal, and where: the moves that a person makes there, and the completion of lines."""
 
+import getpass
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -134,3 +135,11 @@ def _complete_value(line: str, row: Command) -> Iterator[str]:
             yield from (f"{begun} {name}={choice} " for choice in known)
         elif not equals and one.name.startswith(last):
             yield f"{begun} {one.name}="
+
+
+def find_user() -> str:
+    """The name that the system knows us by."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry
+        return "you"

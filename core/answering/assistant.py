@@ -11,7 +11,7 @@ from functools import partial
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona, read_conversation
+from core.answering.conversation import name_persona, read_conversation, read_knowledge
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
@@ -29,6 +29,7 @@ from core.domain.platform import Platform, Surface
 from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
+from core.library.library import PersonaLibrary
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
@@ -58,6 +59,7 @@ class Assistant:
         files: FileReader | None = None,
         made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
+        library: PersonaLibrary | None = None,
     ) -> None:
         self._store = store
         self._completions = completions
@@ -66,9 +68,9 @@ class Assistant:
         tools = tools or ToolRegistry()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = self._commands = self._build_command_context(clock, tools)
+        reader, library = files or FileReader(), library or PersonaLibrary()
+        commands = self._commands = self._build_command_context(clock, tools, reader, library)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        reader = files or FileReader()
         self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
@@ -83,7 +85,9 @@ class Assistant:
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
-    def _build_command_context(self, clock: Clock, tools: ToolRegistry) -> registry.CommandContext:
+    def _build_command_context(
+        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary
+    ) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
         return registry.CommandContext(
             self._store,
@@ -99,6 +103,9 @@ class Assistant:
             tools=tools,
             heartbeat=self._heartbeat,
             managers_approve=rules.managers_approve,
+            library=library,
+            files=files,
+            ttl=rules.ttl,
         )
 
     async def _heartbeat(self) -> None:
@@ -149,6 +156,7 @@ class Assistant:
             conversation.turns,
             ttl=self._rules.ttl,
             instructions=self._platforms[question.key.platform].instructions,
+            knowledge=await read_knowledge(self._store.personas, question.key, persona),
             tools=[tool.definition for tool in tools],
         )
         models = [persona.model or "", *self._rules.fallbacks]

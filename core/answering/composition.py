@@ -14,6 +14,7 @@ from core.answering.conversation import (
     leave_out_files,
     name_persona,
     read_conversation,
+    read_knowledge,
 )
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
@@ -176,10 +177,12 @@ class Composition:
         self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
         turns = await self._tell_acts(conversation.turns, steps, tools)
+        known = await read_knowledge(composer.store.personas, key, persona)
         words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
-            made = build_request(persona, turns, model, rules.ttl, instructions=words, tools=definitions)
+            told = {"instructions": words, "knowledge": known}
+            made = build_request(persona, turns, model, rules.ttl, **told, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
         build = partial(_build_unless_acted, make, turns, self.acted, steps)

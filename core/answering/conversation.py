@@ -10,17 +10,19 @@ from typing import ParamSpec, TypeVar
 from core.claude.metering import Renew
 from core.domain.content import CodeFile, Content, FileContent, Files, Text
 from core.domain.errors import CannotAnswer, QuestionDeleted
-from core.domain.messages import FinalText, Message, Question
-from core.domain.personas import Persona
+from core.domain.messages import FinalText, Message, Question, ThreadKey
+from core.domain.personas import Persona, Place
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.file_names import clean_attached_name, write_name_as_code
+from core.prompting.knowledge import write_knowledge
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
+from core.store.stored_personas import Personas
 
 THINKING = "thinking"
 LOST = "The answer that this should go on with is gone."
@@ -206,6 +208,15 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
         if message.mine or not (waits or behind):
             told.append(message)
     return told
+
+
+async def read_knowledge(personas: Personas, key: ThreadKey, persona: Persona) -> str:
+    """What Claude is told of the files that a persona knows, those of this channel alone: the same bytes every time."""
+    if not persona.knowledge:
+        return ""
+    place, ids = Place(key.workspace, key.channel), [one.id for one in persona.knowledge]
+    found = await personas.read_knowledge(place, ids)
+    return write_knowledge([(one.file.name, one.content) for one in found])
 
 
 async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> tuple[Persona, Thread]:

@@ -12,7 +12,7 @@ from core.commands import (
     replies,
     usage,
 )
-from core.commands.craft import classification, draft, one_message, summary
+from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
 from core.commands.trials import keep, trial
 
 TABLE = (
@@ -21,7 +21,10 @@ TABLE = (
     *classification.ROWS,
     *draft.ROWS,
     *persona.ROWS,
+    *persona_models.ROWS,
     *persona_versions.ROWS,
+    *library.ROWS,
+    *knowledge.ROWS,
     *trial.ROWS,
     *keep.ROWS,
     *prompt.ROWS,

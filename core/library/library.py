@@ -75,7 +75,7 @@ def read_folder(folder: Path) -> tuple[dict[str, PersonaFile], list[str]]:
             problems.append(f"{path.name}: It can't be read ({error.strerror}). Let this user read it.")
         else:
             if (other := names.setdefault(persona.name, path.name)) != path.name:
-                problems.append(f"{path.name}: {other} has the name {persona.name} too. Give it another one.")
+                problems.append(f"{path.name}, line 1: {other} has the name {persona.name} too. Give it another one.")
             else:
                 found[path.name] = persona
     if len(paths) > MOST:

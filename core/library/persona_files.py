@@ -35,7 +35,7 @@ TOO_DEEP = "Lists and mappings are nested too deep. Front matter needs no more t
 NO_MAPPING = "The front matter is no list of names and values. Write lines such as name: translator."
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\n]+$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\n]+$")]
 FewWords = Annotated[tuple[Words, ...], Field(max_length=10)]
 
 MENDS = {
@@ -45,7 +45,7 @@ MENDS = {
 }
 WANTED = {
     "name": "small letters, digits and hyphens, such as code-reviewer",
-    "about": "one line of at most 100 characters that says what it is for",
+    "about": "one line of at most 80 characters that says what it is for",
     "model": "a model's id, such as claude-haiku-5-5",
     "effort": f"one of {', '.join(EFFORTS)}",
     "tools": "a list of groups and tools, such as [web, history], or none",
@@ -157,9 +157,7 @@ def write_persona_file(persona: PersonaFile) -> str:
 def apply_persona_file(file: PersonaFile, held: Persona) -> Persona:
     """A persona with all that a file says: what it does not say is as the wider place has it, the rest as it was."""
     examples = file.examples or None
-    return replace(
-        held, system=file.system, model=file.model, effort=file.effort, tools=file.tools, examples=examples
-    )
+    return replace(held, system=file.system, model=file.model, effort=file.effort, tools=file.tools, examples=examples)
 
 
 def _write_example(example: Example) -> dict[str, Any]:
@@ -194,7 +192,7 @@ def _check_events(events: Iterable[yaml.Event], file: str) -> None:
     for event in events:
         depth += isinstance(event, OPENS)
         depth -= isinstance(event, CLOSES)
-        line = event.start_mark.line + 2
+        line = event.start_mark.line + 2 if event.start_mark else 2
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise PersonaFileError(file, line, ALIASES)
         if depth > DEEPEST:

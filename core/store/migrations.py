@@ -206,8 +206,8 @@ MIGRATIONS = (
             "ALTER TABLE votes ADD COLUMN persona_wide {boolean}",
         ),
     ),
-    # Files that a persona knows: their words, once, and which versions have which. `source` is the command whose message
-    # brought one, and `command` the one that made it count: none, as long as it waits for its author's word on its cost.
+    # Files that a persona knows: their words, once, and which versions have which. `source` is the command whose
+    # message brought one, and `command` the one that made it count: none, while it waits for its author's word.
     Migration(
         "knowledge",
         (

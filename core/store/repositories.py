@@ -254,6 +254,9 @@ class PersonaRepository:
     async def newest(self, places: Sequence[Place]) -> list[Version | None]:
         return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
 
+    async def list_places(self, workspace: str) -> Sequence[Place]:
+        return await self._engine.unit(lambda sql: personas.list_places(sql, workspace))
+
     async def versions(self, place: Place) -> list[Version]:
         return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
 
@@ -269,8 +272,8 @@ class PersonaRepository:
     async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
         await self._engine.unit(lambda sql: personas.hold_files(sql, command, texts))
 
-    async def list_waiting(self, place: Place, author: str, since: datetime) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author, since))
+    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
+        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author))
 
     async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
         return await self._engine.unit(lambda sql: knowledge.list_brought(sql, place, command))

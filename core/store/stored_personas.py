@@ -25,6 +25,9 @@ class Personas(Protocol):
     async def newest(self, places: Sequence[Place]) -> list[Version | None]:
         """The newest version of each, as they stand together."""
 
+    async def list_places(self, workspace: str) -> Sequence[Place]:
+        """Where a persona of its own was ever set in a workspace."""
+
     async def versions(self, place: Place) -> list[Version]:
         """All there were, newest first, with the votes on what each answered."""
 
@@ -45,8 +48,8 @@ class Personas(Protocol):
     async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
         """Keep files that wait for their author's word, in the place of those that waited for it here."""
 
-    async def list_waiting(self, place: Place, author: str, since: datetime) -> Sequence[KnowledgeText]:
-        """The files that have waited for their author's word since then."""
+    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
+        """The files that wait for their author's word, which they do for an hour."""
 
     async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
         """The files that a command of that name has made count."""

@@ -5,17 +5,18 @@ A file stays as long as one of the newest versions has it, so that going back to
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from core.domain.messages import ThreadKey, clean_text
+from core.domain.messages import Question, clean_text
 from core.domain.personas import KnowledgeFile, Persona, Place
 from core.store.places.advisory_locks import lock_personas
 from core.store.sql_port import Row, Sql, stamp
 from core.store.stored_personas import KnowledgeText
 
+WAITING_FOR = timedelta(hours=1)  # that files wait for their author's word on what they cost
 VERSIONS = 20  # newest ones of a persona whose files are kept
 
 FILES = TypeAdapter(tuple[KnowledgeFile, ...])
@@ -59,26 +60,28 @@ def list_brought(sql: Sql, place: Place, command: str) -> list[KnowledgeText]:
     return [_read_text(row) for row in sql.many(BY_COMMAND, {**asdict(place), "command": command})]
 
 
-def list_waiting(sql: Sql, place: Place, author: str, since: datetime) -> list[KnowledgeText]:
+def list_waiting(sql: Sql, place: Place, author: str) -> list[KnowledgeText]:
     """The files that wait for their author's word."""
-    values = {**asdict(place), "author": author, "since": stamp(since)}
+    values = {**asdict(place), "author": author, "since": stamp(sql.now() - WAITING_FOR)}
     return [_read_text(row) for row in sql.many(WAITING, values)]
 
 
 def keep_files(
-    sql: Sql, key: ThreadKey, author: str, source: str, command: str | None, texts: Sequence[KnowledgeText]
+    sql: Sql, command: Question, texts: Sequence[KnowledgeText], *, waiting: bool = False
 ) -> tuple[KnowledgeFile, ...]:
-    """Keep files that count with `command`, or wait for their author's word; what waited for it before is dropped.
+    """Keep files of a command, which count from now on, or wait for their author's word.
 
-    Those that waited and count now have a row already.
+    What waited for it before is dropped. Those that waited and count now have a row already.
     """
+    key, author = command.key, command.person
     place = {"workspace": key.workspace, "channel": key.channel}
     for one in texts:
         if one.file.id:
-            sql.execute(COUNT, {"id": one.file.id, "command": command})
+            sql.execute(COUNT, {"id": one.file.id, "command": command.name})
     if sql.count_changes(DROP_WAITING, {**place, "author": author}):
         _note_erasure(sql, key.workspace, key.channel)
-    row = {**place, "thread": key.thread, "source": source, "command": command, "author": author}
+    counts = None if waiting else command.name
+    row = {**place, "thread": key.thread, "source": command.name, "command": counts, "author": author}
     return tuple(_insert_file(sql, row, one) for one in texts)
 
 
@@ -100,9 +103,9 @@ def prune_files(sql: Sql, place: Place, newest: int) -> None:
     _delete_files(sql, place, {row["id"] for row in rows} - held)
 
 
-def drop_waiting(sql: Sql, until: datetime) -> None:
-    """Delete the words of files whose authors have said nothing until then."""
-    if sql.count_changes(DROP_OLD, {"until": stamp(until)}):
+def drop_waiting(sql: Sql) -> None:
+    """Delete the words of files whose authors have said nothing in time."""
+    if sql.count_changes(DROP_OLD, {"until": stamp(sql.now() - WAITING_FOR)}):
         _note_erasure(sql, "", None)
 
 
@@ -125,10 +128,8 @@ def _delete_files(sql: Sql, place: Place, ids: Collection[int]) -> None:
         return
     for row in sql.many(HAVING, asdict(place)):
         files = _read_files(row)
-        if left := tuple(one for one in files if one.id not in ids):
-            written: str | None = write_files(left)
-        else:
-            written = None
+        left = tuple(one for one in files if one.id not in ids)
+        written = FILES.dump_json(left).decode() if left else None
         if len(left) < len(files):
             sql.execute(REWRITE, {**asdict(place), "number": row["number"], "knowledge": written})
     for one in sorted(ids):
@@ -148,11 +149,6 @@ def _insert_file(sql: Sql, row: Row, text: KnowledgeText) -> KnowledgeFile:
 def _note_erasure(sql: Sql, workspace: str, channel: str | None) -> None:
     """Text was erased: the next sweep clears what is left of it in the database's files."""
     sql.insert("erasures", {"workspace": workspace, "channel": channel, "at": stamp(sql.now())})
-
-
-def write_files(files: tuple[KnowledgeFile, ...]) -> str:
-    """Files as a version's row has them."""
-    return FILES.dump_json(files).decode()
 
 
 def _read_files(row: Row) -> tuple[KnowledgeFile, ...]:

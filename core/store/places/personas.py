@@ -33,6 +33,7 @@ SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = 
     SELECT max(number) FROM personas WHERE workspace = one.workspace AND channel = one.channel
 ) ORDER BY model
 """
+PLACES = "SELECT DISTINCT channel FROM personas WHERE workspace = :workspace ORDER BY channel"
 TRAITS = tuple(field.name for field in fields(Persona))
 CHOICES = {
     "model",
@@ -66,7 +67,7 @@ def change_persona(sql: Sql, version: Version) -> Version:
 def attach_files(sql: Sql, command: Question, version: Version, texts: Sequence[KnowledgeText]) -> Version:
     """Add a version that has these files behind its own; see `Personas.attach`. Raises VersionConflict."""
     lock_personas(sql, version.place.workspace)
-    files = keep_files(sql, command.key, version.author, command.name, command.name, texts)
+    files = keep_files(sql, command, texts)
     persona = replace(version.persona, knowledge=(*(version.persona.knowledge or ()), *files))
     return change_persona(sql, replace(version, persona=persona))
 
@@ -74,7 +75,7 @@ def attach_files(sql: Sql, command: Question, version: Version, texts: Sequence[
 def hold_files(sql: Sql, command: Question, texts: Sequence[KnowledgeText]) -> None:
     """Keep files that wait for their author's word."""
     lock_personas(sql, command.key.workspace)
-    keep_files(sql, command.key, command.person, command.name, None, texts)
+    keep_files(sql, command, texts, waiting=True)
 
 
 def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
@@ -85,6 +86,11 @@ def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
 def list_models(sql: Sql) -> list[str]:
     """The models that personas choose now, in all places."""
     return [row["model"] for row in sql.many(CHOSEN, {})]
+
+
+def list_places(sql: Sql, workspace: str) -> list[Place]:
+    """Where a persona of its own was ever set in a workspace."""
+    return [Place(workspace, row["channel"]) for row in sql.many(PLACES, {"workspace": workspace})]
 
 
 def list_versions(sql: Sql, place: Place) -> list[Version]:

@@ -25,7 +25,6 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 COMMANDS = 2  # commands of one person that are carried out at the same time
 POSTABLE_FOR = timedelta(days=1)  # that a private answer about a message may be posted
-WAITING_FOR = timedelta(hours=1)  # that files wait for the word of who wants a persona to know them
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
@@ -342,7 +341,7 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
         lock_channel(sql, row["workspace"], row["channel"])
         sql.execute(WAKE, row)
     drop_private_answers(sql, now - POSTABLE_FOR)
-    drop_waiting(sql, now - WAITING_FOR)
+    drop_waiting(sql)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
