@@ -33,7 +33,7 @@ from core.domain.messages import (
     History,
     LinkTarget,
     Message,
-    Past,
+    PastMessages,
     PastRange,
     Question,
     Rank,
@@ -320,7 +320,7 @@ class ConsoleSurface:
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return ()
 
-    async def read_past(self, person: str, wanted: PastRange) -> Past:
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """A terminal shows nothing of what scrolled by; its conversations are in the store."""
         raise CannotAnswer(NO_PAST)
 

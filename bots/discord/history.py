@@ -14,7 +14,7 @@ from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answe
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import History, Message, Past, PastRange, Reach
+from core.domain.messages import History, Message, PastMessages, PastRange, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read
@@ -82,7 +82,7 @@ class HistoryReader:
             at = self._find_predecessor(payload)
         return shown, gone
 
-    async def read_past(self, wanted: PastRange) -> Past:
+    async def read_past(self, wanted: PastRange) -> PastMessages:
         """The newest messages of the place, in as few requests as that takes; kept nowhere.
 
         Raises CannotAnswer, CannotShow.
@@ -93,7 +93,7 @@ class HistoryReader:
             if len(found) >= wanted.last or (wanted.since and _read_time(page, wanted.since) < wanted.since):
                 break
         said = [one for one in self._parse_messages(found) if wanted.since is None or one.at >= wanted.since]
-        return Past(tuple(said[-wanted.last :]), "" if self._seeing else UNSEEN)
+        return PastMessages(tuple(said[-wanted.last :]), "" if self._seeing else UNSEEN)
 
     async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""

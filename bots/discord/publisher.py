@@ -132,7 +132,8 @@ class Publisher:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make the pages equal `text`, smaller ones where Discord finds them too long."""
         self._pages = self._pages or PostedPages(self._reply, self._outlet, _posted_at)
-        controls = () if self._plainly else self._reply.controls  # now: the reply may become whole meanwhile
+        pressable = not self._plainly and self._target.place.workspace == self._reply.question.key.workspace
+        controls = self._reply.controls if pressable else ()  # now: the reply may become whole meanwhile
         while True:
             texts = await cut(text, partial(self._cut_pages, text, whole))
             self._wanted = list_pages(texts, controls)

@@ -35,7 +35,7 @@ from core.domain.messages import (
     History,
     LinkTarget,
     Message,
-    Past,
+    PastMessages,
     PastRange,
     Question,
     Rank,
@@ -141,7 +141,7 @@ class DiscordSurface:
         history = await (reader.read_all(name) if place.whole else reader.read_chain(name))
         return history.messages
 
-    async def read_past(self, person: str, wanted: PastRange) -> Past:
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """Of the channel what the person may read there; who asks in a thread may read that one."""
         key = self._question.key
         own = bool(wanted.thread) and (self._place.whole or self._place.workspace == DIRECT)
@@ -155,13 +155,13 @@ class DiscordSurface:
         self._note_shown(past.messages, reader)
         return past
 
-    async def _read_chain(self, wanted: PastRange) -> Past:
+    async def _read_chain(self, wanted: PastRange) -> PastMessages:
         """What a command replies to, with all that led to it."""
         reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
         name = self._question.values.get(MESSAGE) or self._address.under or wanted.thread
         messages = (await reader.read_chain(name)).messages
         self._note_shown(messages, reader)
-        return Past(messages[-wanted.last :])
+        return PastMessages(messages[-wanted.last :])
 
     def _note_shown(self, messages: Sequence[Message], reader: HistoryReader) -> None:
         """Whose names were shown: these people need not be asked for."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bots.slack import parse
 from bots.slack.client import SCARCE, NoThread, Web
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, Rejected
-from core.domain.messages import History, Message, Past, PastRange, Question, Reach, ThreadKey
+from core.domain.messages import History, Message, PastMessages, PastRange, Question, Reach, ThreadKey
 
 SCARCE_PAST = "Slack lets this app read one page of history a minute, of {} messages here, so I have not read all."
 BROKEN_OFF = "Slack did not show me all of it just now."
@@ -59,7 +59,7 @@ class HistoryReader:
             raise CannotAnswer(f"Slack does not show me this thread ({refused.reason}).") from None
         return parse.parse_history(raws, self._web.us, Reach.CHAIN, key.channel).messages
 
-    async def read_past(self, key: ThreadKey, wanted: PastRange) -> Past:
+    async def read_past(self, key: ThreadKey, wanted: PastRange) -> PastMessages:
         """The newest messages of a channel, or of a thread of it, in as few pages as that takes; kept nowhere.
 
         Slack tells a channel from its end and a thread from its beginning. Where it lets us read no more, there is
@@ -81,7 +81,7 @@ class HistoryReader:
         raws = [raw for page in pages for raw in page]
         history = await asyncio.to_thread(parse.parse_history, raws, self._web.us, Reach.CHAIN, key.channel)
         said = [one for one in history.messages if wanted.since is None or one.at >= wanted.since]
-        return Past(tuple(said[-wanted.last :]), cut)
+        return PastMessages(tuple(said[-wanted.last :]), cut)
 
     async def _list_wanted(
         self, place: ThreadKey, wanted: PastRange, oldest: str | None

@@ -18,11 +18,23 @@ from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
 from bots.slack.throttle import Growth
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
-from core.domain.messages import Attachment, File, History, LinkTarget, Message, Past, PastRange, Question, Rank, Reach
+from core.domain.messages import (
+    Attachment,
+    File,
+    History,
+    LinkTarget,
+    Message,
+    PastMessages,
+    PastRange,
+    Question,
+    Rank,
+    Reach,
+)
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
+NO_MEMBER = "I am not in this channel, so I can't read it. Invite me, and give the command again."
 UNDELETED = "I keep nothing of that answer any more, but Slack does not let me take it away here ({})."
 
 log = logging.getLogger(__name__)
@@ -114,9 +126,12 @@ class SlackSurface:
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return await HistoryReader(self._web).read_beginning(replace(self._question.key, thread=target.at))
 
-    async def read_past(self, person: str, wanted: PastRange) -> Past:
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """Who is in a channel may read what was ever said in it, and nobody else can give a command there."""
-        return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
+        try:
+            return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
+        except CannotShow as closed:
+            raise CannotAnswer(NO_MEMBER) from closed
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         """All: who is in a channel may read what was ever said in it."""

@@ -56,8 +56,7 @@ class Reply:
         self.subject = question.name
         self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()
         self.text = self.note = ""
-        self.whole = False
-        self.notice = False
+        self.whole = self.notice = False
         self.files: Sequence[File] = ()
         self._noting = False
         self._sure = ensure_held

@@ -31,7 +31,6 @@ from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
-from core.commands.registry import Command
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
@@ -99,6 +98,8 @@ class AnswerTask:
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
     begun_again: int = field(init=False, default=0)
+    task: registry.Command | None = field(init=False, default=None)
+    """The row of a command that Claude answers, if it is one."""
     cited: Sequence[Citation] = field(init=False, default=())
     """What the text so far cites."""
     begun: bool = field(init=False, default=False)
@@ -138,11 +139,6 @@ class AnswerTask:
         return self.claim.question
 
     @property
-    def task(self) -> Command | None:
-        """The row of a command that Claude answers, if it is one."""
-        return find_task(self.question)
-
-    @property
     def _reopened(self) -> bool:
         """Whether the answer goes on with one that was cut in a code block, or may have been, for it is gone."""
         begun = self.question.continues
@@ -155,7 +151,7 @@ class AnswerTask:
 
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""
-        store, key = self.responder.store, self.question.key
+        store, key, self.task = self.responder.store, self.question.key, find_task(self.question)
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
@@ -283,7 +279,7 @@ class AnswerTask:
                 if composing.done() and (answer := composing.result()) is not None:
                     return answer
                 if stop.is_set() or has_failed(showing):
-                    return self._cut_short()
+                    return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
                 if changing.done():
                     changed.clear()
                     changing = asyncio.create_task(changed.wait())
@@ -320,9 +316,6 @@ class AnswerTask:
             self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 
-    def _cut_short(self) -> Answer:
-        return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
-
     async def _compose(self, decision: Decision) -> Answer | None:
         """What was answered already, else a refusal, what the command says, or what Claude says.
 
@@ -332,18 +325,15 @@ class AnswerTask:
         if (self.claim.resumed and not (self.task and self.question.private)) or stale:
             await self._recover()
         if self.lease.stop.is_set() and not self.claim.final_text:
-            return self._cut_short()
+            return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
         if isinstance(decision, AnswerWith):
             return decision.answer
         if self.question.command is not None and self.task is None:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
         of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
-        composition = (
-            TaskAnswer(*of, self.reply, self.responder.commands)
-            if self.task
-            else Composition(*of, self.unread, self.reply)
-        )
+        commands, reply = self.responder.commands, self.reply
+        composition = TaskAnswer(*of, reply, commands) if self.task else Composition(*of, self.unread, reply)
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,

@@ -272,7 +272,7 @@ class PastRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastMessages:
     """What was read, oldest first. `cut` says in a sentence why there is less than the platform has; often empty."""
 
     messages: tuple[Message, ...]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.domain.controls import Control
 from core.domain.events import Ingest
-from core.domain.messages import Attachment, File, History, LinkTarget, Message, Past, PastRange, Question, Rank
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, PastMessages, PastRange, Question, Rank
 
 
 class ReplyView(Protocol):
@@ -156,7 +156,7 @@ class Surface(Protocol):
         Raises CannotAnswer, CannotShow.
         """
 
-    async def read_past(self, person: str, wanted: PastRange) -> Past:
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """What was said in the channel or in a thread of it, as far as `person` may read it there.
 
         It is read within the platform's limits, and kept nowhere. Raises CannotAnswer, a sentence for the person.

@@ -17,7 +17,7 @@ from core.domain.messages import (
     History,
     LinkTarget,
     Message,
-    Past,
+    PastMessages,
     PastRange,
     Question,
     Rank,
@@ -198,7 +198,7 @@ class BoardSurface:
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return self._board.posts.get(replace(self._question.key, thread=target.at), [])
 
-    async def read_past(self, person: str, wanted: PastRange) -> Past:
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         self._board.calls.append("read_past")
         place = self._question.key
         if wanted.thread in self._board.hidden:
@@ -210,7 +210,7 @@ class BoardSurface:
             if key == replace(place, thread=wanted.thread) or (not wanted.thread and key.channel == place.channel)
         ]
         found = sorted((one for one in said if wanted.since is None or one.at >= wanted.since), key=lambda one: one.at)
-        return Past(tuple(found[-wanted.last :]), self._board.cut)
+        return PastMessages(tuple(found[-wanted.last :]), self._board.cut)
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys() - self._board.hidden

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.commands.craft.task import TaskRun
-from core.domain.messages import Message, Past, PastRange, ThreadKey, Unanswered
+from core.domain.messages import Message, PastMessages, PastRange, ThreadKey, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.names import OURS, introduce_speakers
 from core.prompting.speakers import collect_people, indent, leave_out_middle, quote_message
@@ -93,10 +93,10 @@ async def read_material(run: TaskRun, wanted: PastRange) -> Material:
     place = ThreadKey(run.question.key.workspace, run.question.key.channel, wanted.thread)
     kept = await run.store.past.leave_out_forgotten(place, past.messages)
     said = tuple(one for one in kept if _says_something(run, one))
-    return await build_material(run, Past(said, past.cut), wanted.thread)
+    return await build_material(run, PastMessages(said, past.cut), wanted.thread)
 
 
-async def build_material(run: TaskRun, past: Past, thread: str = "") -> Material:
+async def build_material(run: TaskRun, past: PastMessages, thread: str = "") -> Material:
     """Messages of a thread, or of the channel itself, with their speakers' names and permalinks."""
     messages = past.messages
     people = dict.fromkeys(sorted(collect_people(messages)))
@@ -109,7 +109,7 @@ async def build_material(run: TaskRun, past: Past, thread: str = "") -> Material
     return Material(messages, names, await run.find_zone(), links, past.cut)
 
 
-async def _read_kept(run: TaskRun, wanted: PastRange) -> Past | None:
+async def _read_kept(run: TaskRun, wanted: PastRange) -> PastMessages | None:
     """A thread as we have it, where we have all of it: then the platform need not be asked."""
     if not wanted.thread:
         return None
@@ -118,7 +118,7 @@ async def _read_kept(run: TaskRun, wanted: PastRange) -> Past | None:
         return None
     refused = {asked for asked, why in thread.unanswered.items() if why is Unanswered.REFUSED}
     said = list(join_answers([one for one in thread.messages if one.id not in refused], thread.replies))
-    return Past(tuple(said[-wanted.last :]))
+    return PastMessages(tuple(said[-wanted.last :]))
 
 
 def _says_something(run: TaskRun, message: Message) -> bool:

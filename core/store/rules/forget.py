@@ -204,6 +204,6 @@ def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
 
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
     for row in rows:
-        sql.update("questions", row["id"], {"said": None, "options": "{}"})
+        sql.update("questions", row["id"], {"said": None, "made": None, "options": "{}"})
         erase_calls(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], sql.now())

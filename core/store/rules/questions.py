@@ -178,11 +178,12 @@ def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
         sql.update("questions", row["id"], {"made": _write_made_files(made)})
 
 
-def _release_made_files(sql: Sql, row: Row) -> None:
-    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files any more."""
+def _release_made_files(sql: Sql, row: Row, *, postable: bool = False) -> None:
+    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files. Ours stay if it is `postable`."""
     if made := read_made_files(row):
         _request_deletions(sql, row, made)
-        called = [MadeFile(one.name, one.type) for one in made if one.name]
+        ours = [one for one in made if postable and not one.file_id]
+        called = ours or [MadeFile(one.name, one.type) for one in made if one.name]
         sql.update("questions", row["id"], {"made": _write_made_files(called)})
 
 
@@ -311,7 +312,8 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
-    _release_made_files(sql, row)
+    postable = outcome is Outcome.SHOWN and may_be_posted(row)
+    _release_made_files(sql, row, postable=postable)
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
     gone = sql.one(GONE_PAGE, row)
@@ -328,7 +330,6 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
     begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
     rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
-    postable = outcome is Outcome.SHOWN and may_be_posted(row)
     if postable:
         places = {name: one for name, one in json.loads(row["options"]).items() if name in {MESSAGE, THREAD}}
         sql.update("questions", row["id"], {"options": json.dumps(places)})

@@ -158,15 +158,17 @@ async def test_an_empty_question_is_told_below_its_field_and_asks_nothing(home):
     assert (home.asked, whispers(home)) == ([], [])
 
 
-async def test_ask_about_given_in_words_says_where_it_is(home):
+async def test_ask_about_given_in_a_channel_is_about_its_newest_message(home):
+    await home.slack.say("bob", "dev", "Deploys stop on Friday.")
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "ask about what?"))
     await home.rest()
 
-    assert [one.text for one in whispers(home)] == ["`ask about` is in the menu of each message: **Ask about this**."]
+    assert [one.text for one in whispers(home)] == [ANSWER]
+    assert home.prompt()[-1][1].endswith("Bob: Deploys stop on Friday.\n\n[The question:]\nwhat?")
 
 
 def test_every_command_with_an_entry_in_menus_has_a_shortcut_of_its_own():
     named = [name_shortcut(row) for row in TABLE if row.action]
 
-    assert {"confab_ask_about", "confab_prompt", "confab_forget"} <= set(named)
+    assert {"confab_ask_about", "confab_prompt", "confab_forget", "confab_translate", "confab_explain"} <= set(named)
     assert len(named) == len(set(named))
