@@ -7,7 +7,7 @@ from functools import partial
 
 from core.answering.completions import Event, Run
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona
+from core.answering.conversation import name_persona, read_knowledge
 from core.answering.final_answer import Answer, cut_off
 from core.answering.reply import Reply
 from core.answering.tasks.past_questions import read_past_turns
@@ -99,6 +99,7 @@ class TaskAnswer:
             call=call,
             read_turns=partial(read_past_turns, composer, self.surface),
             name_persona=self._name_persona,
+            read_knowledge=partial(read_knowledge, composer.store.personas, question.key),
         )
 
     async def _name_persona(self, persona: Persona) -> Persona:

@@ -98,6 +98,8 @@ class TaskRun:
     """What Claude was told when this was asked, as far as it stands, up to the question. Raises CannotAnswer."""
     name_persona: Callable[[Persona], Awaitable[Persona]]
     """A persona with names in the place of ids."""
+    read_knowledge: Callable[[Persona], Awaitable[str]]
+    """What a persona knows of files, as Claude is told it."""
 
     async def describe_model(self) -> Model:
         """The model that is asked first."""

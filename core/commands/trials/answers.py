@@ -53,7 +53,9 @@ async def answer_turns(
         check_persona(persona, model)
     except PersonaUnsuited as error:
         raise CannotAnswer(str(error)) from None
-    request = leave_uncached(build_request(persona, turns, model, "5m", instructions=run.instructions))
+    known = await run.read_knowledge(persona)
+    made = build_request(persona, turns, model, "5m", instructions=run.instructions, knowledge=known)
+    request = leave_uncached(made)
     try:
         completion = await run.complete(request, version)
     except ClaudeError as error:

@@ -11,8 +11,9 @@ import pytest
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
-from core.domain.messages import Rank
-from core.domain.personas import Persona, Place
+from core.domain.messages import Question, Rank
+from core.domain.personas import KnowledgeFile, Persona, Place, Version
+from core.store.stored_personas import KnowledgeText
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import ask, closed, command, key, messages, press
@@ -153,6 +154,27 @@ async def test_what_holds_already_is_tried_and_there_is_nothing_to_keep(asked, a
     assert "there is nothing to keep" in board.whispered[0]
     assert board.controls("t1")[-1] == (Control.POST,)
     assert await keep(assistant, board, store) == "I keep nothing of this answer any more."
+
+
+async def test_a_draft_is_told_the_files_that_the_channel_knows(asked, assistant, board, claude, store):
+    attached = Version(PLACE, 1, Persona(system="Answer in Latin."), "U1", START)
+    wiki = KnowledgeText(KnowledgeFile(0, "wiki.md", 21), "The printer is a Xyz.")
+    await store.personas.attach(Question(key(), "k0", "U1", START), attached, [wiki])
+
+    await give(assistant, store, "persona try Be brief.")
+    await keep(assistant, board, store)
+
+    assert "The printer is a Xyz." in claude.requests[-1].body["system"][1]["text"]
+    newest, *_ = await store.personas.versions(PLACE)
+    assert (newest.persona.system, [one.name for one in newest.persona.knowledge]) == ("Be brief.", ["wiki.md"])
+
+
+async def test_words_of_a_draft_are_forgotten_with_who_tried_it(asked, assistant, store):
+    await give(assistant, store, "persona try Be brief.")
+
+    await store.threads.forget(Scope("board:w1", person="U1"))
+
+    assert await store.trials.find_draft(key(), "U1") is None
 
 
 async def test_a_persona_of_the_library_is_tried_by_its_name(asked, assistant, board, claude, store):
