@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
-from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
@@ -139,8 +138,8 @@ class Command:
     """What a button is called that opens a form of it, and that form."""
     asks: str = ""
     """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces."""
-    task: Task | None = None
-    """Has Claude answer it, to its giver alone; `run` never does."""
+    task: Callable[..., Awaitable[object]] | None = None
+    """Has Claude answer it, to its giver alone; `run` never does. See core.commands.craft.task."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""

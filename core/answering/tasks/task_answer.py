@@ -1,6 +1,6 @@
 """The answer to a command that Claude answers: composed as every answer is, but of what the command has read."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from core.answering.tasks.past_questions import read_past_turns
 from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut
 from core.commands import TABLE
-from core.commands.craft.task import Task, TaskPrompt, TaskResult, TaskRun
+from core.commands.craft.task import TaskPrompt, TaskResult, TaskRun
 from core.commands.registry import (
     Command,
     CommandContext,
@@ -106,12 +106,15 @@ class TaskAnswer:
         named, _ = await name_persona(self.composer.store.threads, self.thread, persona, self.surface)
         return named
 
-    async def _stream(self, task: Task, run: TaskRun, slot: FairSlot) -> AsyncGenerator[Event, None]:
+    async def _stream(
+        self, task: Callable[[TaskRun], Awaitable[object]], run: TaskRun, slot: FairSlot
+    ) -> AsyncGenerator[Event, None]:
         """What the task brings: its whole answer, or Claude's words as they grow."""
         made = await task(run)
         if isinstance(made, TaskResult):
             yield Answer(made.text, made=made.made, draft=made.draft)
             return
+        assert isinstance(made, TaskPrompt)
         told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)
         stream = self.composer.completions.stream(run.question, run.version, made.models, made.build, told)
         async with aclosing(stream) as events:

@@ -6,7 +6,7 @@ Nothing of that is stored: the command is, like every question, and what it says
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from core.claude.client import Completion
 from core.claude.metering import MeteredRequest, dump_completion
 from core.claude.retry import RetryPolicy
 from core.claude.structured import LONGEST, StructuredOutput
+from core.commands.registry import Invocation
 from core.domain.clock import Clock
 from core.domain.content import Text
 from core.domain.errors import BudgetForbids
@@ -26,9 +27,6 @@ from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.store.protocols import Claim, Step, StepEnd, Store
 from core.store.stored_replies import PastQuestion
-
-if TYPE_CHECKING:  # whose rows hold tasks
-    from core.commands.registry import Invocation
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -92,7 +90,7 @@ class TaskRun:
     """Tell people what takes a while."""
     find_zone: Callable[[], Awaitable[str]]
     """The asker's time zone."""
-    call: "Invocation"
+    call: Invocation
     """The same as commands are given that Confab answers itself."""
     read_turns: Callable[[PastQuestion], Awaitable[Sequence[Turn]]]
     """What Claude was told when this was asked, as far as it stands, up to the question. Raises CannotAnswer."""
@@ -175,9 +173,6 @@ class TaskRun:
     def _end_step(self, completion: Completion) -> StepEnd:
         """What is kept of a request until the task is done, so that it is asked once."""
         return StepEnd(self.claim, content=dump_completion(completion))
-
-
-Task: TypeAlias = Callable[[TaskRun], Awaitable[TaskPrompt | TaskResult]]
 
 
 def leave_uncached(request: Request) -> Request:

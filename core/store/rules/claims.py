@@ -4,15 +4,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from core.domain.errors import LeaseLost
-from core.domain.messages import Asks, FinalText, Outcome, Question, clean_text
+from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.knowledge import drop_waiting
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
+from core.store.rules.drafts import write_draft
 from core.store.rules.forget import drop_private_answers
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
-    DRAFT,
     WAKE,
     close_question,
     keep_made_files,
@@ -273,8 +273,7 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     """The final text of a claim's question, whose row this is."""
     said = {"said": final.text, "notice": final.notice, "after": final.after, "cut": final.cut}
-    draft = clean_text(DRAFT.dump_json(final.draft).decode()) if final.draft else None
-    sql.update("questions", row["id"], {**said, "draft": draft})
+    sql.update("questions", row["id"], {**said, "draft": write_draft(final.draft)})
     keep_made_files(sql, row, final.made)
     if final.unanswered or claim.earlier:
         why = final.unanswered.value if final.unanswered else None

@@ -19,8 +19,8 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
-from core.domain.personas import Draft
 from core.store.places.knowledge import erase_knowledge
+from core.store.rules.drafts import read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
@@ -60,7 +60,6 @@ WHERE id = :id
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
 MADE = TypeAdapter(tuple[MadeFile, ...])
-DRAFT = TypeAdapter(Draft)
 ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
@@ -163,11 +162,6 @@ def read_final_text(row: Row) -> FinalText | None:
 def read_made_files(row: Row) -> tuple[MadeFile, ...]:
     """The files that tools made for an answer; of a closed question only what they are called."""
     return MADE.validate_json(row["made"]) if row.get("made") else ()
-
-
-def read_draft(row: Row) -> Draft | None:
-    """The persona that was tried for an answer."""
-    return DRAFT.validate_json(row["draft"]) if row.get("draft") else None
 
 
 def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Draft
+from core.store.rules.drafts import read_draft
 from core.store.rules.questions import (
     find_question,
-    read_draft,
     read_final_text,
     read_question,
     thread_values,
