@@ -13,7 +13,7 @@ from core.commands import (
     usage,
 )
 from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
-from core.commands.trials import keep, trial
+from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
 TABLE = (
     *one_message.ROWS,
@@ -26,7 +26,11 @@ TABLE = (
     *library.ROWS,
     *knowledge.ROWS,
     *trial.ROWS,
+    *comparison.ROWS,
+    *evaluation.ROWS,
     *keep.ROWS,
+    *replay.ROWS,
+    *examples.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,

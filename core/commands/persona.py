@@ -153,6 +153,12 @@ def parse_tools(call: Invocation, words: str) -> str:
         raise UsageError(str(error), "tools") from None
 
 
+async def choose_model(call: Invocation, name: str) -> Model:
+    """The model that somebody chooses. Raises UsageError for one that may not be asked here, or is not there."""
+    _check_model(name, call.context.models)
+    return await _find_model(call, name)
+
+
 async def _find_model(call: Invocation, name: str) -> Model:
     """The model that somebody chooses. Raises UsageError for one that is not there."""
     catalog = call.context.catalog

@@ -21,6 +21,9 @@ from core.prompting.persona_check import EFFORTS
 LARGEST = 100_000  # bytes of a file
 DEEPEST = 4  # lists and mappings within each other: front matter, examples, an example, what it must say
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+EXAMPLES = 20  # of a persona
+CLAIMS = 10  # about one example's answer: what it must say, and as many that it must not
+LONGEST_WORDS = 2_000  # characters of a question, and of a claim
 SHOWN = 40  # characters of what is wrong
 FENCE = "---"
 OPENS, CLOSES = (yaml.MappingStartEvent, yaml.SequenceStartEvent), (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -34,9 +37,9 @@ ALIASES = "Anchors and aliases (& and *) are not followed. Write out what they s
 TOO_DEEP = "Lists and mappings are nested too deep. Front matter needs no more than examples with lists in them."
 NO_MAPPING = "The front matter is no list of names and values. Write lines such as name: translator."
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_WORDS)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\n]+$")]
-FewWords = Annotated[tuple[Words, ...], Field(max_length=10)]
+FewWords = Annotated[tuple[Words, ...], Field(max_length=CLAIMS)]
 
 MENDS = {
     "missing": "it is missing. Add a line {name}: with {what}.",
@@ -49,10 +52,10 @@ WANTED = {
     "model": "a model's id, such as claude-haiku-5-5",
     "effort": f"one of {', '.join(EFFORTS)}",
     "tools": "a list of groups and tools, such as [web, history], or none",
-    "examples": "at most 20 of them, each with a question, and lists must and must_not",
-    "question": "what somebody asks, of at most 2,000 characters",
-    "must": "a list of at most 10 sentences: what a good answer says",
-    "must_not": "a list of at most 10 sentences: what a good answer does not say",
+    "examples": f"at most {EXAMPLES} of them, each with a question, and lists must and must_not",
+    "question": f"what somebody asks, of at most {LONGEST_WORDS:,} characters",
+    "must": f"a list of at most {CLAIMS} sentences: what a good answer says",
+    "must_not": f"a list of at most {CLAIMS} sentences: what a good answer does not say",
 }
 
 
@@ -114,7 +117,7 @@ class _FrontMatter(BaseModel):
     model: Annotated[str | None, BeforeValidator(_check_model)] = None
     effort: Annotated[str | None, BeforeValidator(_check_effort)] = None
     tools: Annotated[Annotated[tuple[Line, ...], Field(max_length=50)], BeforeValidator(_split_tools)] = ()
-    examples: Annotated[tuple[_Example, ...], Field(max_length=20)] = ()
+    examples: Annotated[tuple[_Example, ...], Field(max_length=EXAMPLES)] = ()
 
 
 def parse_persona_file(content: bytes, file: str) -> PersonaFile:

@@ -39,11 +39,17 @@ def write_cost(micro_usd: int | None) -> str:
 
 
 async def answer_turns(
-    run: TaskRun, persona: Persona, turns: Sequence[Turn], version: Version | None = None
+    run: TaskRun,
+    persona: Persona,
+    turns: Sequence[Turn],
+    version: Version | None = None,
+    *,
+    cached: bool = False,
 ) -> TriedAnswer:
     """What Claude answers to these turns under a whole persona, without tools. Asked once, whatever is killed.
 
-    Raises ClaudeError, BudgetForbids, CannotAnswer where the persona's model is not allowed or can't do it.
+    It is `cached` where what follows begins with the same turns. Raises ClaudeError, BudgetForbids, CannotAnswer where
+    the persona's model is not allowed or can't do it.
     """
     name, allowed = persona.model or "", run.call.context.models
     if allowed and name not in allowed:
@@ -55,7 +61,7 @@ async def answer_turns(
         raise CannotAnswer(str(error)) from None
     known = await run.read_knowledge(persona)
     made = build_request(persona, turns, model, "5m", instructions=run.instructions, knowledge=known)
-    request = leave_uncached(made)
+    request = made if cached else leave_uncached(made)
     try:
         completion = await run.complete(request, version)
     except ClaudeError as error:

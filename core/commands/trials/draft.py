@@ -8,6 +8,7 @@ from core.commands.registry import UsageError
 from core.domain.messages import clean_text
 from core.domain.personas import Draft, Persona, Place, Version, resolve_personas
 from core.library.persona_files import apply_persona_file
+from core.rendering.names import write_name
 
 DIGITS = 9  # of a version's number
 CURRENT = "now"
@@ -18,7 +19,7 @@ class Candidate:
     """A persona to be tried: what it is called, all that holds with it, and what would be kept."""
 
     name: str
-    """In Markdown, behind the word `Draft` or alone."""
+    """In Markdown."""
     whole: Persona
     """With what the workspace and the operator say where it says nothing, and with names in the place of ids."""
     draft: Draft
@@ -27,19 +28,73 @@ class Candidate:
 
 
 async def read_candidate(run: TaskRun, words: str) -> Candidate:
-    """What somebody wants to try: a version's number, the name of a persona in the library, or words of a new one.
+    """What somebody wants to try: what `find_candidate` knows by that name, else the words of a new one.
 
     Raises UsageError where there is no such version, or its model can't do what it asks.
     """
+    found = None if " " in words else await find_candidate(run, words)
+    if found is not None:
+        return found
+    held = await find_held(run)
+    return await _build_candidate(run, "your words", replace(held, system=clean_text(words)), "tried before")
+
+
+async def find_candidate(run: TaskRun, name: str) -> Candidate | None:
+    """The persona of that name: `now`, a version of the channel's by its number, or one of the library.
+
+    None where there is none of that name. Raises UsageError where there is no such version, or its model can't do it.
+    """
+    held = await find_held(run)
+    if name.lower() == CURRENT:
+        return Candidate(name_version(run.version), run.persona, Draft(held, 0, ""), run.version)
+    if name.isascii() and name.isdigit():
+        version = await find_version(run, name)
+        return await _build_candidate(
+            run, name_version(version), version.persona, f"back to version {version.number}", version
+        )
+    file = (await run.call.context.library.read()).find(name)
+    if file is None:
+        return None
+    persona = apply_persona_file(file, held)
+    if persona.tools is not None:
+        persona = replace(persona, tools=parse_tools(run.call, persona.tools))
+    return await _build_candidate(run, f"`{file.name}` of the library", persona, f"{file.name} from the library")
+
+
+def refuse_name(name: str) -> str:
+    """That `find_candidate` knows none of that name, and which it does."""
+    return (
+        f"There is no persona {write_name(name)} here. `persona history` has the numbers of versions, "
+        "`persona library` the names of others, and `now` is the one that holds."
+    )
+
+
+async def find_held(run: TaskRun) -> Persona:
+    """What this channel alone says of its persona."""
     held = await run.store.personas.persona(find_place(run.call))
-    before, reason = held.persona if held else Persona(), read_reason(run.call)
-    found = None if " " in words else await _find_by_name(run, words, before)
-    if found is None:
-        found = "your words", replace(before, system=clean_text(words)), "tried before", None
-    name, persona, why, version = found
+    return held.persona if held else Persona()
+
+
+def name_version(version: Version | None) -> str:
+    """What the persona in force is called."""
+    return f"version {version.number}" if version else "no persona"
+
+
+async def find_change(run: TaskRun, candidate: Candidate) -> Draft | None:
+    """What would be kept of a candidate; None where this channel has it already."""
+    return candidate.draft if candidate.draft.persona != await find_held(run) else None
+
+
+async def _build_candidate(
+    run: TaskRun, name: str, persona: Persona, why: str, version: Version | None = None
+) -> Candidate:
+    """Raises UsageError where the persona's model can't do what it asks."""
+    reason = read_reason(run.call) or why
     await check_suited(run.call, persona, chosen=persona.model is not None)
-    draft = Draft(persona, held.number if held else 0, reason or why)
-    return Candidate(name, await fill_persona(run, persona), draft, version)
+    held = await run.store.personas.persona(find_place(run.call))
+    return Candidate(
+        name, await fill_persona(run, persona), Draft(persona, held.number if held else 0, reason), version
+    )
 
 
 async def fill_persona(run: TaskRun, persona: Persona) -> Persona:
@@ -48,20 +103,6 @@ async def fill_persona(run: TaskRun, persona: Persona) -> Persona:
     (wide,) = await run.store.personas.newest([Place(key.workspace)])
     whole = resolve_personas([persona, *([wide.persona] if wide else []), run.call.context.defaults])
     return await run.name_persona(whole)
-
-
-async def _find_by_name(run: TaskRun, words: str, before: Persona) -> tuple[str, Persona, str, Version | None] | None:
-    """A version of the channel's, or a persona of the library; None for other words. Raises UsageError."""
-    if words.isascii() and words.isdigit():
-        version = await find_version(run, words)
-        return f"version {version.number}", version.persona, f"back to version {version.number}", version
-    file = (await run.call.context.library.read()).find(words)
-    if file is None:
-        return None
-    persona = apply_persona_file(file, before)
-    if persona.tools is not None:
-        persona = replace(persona, tools=parse_tools(run.call, persona.tools))
-    return f"`{file.name}` of the library", persona, f"{file.name} from the library", None
 
 
 async def find_version(run: TaskRun, number: str) -> Version:

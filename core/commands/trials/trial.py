@@ -1,31 +1,28 @@
 """The `persona try` command: this thread's last question, answered under a persona that does not count yet."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
-from core.commands.persona import WHY, find_place
+from core.commands.persona import WHY
 from core.commands.registry import Command, Parameter, ParameterKind, stands_nowhere
 from core.commands.trials.answers import TriedAnswer, answer_turns
-from core.commands.trials.draft import Candidate, read_candidate
-from core.domain.errors import CannotAnswer
+from core.commands.trials.draft import Candidate, find_change, name_version, read_candidate
+from core.commands.trials.evaluation import KEEP, TestedExample, answer_examples, count_held, write_tested
+from core.commands.trials.rounds import list_past_questions
 from core.domain.messages import Rank
-from core.domain.personas import Persona
 from core.rendering.names import write_name
 from core.rendering.reply_notes import append_note, close_text, remove_notes
 from core.store.stored_replies import PastQuestion
 
-NOTHING = "Nothing was asked here that I could ask again. Ask something first, then try a persona."
-LOOKED = 20  # questions of a channel, the newest, of which one has to be readable
 TOOLS = "Both were asked without tools."
 TOOLLESS = "The draft was asked without tools."
-KEEP = "Keep gives this channel the draft as its persona; until then nothing has changed."
 SAME = "This is what this channel has already, so there is nothing to keep."
 
 
 async def try_persona(run: TaskRun) -> TaskResult:
     """Ask the thread's last question under a draft, and show it beside what stands. Raises CannotAnswer, UsageError."""
     candidate = await read_candidate(run, run.values["what"])
-    past = await find_last_question(run)
+    past = await _find_last_question(run)
     turns = await run.read_turns(past)
     if past.final:
         today = TriedAnswer(close_text(remove_notes(past.final.text)), "", past.micro_usd)
@@ -34,40 +31,35 @@ async def try_persona(run: TaskRun) -> TaskResult:
         today = await answer_turns(run, run.persona, turns)
     run.act("answering with the draft")
     tried = await answer_turns(run, candidate.whole, turns, candidate.version)
-    held = await run.store.personas.persona(find_place(run.call))
-    kept = candidate.draft if candidate.draft.persona != (held.persona if held else Persona()) else None
-    return TaskResult(_write_trial(run, candidate, past, today, tried, changes=kept is not None), draft=kept)
+    tested = await answer_examples(run, candidate)
+    kept = await find_change(run, candidate)
+    return TaskResult(_write_trial(run, candidate, past, [today, tried], tested, changes=kept is not None), draft=kept)
 
 
-async def find_last_question(run: TaskRun) -> PastQuestion:
-    """The newest of the thread that can be asked again; where there is no thread, of those that its giver may read.
-
-    Raises CannotAnswer where there is none.
-    """
-    key = run.question.key
-    whole = stands_nowhere(run.question)
-    place = replace(key, thread="") if whole else key
-    found = await run.store.trials.list_questions(place, LOOKED if whole else 1)
-    threads = {one.question.key.thread: one.rooted for one in found}
-    readable = await run.surface.list_readable(run.question.person, threads) if whole else threads.keys()
-    last = next((one for one in reversed(found) if one.question.key.thread in readable), None)
-    if last is None:
-        raise CannotAnswer(NOTHING)
+async def _find_last_question(run: TaskRun) -> PastQuestion:
+    """The newest of the thread; where there is no thread, of the channel. Raises CannotAnswer."""
+    (last,) = await list_past_questions(run, 1, whole=stands_nowhere(run.question))
     return last
 
 
 def _write_trial(
-    run: TaskRun, candidate: Candidate, past: PastQuestion, today: TriedAnswer, tried: TriedAnswer, *, changes: bool
+    run: TaskRun,
+    candidate: Candidate,
+    past: PastQuestion,
+    answers: Sequence[TriedAnswer],
+    tested: Sequence[TestedExample],
+    *,
+    changes: bool,
 ) -> str:
-    """Both answers below each other, each with its cost, and what a press would do."""
-    number = run.version.number if run.version else 0
-    held = f"version {number}" if number else "no persona"
-    stands = f"**Today** ({'as it stands' if past.final else held}, {today.cost})"
+    """Both answers below each other, each with its cost, then the examples, and what a press would do."""
+    today, tried = answers
+    stands = f"**Today** ({'as it stands' if past.final else name_version(run.version)}, {today.cost})"
     draft = f"**Draft** ({candidate.name}, `{tried.model}`, {tried.cost})"
     asked = f"The last question here was: {write_name(past.words)}"
+    examples = [f"**Examples** ({count_held(tested)})", write_tested(tested)] if tested else []
     tools = (TOOLLESS if past.final else TOOLS) if run.call.context.tools.names else ""
     note = " ".join(filter(None, (tools, KEEP if changes else SAME)))
-    return append_note("\n\n".join([asked, stands, today.text, draft, tried.text]), note)
+    return append_note("\n\n".join([asked, stands, today.text, draft, tried.text, *examples]), note)
 
 
 ROWS = (
