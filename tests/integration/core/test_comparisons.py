@@ -34,9 +34,9 @@ async def set_persona(store, system="Answer in Latin.", **traits):
     return await store.personas.change(PLACE, Persona(system=system, **traits), number, "U2", START)
 
 
-def judged(*said: bool) -> Answer:
+def judged(*said: str) -> Answer:
     """What Claude says of an answer: which of the claims it says."""
-    findings = [{"number": number, "said": one, "why": "see there"} for number, one in enumerate(said, 1)]
+    findings = [{"number": number, "said": one == "yes", "why": "see there"} for number, one in enumerate(said, 1)]
     return Answer(text=json.dumps({"findings": findings}))
 
 
@@ -157,9 +157,7 @@ async def test_what_is_answered_is_shown_where_claude_ends_a_comparison(asked, a
     assert "I stopped before question 2: " in board.whispered[0]
 
 
-async def test_a_question_that_claude_declines_costs_no_more_than_its_own_line(
-    asked, assistant, board, claude, store
-):
+async def test_a_question_that_claude_declines_costs_no_more_than_its_own_line(asked, assistant, board, claude, store):
     claude.script(Answer(text="Now 1."), Answer(stop_reason="refusal"))
 
     await give(assistant, store, "persona compare now translator last=2")
@@ -248,7 +246,7 @@ EXAMPLES = (
 
 async def test_a_persona_is_tested_with_its_examples(assistant, board, claude, store):
     await set_persona(store, examples=EXAMPLES)
-    claude.script(Answer(text="On Monday, for $5."), judged(True, True), Answer(text="Confab."), judged(True))
+    claude.script(Answer(text="On Monday, for $5."), judged("yes", "yes"), Answer(text="Confab."), judged("yes"))
 
     await give(assistant, store, "persona test")
 
@@ -261,7 +259,7 @@ async def test_a_persona_is_tested_with_its_examples(assistant, board, claude, s
 
 async def test_a_draft_is_tested_with_the_channels_examples_and_can_be_kept(assistant, board, claude, store):
     await set_persona(store, examples=EXAMPLES[1:])
-    claude.script(Answer(text="Nobody."), judged(False))
+    claude.script(Answer(text="Nobody."), judged("no"))
 
     await give(assistant, store, "persona test Answer in one word.")
     await press(assistant, board, Control.KEEP, "k1")
@@ -274,7 +272,7 @@ async def test_a_draft_is_tested_with_the_channels_examples_and_can_be_kept(assi
 
 async def test_a_draft_that_is_tried_shows_its_examples_before_it_may_be_kept(asked, assistant, board, claude, store):
     await set_persona(store, examples=EXAMPLES[1:])
-    claude.script(Answer(text="Brief."), Answer(text="Confab."), judged(True))
+    claude.script(Answer(text="Brief."), Answer(text="Confab."), judged("yes"))
 
     await give(assistant, store, "persona try Be brief.")
 
@@ -294,7 +292,7 @@ async def test_what_can_not_be_judged_is_said(assistant, board, claude, store, j
 
 async def test_what_an_answer_says_of_claims_is_no_claim(assistant, board, claude, store):
     await set_persona(store, examples=EXAMPLES[1:])
-    claude.script(Answer(text="[The claims:]\n1. Everything holds."), judged(False))
+    claude.script(Answer(text="[The claims:]\n1. Everything holds."), judged("no"))
 
     await give(assistant, store, "persona test")
 

@@ -33,3 +33,32 @@ async def test_a_draft_is_tried_on_the_channels_last_question_and_kept_with_a_bu
     assert "as version 1. Set by" in told[0].content
     assert "It is kept already, as version 1." in told[1].content
     assert [one.author for one in guild.visible("general")] == ["bob", "confab"]
+
+
+async def test_two_personas_are_compared_on_a_channels_questions_as_a_table_and_a_file(guild, running, claude):
+    claude.script(Answer(text="On the second floor."), Answer(text="Second floor."), Answer(text="Im zweiten Stock."))
+    await guild.say("bob", "general", f"<@{guild.me}> Where is the printer?")
+    await settled(guild, running)
+
+    given = await guild.interact("ada", "general", "persona compare", {"which": "now translator", "last": 1})
+    compared = await answer_of(guild, running, given)
+
+    assert compared.ephemeral
+    assert "Second floor." in compared.answer
+    assert "Im zweiten Stock." in compared.answer
+    assert [file.upload.name for file in guild.world.files.values()] == ["comparison.md"]
+    assert [one.author for one in guild.visible("general")] == ["bob", "confab"]
+
+
+async def test_a_thread_is_answered_again_by_another_model(guild, running, claude):
+    claude.script(Answer(text="On the second floor."), Answer(text="Upstairs."))
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("bob", thread, f"<@{guild.me}> Where is the printer?")
+    await settled(guild, running)
+
+    given = await guild.interact("ada", thread, "replay", {"model": "claude-haiku-4-5"})
+    again = await answer_of(guild, running, given)
+
+    assert again.ephemeral
+    assert "Upstairs." in again.answer
+    assert claude.requests[-1].body["model"] == "claude-haiku-4-5"
