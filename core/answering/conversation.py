@@ -17,12 +17,12 @@ from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.file_names import clean_attached_name, write_name_as_code
-from core.prompting.knowledge import write_knowledge
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.prompting.personas.knowledge import write_knowledge
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
-from core.store.stored_personas import Personas
+from core.store.records.knowledge import Personas
 
 THINKING = "thinking"
 LOST = "The answer that this should go on with is gone."

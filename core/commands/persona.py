@@ -20,9 +20,9 @@ from core.domain.personas import (
     resolve_personas,
     split_prompts,
 )
-from core.prompting.knowledge import check_knowledge
 from core.prompting.names import clean_name, find_ids, replace_ids
-from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.knowledge import check_knowledge
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 from core.tools.registry import NONE, UnknownTool, describe_groups

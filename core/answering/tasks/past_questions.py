@@ -8,7 +8,7 @@ from core.answering.conversation import read_conversation
 from core.domain.errors import CannotAnswer
 from core.domain.platform import Surface
 from core.prompting.turns import Turn
-from core.store.stored_replies import PastQuestion
+from core.store.records.replies import PastQuestion
 
 GONE = "What was asked there is gone, so it can't be asked again."
 

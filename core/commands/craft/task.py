@@ -26,7 +26,7 @@ from core.domain.platform import Surface
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.store.protocols import Claim, Step, StepEnd, Store
-from core.store.stored_replies import PastQuestion
+from core.store.records.replies import PastQuestion
 
 Form = TypeVar("Form", bound=BaseModel)
 

@@ -12,7 +12,7 @@ from core.domain.messages import Rank
 from core.domain.personas import Persona
 from core.rendering.names import write_name
 from core.rendering.reply_notes import append_note, close_text, remove_notes
-from core.store.stored_replies import PastQuestion
+from core.store.records.replies import PastQuestion
 
 NOTHING = "Nothing was asked here that I could ask again. Ask something first, then try a persona."
 LOOKED = 20  # questions of a channel, the newest, of which one has to be readable

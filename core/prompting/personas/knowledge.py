@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.models import Model
 from core.domain.personas import KnowledgeFile
-from core.prompting.persona_check import PersonaUnsuited
+from core.prompting.personas.check import PersonaUnsuited
 from core.prompting.speakers import indent
 
 WINDOW = 200_000  # tokens that a model reads at once, where it does not say how many
