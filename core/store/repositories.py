@@ -11,11 +11,11 @@ from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
-from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
-from core.store.places import audit, budgets, key_values, knowledge, personas
+from core.store.persona_repository import PersonaRepository
+from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
@@ -29,7 +29,6 @@ from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
-from core.store.stored_personas import KnowledgeText
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import Grant
 
@@ -238,47 +237,6 @@ class ToolUseRepository:
 
     async def count_calls(self, scope: Scope, since: datetime) -> Mapping[str, int]:
         return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
-
-
-class PersonaRepository:
-    """Keeps the protocol `Personas`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def persona(self, place: Place) -> Version | None:
-        (version,) = await self.newest([place])
-        return version
-
-    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
-
-    async def list_places(self, workspace: str) -> Sequence[Place]:
-        return await self._engine.unit(lambda sql: personas.list_places(sql, workspace))
-
-    async def versions(self, place: Place) -> list[Version]:
-        return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
-
-    async def change(
-        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
-    ) -> Version:
-        version = Version(place, expected + 1, persona, author, at, reason)
-        return await self._engine.unit(lambda sql: personas.change_persona(sql, version))
-
-    async def attach(self, command: Question, version: Version, texts: Sequence[KnowledgeText]) -> Version:
-        return await self._engine.unit(lambda sql: personas.attach_files(sql, command, version, texts))
-
-    async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
-        await self._engine.unit(lambda sql: personas.hold_files(sql, command, texts))
-
-    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author))
-
-    async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_brought(sql, place, command))
-
-    async def read_knowledge(self, place: Place, ids: Collection[int]) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.read_knowledge(sql, place, ids))
 
 
 class NoteRepository:
