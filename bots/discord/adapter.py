@@ -40,8 +40,8 @@ from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
-from core.store.installations import Installations
 from core.store.protocols import Notes
+from core.store.records.installations import Installations
 from core.telemetry import Emit, discard_event
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"

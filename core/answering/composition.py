@@ -40,7 +40,7 @@ from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
 from core.store.protocols import Claim, Step, Store, Thread
-from core.store.stored_calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner

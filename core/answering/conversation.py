@@ -22,7 +22,7 @@ from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
-from core.store.stored_personas import Personas
+from core.store.records.knowledge import Personas
 
 THINKING = "thinking"
 LOST = "The answer that this should go on with is gone."

@@ -6,8 +6,8 @@ from datetime import datetime
 from core.domain.messages import Question
 from core.domain.personas import Persona, Place, Version
 from core.store.places import knowledge, personas
+from core.store.records.knowledge import KnowledgeText
 from core.store.sql_port import Engine
-from core.store.stored_personas import KnowledgeText
 
 
 class PersonaRepository:

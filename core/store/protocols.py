@@ -12,13 +12,13 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.installations import Installation, Installations
-from core.store.searches import ChannelPast
-from core.store.stored_calls import CallState, StoredCall
-from core.store.stored_files import StoredFiles, WaitingDeletions
-from core.store.stored_personas import Personas
-from core.store.stored_replies import Asked, DeletedReply, ListFiles
-from core.store.tool_use import ToolUse
+from core.store.records.calls import CallState, StoredCall
+from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.grants import ToolUse
+from core.store.records.installations import Installation, Installations
+from core.store.records.knowledge import Personas
+from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.searches import ChannelPast
 
 
 @dataclass(frozen=True, slots=True)

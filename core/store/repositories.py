@@ -13,10 +13,15 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.installations import Installation
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.records.calls import CallState, StoredCall
+from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.records.grants import Grant
+from core.store.records.installations import Installation
+from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.searches import FoundThread, Position, Search, SearchPage
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
@@ -25,12 +30,7 @@ from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
-from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
-from core.store.stored_calls import CallState, StoredCall
-from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
-from core.store.stored_replies import Asked, DeletedReply, ListFiles
-from core.store.tool_use import Grant
 
 
 class QuestionRepository:

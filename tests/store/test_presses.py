@@ -1,6 +1,6 @@
 """Presses: each button does what it says once, however often and wherever it is told.
 
-Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions, core.store.stored_replies.
+Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions, core.store.records.replies.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ from core.billing.ledger_rows import PlannedRequest, Scope
 from core.domain.controls import Control, Votes
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
+from core.store.records.replies import Asked, DeletedReply
 from core.store.rules.presses import (
     AGAIN,
     ENDED,
@@ -27,7 +28,6 @@ from core.store.rules.presses import (
     UNASKED,
     VISIBLE,
 )
-from core.store.stored_replies import Asked, DeletedReply
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from core.domain.messages import History, Outcome, Question, Reach
 from core.domain.tools import ToolCall
 from core.domain.usage import Usage
 from core.store.protocols import Step, StepEnd
-from core.store.stored_calls import CallState
+from core.store.records.calls import CallState
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 OTHER, ELSEWHERE = thread("20"), thread("30", "C2")

@@ -17,7 +17,7 @@ from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import ConfabError, StoreUnavailable
 from core.domain.events import Ingest, WorkspaceEnded
-from core.store.installations import Installation, Installations
+from core.store.records.installations import Installation, Installations
 
 AT_ONCE = 50  # servers that are written down side by side
 

@@ -19,7 +19,7 @@ from bots.slack.installations.oauth import OAuth, Tokens
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import ConfabError, Rejected, StoreUnavailable
-from core.store.installations import Installation, Installations
+from core.store.records.installations import Installation, Installations
 
 EARLY = timedelta(hours=2)  # before a token runs out it is renewed by background work; it lives for twelve hours
 URGENT = timedelta(minutes=5)  # before that whoever uses it renews it

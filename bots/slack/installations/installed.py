@@ -14,7 +14,7 @@ from bots.slack.installations.credentials import LEASE, Credentials, InstalledCl
 from bots.slack.installations.oauth import Installed, read_identity, write_identity
 from bots.slack.installations.workspace import SlackWorkspace, choose_managers
 from core.domain.errors import CannotConnect, ConfabError, TokenRefused
-from core.store.installations import Installation
+from core.store.records.installations import Installation
 
 NAMED = 10  # workspaces whose names an error says
 BELIEVED = 5.0  # seconds that we go on without asking the store: another process may have ended it

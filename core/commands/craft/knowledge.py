@@ -15,7 +15,7 @@ from core.domain.personas import KnowledgeFile, Persona, Place, Version, resolve
 from core.domain.wording import count_noun, list_some
 from core.prompting.file_names import clean_attached_name, describe_size, write_file_name
 from core.prompting.knowledge import quote_words
-from core.store.stored_personas import KnowledgeText
+from core.store.records.knowledge import KnowledgeText
 
 MOST = 20  # files that a channel knows
 DEAR = 20_000  # tokens, about, from which on the cost is told before files count

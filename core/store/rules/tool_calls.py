@@ -11,11 +11,11 @@ from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
 from core.store.protocols import Claim
+from core.store.records.calls import CLOSED, PATIENCE, CallState, StoredCall
+from core.store.records.grants import Grant
 from core.store.rules.claims import fence_claim
 from core.store.rules.questions import thread_key, thread_values
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_calls import CLOSED, PATIENCE, CallState, StoredCall
-from core.store.tool_use import Grant
 
 OF_QUESTION = """
 SELECT * FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name ORDER BY number
