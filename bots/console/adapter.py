@@ -1,16 +1,14 @@
 """The console: the smallest platform, a conversation in the terminal. A third adapter starts from here."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
-from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
+from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
 from bots.console.place import LEAVES, MOVES, ConsolePlace, find_user
@@ -26,9 +24,21 @@ from core.commands.registry import Parameter, find_missing_text
 from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
-from core.domain.errors import LeaseLost, UnreadableFile
+from core.domain.errors import CannotAnswer, LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
+from core.domain.messages import (
+    Asks,
+    Attachment,
+    File,
+    History,
+    LinkTarget,
+    Message,
+    PastMessages,
+    PastRange,
+    Question,
+    Rank,
+    Reach,
+)
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
 
@@ -38,6 +48,7 @@ WELCOME = (
 )
 SECOND = "Another terminal has today's conversation open, so this one begins its own."
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
+NO_PAST = "A terminal has no channel that could be read. Without `last` and `since` I take this conversation."
 ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = append_note("", "Stopped.")
 HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
@@ -309,6 +320,10 @@ class ConsoleSurface:
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return ()
 
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
+        """A terminal shows nothing of what scrolled by; its conversations are in the store."""
+        raise CannotAnswer(NO_PAST)
+
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys()
 
@@ -383,11 +398,3 @@ def is_command(line: str) -> bool:
 def describe_moves() -> Iterator[str]:
     """A line of Markdown for each move."""
     return (f"- `/{words}`: {about}" for words, about in MOVES.items())
-
-
-def is_null_device(stream: TextIO) -> bool:
-    """Whether a stream is /dev/null, with which a script says that there is nothing to be read."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
-    except (OSError, ValueError):
-        return False

@@ -12,6 +12,7 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from bots.console.escapes import neutralise_line
 from bots.delivery.downloads import GONE, LARGEST, TOO_LARGE
@@ -239,3 +240,11 @@ def _read_file(path: Path) -> bytes:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def is_null_device(stream: TextIO) -> bool:
+    """Whether a stream is /dev/null, with which a script says that there is nothing to be read."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
+    except (OSError, ValueError):
+        return False

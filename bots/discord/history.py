@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 
 import discord
-from discord.utils import MISSING
+from discord.utils import MISSING, snowflake_time
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
@@ -13,12 +14,13 @@ from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answe
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import History, Message, Reach
+from core.domain.messages import History, Message, PastMessages, PastRange, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read
 THREAD_STARTER = 21  # type of the message that stands for a thread's first one
 
+UNSEEN = "Discord shows me only what mentions me here: whoever runs me can switch on the Message Content intent."
 UNREADABLE = "I may not read this channel's history. Whoever manages it can give me “Read Message History”."
 
 
@@ -48,9 +50,13 @@ class HistoryReader:
         if everything and self._place.workspace != parse.DIRECT:
             found = await self._add_starter(found)
         messages = self._parse_messages(found)
+        opening = await self._read_opening(messages, everything)
         if not self._seeing:
-            return History(messages, Reach.CHAIN)
-        return History(messages, Reach.WHOLE if everything else Reach.TAIL, unasked=self._find_unasked(found))
+            return History((*opening, *messages), Reach.CHAIN)
+        unasked = self._find_unasked(found)
+        if everything:
+            return History((*opening, *messages), Reach.WHOLE, unasked=unasked)
+        return History(messages, Reach.TAIL, unasked=unasked, beside=opening)
 
     async def read_chain(self, name: str) -> History:
         """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
@@ -80,6 +86,19 @@ class HistoryReader:
             at = self._find_predecessor(payload)
         return shown, gone
 
+    async def read_past(self, wanted: PastRange) -> PastMessages:
+        """The newest messages of the place, in as few requests as that takes; kept nowhere.
+
+        Raises CannotAnswer, CannotShow.
+        """
+        found: list[Json] = []
+        async for page in self._list_backwards(wanted.last):
+            found = page + found
+            if len(found) >= wanted.last or (wanted.since and _read_time(page, wanted.since) < wanted.since):
+                break
+        said = [one for one in self._parse_messages(found) if wanted.since is None or one.at >= wanted.since]
+        return PastMessages(tuple(said[-wanted.last :]), "" if self._seeing else UNSEEN)
+
     async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""
         return History(self._parse_messages(await self._list_pages(name)), Reach.CHAIN)
@@ -104,10 +123,10 @@ class HistoryReader:
         near = self._near.values() if name in self._near else await self._list_messages(self._place.at, after=name)
         return [one for one in near if self._is_mine(one) and parse.find_answered_question(one) == name]
 
-    async def _list_backwards(self) -> AsyncIterator[list[Json]]:
+    async def _list_backwards(self, most: int = LONGEST) -> AsyncIterator[list[Json]]:
         """The place's messages in portions, the newest portion first, each oldest first."""
         before: str | None = None
-        for _ in range(LONGEST // MOST):
+        for _ in range(-(-most // MOST)):
             portion = await self._list_messages(self._place.at, **({"before": before} if before else {}))
             yield portion
             if len(portion) < MOST:
@@ -125,6 +144,14 @@ class HistoryReader:
         parent = replace(self._place, at=self._place.channel, whole=False)
         chain, _ = await HistoryReader(self._rest, parent, self._us, self._seeing)._collect_chain(self._place.at)
         return [*sorted(chain.values(), key=lambda one: int(one["id"])), *found]
+
+    async def _read_opening(self, messages: tuple[Message, ...], everything: bool) -> tuple[Message, ...]:
+        """What a forum post begins with, where these messages begin later; its title, where that is gone."""
+        at, title = self._place.at, parse.parse_title(self._place, self._us)
+        if title is None or any(one.id == at for one in messages):
+            return ()
+        starter = None if everything else await self._fetch_message(at, at)
+        return (self._parse_messages([starter]) if starter else ()) or (title,)
 
     def _parse_messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
@@ -171,3 +198,8 @@ class HistoryReader:
             if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:
                 raise CannotAnswer(UNREADABLE) from gone
             raise
+
+
+def _read_time(page: list[Json], default: datetime) -> datetime:
+    """When the oldest message of a page was said."""
+    return snowflake_time(int(page[0]["id"])) if page else default

@@ -27,6 +27,10 @@ class Target(Protocol):
     """Where pages go. What can't be done there raises as the library does."""
 
     @property
+    def place(self) -> ChannelPlace:
+        """Where that is: of what one person asks in a server it may be in direct messages."""
+
+    @property
     def channel(self) -> str:
         """The channel that they stand in."""
 

@@ -15,8 +15,11 @@ from bots.slack.publisher import PLAIN, UNSUITED
 from core.domain.controls import Control
 from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import File, Question
+from core.domain.wording import list_some
+from core.prompting.file_names import write_name_as_code
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import cut, pages
+from core.rendering.reply_notes import append_note
 
 USES = 5  # of one response_url, within half an hour
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)  # there was no connection to send by
@@ -42,9 +45,9 @@ class Whisper:
     async def say(self, text: str, files: Sequence[File] = (), controls: Sequence[Control] = ()) -> None:
         """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Rejected.
 
-        The controls stand below its last page.
+        The controls stand below its last page. Where it can be posted, its files come with that.
         """
-        whole = with_files(text, files)
+        whole = promise_files(text, files) if Control.POST in controls else with_files(text, files)
         *before, last = await cut(whole, partial(self._cut, whole)) or [whole]
         for page, buttons in [*((page, ()) for page in before), (last, controls)]:
             if not await self.respond(page, "ephemeral", buttons):
@@ -119,6 +122,12 @@ class Whisper:
         place |= {"thread_ts": self._thread} if self._thread else {}
         content = {"text": formatting.render_fallback_text(page), "blocks": blocks, **PLAIN}
         await self._web.call_until_done("chat.postEphemeral", **place, **content)
+
+
+def promise_files(text: str, files: Sequence[File]) -> str:
+    """A text with a note below it on the files that it does not tell: who posts it has them."""
+    names = [write_name_as_code(file.name) for file in files if not file.told]
+    return append_note(text, f"{list_some(names)} will hang on it when you post it.") if names else text
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

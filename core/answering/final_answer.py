@@ -30,6 +30,7 @@ from core.tools.approvals import write_acts
 
 STOPPED = "Stopped."
 SHARED = "*{} asked about this message, and shares the answer:*"
+SHARED_TASK = "*{} asked for this, and shares it:*"
 FAILED_AGAIN = "This could not be answered anew."
 EMPTY = "Yes? Ask me something, and I answer here."
 
@@ -105,23 +106,24 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
 
 
 def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
-    """The buttons below an answer to this question: a private one about a message can be posted.
+    """The buttons below an answer to this question: a private one about a message, or to a command, can be posted.
 
     Once it is, nobody can have it answered anew: what was asked is kept by nobody.
     """
-    if question.about is None:
+    if question.about is None and question.command is None:
         return answer.controls
     said = answer.outcome is Outcome.SHOWN and answer.unanswered is None and remove_notes(answer.text).strip()
     if question.private:
         return (Control.POST,) if said else ()
-    return (*FEEDBACK, Control.DELETE)
+    return (*FEEDBACK, Control.DELETE) if said or question.command is None else ()
 
 
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
-    """The answer, which says above it who asked, where who asked about a message has it posted."""
-    if question.about is None or question.private or answer.notice:
+    """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted."""
+    if (question.about is None and question.command is None) or question.private or answer.notice:
         return answer
-    return replace(answer, text=f"{SHARED.format(await name_person(surface, question.person))}\n\n{answer.text}")
+    words = SHARED if question.command is None else SHARED_TASK
+    return replace(answer, text=f"{words.format(await name_person(surface, question.person))}\n\n{answer.text}")
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:

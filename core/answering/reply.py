@@ -44,6 +44,7 @@ class Reply:
         brief: bool = False,
         resumed: bool = False,
         replaced: Sequence[File] = (),
+        stoppable: bool = True,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
@@ -53,10 +54,9 @@ class Reply:
         self.replaced = replaced
         self.activity = "thinking"
         self.subject = question.name
-        self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
+        self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()
         self.text = self.note = ""
-        self.whole = False
-        self.notice = False
+        self.whole = self.notice = False
         self.files: Sequence[File] = ()
         self._noting = False
         self._sure = ensure_held
@@ -78,7 +78,12 @@ class Reply:
         self._begun.set()
 
     async def title(self, seconds: float) -> str:
-        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds."""
+        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds.
+
+        While the request is held none can come, and it is empty at once: what holds it may wait for the title.
+        """
+        if self._title is None and not self._showable.is_set():
+            return ""
         if self._title is None:
             self._title = ""
             with suppress(TimeoutError):
@@ -142,15 +147,14 @@ class Reply:
     ) -> None:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
 
-        `controls` stand below it where everybody sees it, and where it answers no command: what one person sees can
-        only be posted. They are about the `call`
-        of this number, if there is one: then all of it is shown, for nobody allows what they have not seen.
+        `controls` stand below it where everybody sees it: what one person sees can only be posted. They are about the
+        `call` of this number, if there is one: then all of it is shown, for nobody allows what they have not seen.
         """
         if call is not None:
             self.subject, self.brief = name_call(self.question.name, call), False
         self.private = self.private or whispered
         private = [one for one in controls if one is Control.POST]
-        self.controls = () if self.question.command is not None else private if self.private else controls
+        self.controls = private if self.private else controls
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
@@ -73,9 +74,10 @@ class Responder:
     def rules(self) -> Rules:
         return self.composer.rules
 
-    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
+    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one claimed question visibly, and close it."""
-        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
+        async with self.composer.tend_asides(claim.question):
+            await AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -97,6 +99,8 @@ class AnswerTask:
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
     begun_again: int = field(init=False, default=0)
+    task: registry.Command | None = field(init=False, default=None)
+    """The row of a command that Claude answers, if it is one."""
     cited: Sequence[Citation] = field(init=False, default=())
     """What the text so far cites."""
     begun: bool = field(init=False, default=False)
@@ -148,7 +152,7 @@ class AnswerTask:
 
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""
-        store, key = self.responder.store, self.question.key
+        store, key, self.task = self.responder.store, self.question.key, find_task(self.question)
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
@@ -168,6 +172,7 @@ class AnswerTask:
             brief=self.persona.long == "file",
             resumed=self.claim.resumed,
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
+            stoppable=self.question.command is None or self.task is not None,
         )
         if self.claim.told is not None and not self.claim.final_text:
             await self.responder.heartbeat()  # it may have been withdrawn while it waited
@@ -220,7 +225,7 @@ class AnswerTask:
         files = answer.list_files(self.persona, reopened=self._reopened)
         if not answer.made:
             return (answer.text, files[:MOST]) if self.question.private else bound_files(answer.text, files)
-        if not all(one.text or one.file_id for one in answer.made):
+        if not all(one.text or one.base64 or one.file_id for one in answer.made):
             self.reply.replaced = ()
             return answer.text, ()
         fetched = await self.responder.composer.made_files.fetch(answer.made)
@@ -275,7 +280,7 @@ class AnswerTask:
                 if composing.done() and (answer := composing.result()) is not None:
                     return answer
                 if stop.is_set() or has_failed(showing):
-                    return self._cut_short()
+                    return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
                 if changing.done():
                     changed.clear()
                     changing = asyncio.create_task(changed.wait())
@@ -312,25 +317,24 @@ class AnswerTask:
             self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 
-    def _cut_short(self) -> Answer:
-        return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
-
     async def _compose(self, decision: Decision) -> Answer | None:
         """What was answered already, else a refusal, what the command says, or what Claude says.
 
         None where the question turns out to be another before the first word of its answer is visible.
         """
-        if self.claim.resumed or (self.thread.stale and self.question.command is None and not self.claim.final_text):
+        stale = self.thread.stale and self.question.command is None and not self.claim.final_text
+        if (self.claim.resumed and not (self.task and self.question.private)) or stale:
             await self._recover()
         if self.lease.stop.is_set() and not self.claim.final_text:
-            return self._cut_short()
+            return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
         if isinstance(decision, AnswerWith):
             return decision.answer
-        if self.question.command is not None:
+        if self.question.command is not None and self.task is None:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
-        of, reply = (self.claim, self.thread, self.surface), self.reply
-        composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply)
+        of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
+        commands, reply = self.responder.commands, self.reply
+        composition = TaskAnswer(*of, reply, commands) if self.task else Composition(*of, self.unread, reply)
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,
@@ -372,15 +376,14 @@ class AnswerTask:
         The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder = self.responder
+        responder, together = self.responder, self.claim.together
         patience = None if self.claim.resumed else responder.rules.patience
-        threads, together = responder.store.threads, self.claim.together
         try:
             self.thread, history = await refresh_conversation(
-                threads, self.thread, self.surface, together, responder.platforms, patience=patience
+                responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience
             )
         except CannotAnswer as error:
-            if self.claim.resumed and isinstance(error, NoAnswer):
+            if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
                 raise
             log.warning("a history could not be read: %s", error)
             self.unread = error
@@ -388,10 +391,14 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
-        if self.question.command is None and not self.claim.final_text:  # an edit that was read now is no later one
-            self.claim = await responder.store.questions.join_waiting(self.claim)
-            self.thread = await threads.thread(self.question.key)
-        await responder.heartbeat()
+        await asyncio.gather(responder.heartbeat(), self._join_read())
+
+    async def _join_read(self) -> None:
+        """Answer also what the history brought: an edit that was read with it is no later one."""
+        if self.question.command is None and not self.claim.final_text:
+            before, self.claim = self.claim, await self.responder.store.questions.join_waiting(self.claim)
+            if self.claim != before:
+                self.thread = await self.responder.store.threads.thread(self.question.key)
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.composer.clock())

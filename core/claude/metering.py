@@ -183,7 +183,8 @@ class Metering:
         output, worst = int(order.request.body["max_tokens"]), self._find_worst_cost(order.request, bound)
         number, wide = (order.persona.number, not order.persona.place.channel) if order.persona else (0, False)
         planned = PlannedRequest(question.key, question.name, question.person, model, number, bound, output, now, worst)
-        step = None if order.aside else order.request.digest
+        stored = not order.aside or order.end is not keep_nothing
+        step = order.request.digest if stored else None
         planned = replace(
             planned, direct=question.homes is not None, step=step, persona_wide=None if order.aside else wide
         )

@@ -3,9 +3,10 @@
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import anthropic
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
-from core.claude.metering import MeteredRequest
+from core.claude.metering import MeteredRequest, keep_nothing
 from core.claude.model_catalog import ModelCatalog
 from core.claude.retry import RetryPolicy
 from core.claude.sender import Sender
@@ -25,10 +26,12 @@ from core.domain.models import STRUCTURED_OUTPUTS, Model
 from core.domain.personas import Version
 from core.prompting.request import Block, Request, leave_out_unread
 from core.prompting.turns import Turn
+from core.store.protocols import Step, StepEnd
 
 LONGEST = 2_048  # tokens of an answer, thinking included, which some models can't do without
 TIMES = 4  # as many tokens may an answer have that was cut
 OVERHEAD = 1_000  # tokens, at most, that the API's own words about a form take; it tells no number
+NO_STEPS: Mapping[str, Step] = MappingProxyType({})
 PROBLEMS = 2_000  # characters of what was wrong that Claude is told
 
 IN_WORDS = """\
@@ -66,13 +69,16 @@ class StructuredOutput:
         *,
         max_tokens: int = LONGEST,
         persona: Version | None = None,
+        steps: Mapping[str, Step] = NO_STEPS,
+        end: Callable[[Completion], StepEnd | None] = keep_nothing,
     ) -> Form:
         """What `model` makes of `content` by the `instruction`, as an instance of `form`; `question` says who pays.
 
         The fields' names and descriptions are all that Claude is told of them; limits of numbers and lengths are
         checked here. A class must not refer to itself, and a dictionary with any keys has no form. An answer that was
         cut is asked for once more with more tokens, one in another form once more with what was wrong. A model without
-        structured outputs is asked in words.
+        structured outputs is asked in words. What is in `steps` is not asked again, and what `end` makes is stored with
+        each settlement.
 
         Raises ClaudeError: `refused`, `cut`, `unformed`, and every way in which a request fails; BudgetForbids. What
         was said or answered is in none of them, nor in the log.
@@ -83,7 +89,7 @@ class StructuredOutput:
         draft = _Draft(form, known, instruction, turns, max_tokens, in_words=in_words)
         retry_policy = RetryPolicy(self.sender.seconds, another=False)
         while True:
-            order = MeteredRequest(question, persona, draft.build_request(), aside=True)
+            order = MeteredRequest(question, persona, draft.build_request(), steps, end=end, aside=True)
             try:
                 completion = await self._complete(order, retry_policy)
             except ClaudeError as error:

@@ -2,7 +2,6 @@
 
 from core.commands import (
     approvals,
-    ask,
     audit,
     budget,
     forget,
@@ -13,10 +12,13 @@ from core.commands import (
     replies,
     usage,
 )
-from core.commands.craft import knowledge, library, persona_models
+from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
 
 TABLE = (
-    *ask.ROWS,
+    *one_message.ROWS,
+    *summary.ROWS,
+    *classification.ROWS,
+    *draft.ROWS,
     *persona.ROWS,
     *persona_models.ROWS,
     *persona_versions.ROWS,

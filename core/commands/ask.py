@@ -1,27 +1,16 @@
-"""Questions about a message, chosen in its menu: each row asks Claude something, and only who chose it is answered.
-
-A new one is one more row: what it is called, and what Claude is asked.
-"""
+"""Questions about a message, chosen in its menu: each row asks Claude something, and only who chose it is answered."""
 
 from collections.abc import Iterator, Mapping
 
 from core.commands.registry import (
     Command,
-    Invocation,
-    Parameter,
-    ParameterKind,
     UsageError,
     explain_missing,
     list_missing,
     parse_values,
 )
 from core.domain.events import Posted
-from core.domain.messages import MESSAGE, Asks, CommandResult, Message, Question, Quote, QuoteKind, ThreadKey
-
-
-async def point_to_menu(call: Invocation) -> CommandResult:
-    """Say where it is: what stands in menus alone can't be given in words."""
-    return CommandResult(f"`{call.question.command}` is in the menu of each message.")
+from core.domain.messages import MESSAGE, Asks, Message, Question, Quote, QuoteKind, ThreadKey
 
 
 def quote_subject(about: Message, link: str) -> Quote:
@@ -56,20 +45,3 @@ def _list_words(about: Message) -> Iterator[str]:
     yield from filter(None, (about.text, *(quote.text for quote in about.quotes)))
     if names := ", ".join(one.name for one in about.attachments if one.name):
         yield f"[files, which are not shown: {names}]"
-
-
-ROWS = (
-    Command(
-        "ask about",
-        "Ask Claude about one message, in that message's menu",
-        point_to_menu,
-        (
-            Parameter(
-                "question", ParameterKind.LONG, "what you want to know about it", required=True, label="Your question"
-            ),
-        ),
-        private=True,
-        action="Ask about this",
-        asks="{question}",
-    ),
-)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
+from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
-from core.domain.messages import MESSAGE, CommandResult, Question, Rank
+from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
@@ -137,10 +138,9 @@ class Command:
     title: str = ""
     """What a button is called that opens a form of it, and that form."""
     asks: str = ""
-    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces.
-
-    Such a command is in menus alone, and `run` says so.
-    """
+    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces."""
+    task: Task | None = None
+    """Has Claude answer it, to its giver alone; `run` never does."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
@@ -197,8 +197,8 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
         name = " ".join(words[:count]).lower()
         for row in table:
             if row.words == name and len(words) >= count:
-                return row, _drop_words(line, count)
-    raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
+                return row, "".join(line.split(maxsplit=count)[count:])
+    raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
 
 def is_answered_privately(table: Sequence[Command], line: str) -> bool:
@@ -219,8 +219,6 @@ def find_missing_text(
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
-    if row.asks and MESSAGE not in given:
-        return None
     needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
@@ -237,8 +235,6 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    if row.asks and MESSAGE not in given:
-        raise UsageError(f"`{row.words}` is in the menu of each message: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
@@ -389,11 +385,8 @@ def _format_choices(parameter: Parameter) -> str:
     return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
 
 
-def _drop_words(line: str, count: int) -> str:
-    return "".join(line.split(maxsplit=count)[count:])
-
-
-def _suggest_commands(table: Sequence[Command], name: str) -> str:
+def suggest_commands(table: Sequence[Command], name: str) -> str:
+    """That there is no command of this name, and which may be meant."""
     known, name = [row.words for row in table], name[:NAME]
     near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""

@@ -177,13 +177,17 @@ class Unanswered(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """A file that a tool made for an answer: a text of ours, or one that Anthropic keeps under an id."""
+    """A file that a tool made for an answer: one of ours, or one that Anthropic keeps under an id."""
 
     name: str = ""
     """Empty where it has still to be asked for."""
     type: str = ""
     """Its media type."""
     text: str = ""
+    base64: str = ""
+    """Its bytes, where it is no text."""
+    alt: str = ""
+    """What a picture shows, in words."""
     file_id: str = ""
     api_key: str = ""
     """The fingerprint of the key with which Anthropic keeps it."""
@@ -250,6 +254,25 @@ class LinkTarget:
     message: str
     """Empty where a thread is named, or all of a channel."""
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastRange:
+    """Which messages of a channel, or of one of its threads, somebody wants read: the newest `last` of them."""
+
+    thread: str
+    """Empty for the channel itself."""
+    last: int
+    since: datetime | None = None
+    """None of them is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessages:
+    """What was read, oldest first. `cut` says in a sentence why there is less than the platform has; often empty."""
+
+    messages: tuple[Message, ...]
+    cut: str = ""
 
 
 class Reach(Enum):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.domain.controls import Control
 from core.domain.events import Ingest
-from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, PastMessages, PastRange, Question, Rank
 
 
 class ReplyView(Protocol):
@@ -154,6 +154,12 @@ class Surface(Protocol):
         """The thread of what a permalink names, oldest first, as far as the platform shows it in a few requests.
 
         Raises CannotAnswer, CannotShow.
+        """
+
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
+        """What was said in the channel or in a thread of it, as far as `person` may read it there.
+
+        It is read within the platform's limits, and kept nowhere. Raises CannotAnswer, a sentence for the person.
         """
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,10 +82,11 @@ class MadeFiles:
 
     async def _fetch_file(self, made: MadeFile, *, posted: bool) -> File:
         """One file, as it is `posted`, unless it is one too many. Raises _Unfetched."""
-        if made.text and not posted:
+        if (made.text or made.base64) and not posted:
             raise _Unfetched(TOO_MANY, made.name)
-        if made.text:
-            return File(clean_file_name(made.name) or UNNAMED, made.type, made.text.encode())
+        if made.text or made.base64:
+            content = b64decode(made.base64) if made.base64 else made.text.encode()
+            return File(clean_file_name(made.name) or UNNAMED, made.type, content, made.alt)
         if self.storage is None:
             raise _Unfetched(UNHAD)
         told = await self._ask(partial(self.storage.describe, made.file_id))

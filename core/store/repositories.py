@@ -15,10 +15,11 @@ from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
-from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
+from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation
 from core.store.records.replies import Asked, DeletedReply, ListFiles
 from core.store.records.searches import FoundThread, Position, Search, SearchPage
@@ -27,9 +28,11 @@ from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
-from core.store.rules.questions import count_open
+from core.store.rules.messages import find_message
+from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.summaries import keep_summary
 from core.store.sql_port import Engine, Sql
 
 
@@ -62,6 +65,13 @@ class QuestionRepository:
         except StoreUnavailable:
             self._unheard[process] = number
             raise
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        row = await self._engine.unit(lambda sql: find_message(sql, key, message))
+        return row is not None and row["deleted_at"] is not None
 
     async def join_waiting(self, claim: Claim) -> Claim:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
@@ -299,6 +309,16 @@ class FileRepository:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
 
 
+class SummaryRepository:
+    """Keeps the protocol `Summaries`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
+
+
 class AuditRepository:
     """Keeps the protocol `Audit`."""
 
@@ -360,5 +380,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
+        summaries=SummaryRepository(engine),
         shut=engine.shut,
     )

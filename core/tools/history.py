@@ -254,16 +254,16 @@ async def _read_messages(scope: ToolScope, target: LinkTarget) -> list[Message]:
         except CannotShow:
             raise CannotAnswer(GONE) from None
         there = ThreadKey(key.workspace, key.channel, target.at)
-        return list(_join_answers(await past.leave_out_forgotten(there, shown), {}))
+        return list(join_answers(await past.leave_out_forgotten(there, shown), {}))
     name = found.key.thread
     if name not in await scope.surface.list_readable(scope.question.person, {name: found.rooted}):
         raise CannotAnswer(ELSEWHERE)
     thread = await scope.store.threads.thread(found.key)
     refused = {asked for asked, why in thread.unanswered.items() if why is Unanswered.REFUSED}  # it would be again
-    return list(_join_answers([one for one in thread.messages if one.id not in refused], thread.replies))
+    return list(join_answers([one for one in thread.messages if one.id not in refused], thread.replies))
 
 
-def _join_answers(messages: Iterable[Message], replies: Mapping[str, FinalText]) -> Iterator[Message]:
+def join_answers(messages: Iterable[Message], replies: Mapping[str, FinalText]) -> Iterator[Message]:
     """What was said, an answer of ours whole in the place of its first page; notices are not."""
     answered: set[str] = set()
     for message in messages:

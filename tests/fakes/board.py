@@ -10,7 +10,20 @@ from datetime import UTC, datetime, timedelta
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.events import Ingest, Posted
-from core.domain.messages import Asks, Attachment, File, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
+from core.domain.messages import (
+    Asks,
+    Attachment,
+    File,
+    History,
+    LinkTarget,
+    Message,
+    PastMessages,
+    PastRange,
+    Question,
+    Rank,
+    Reach,
+    ThreadKey,
+)
 from core.domain.platform import ReplyView
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
@@ -59,6 +72,8 @@ class Board:
         self.deaf = False
         """Whether nobody can be told anything alone."""
         self.reach = Reach.WHOLE
+        self.cut = ""
+        """Why it shows less of the past than there is."""
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
         self._newest = 0
@@ -182,6 +197,20 @@ class BoardSurface:
 
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:
         return self._board.posts.get(replace(self._question.key, thread=target.at), [])
+
+    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
+        self._board.calls.append("read_past")
+        place = self._question.key
+        if wanted.thread in self._board.hidden:
+            raise CannotAnswer("The board does not show that to you.")
+        said = [
+            one
+            for key, posts in self._board.posts.items()
+            for one in posts
+            if key == replace(place, thread=wanted.thread) or (not wanted.thread and key.channel == place.channel)
+        ]
+        found = sorted((one for one in said if wanted.since is None or one.at >= wanted.since), key=lambda one: one.at)
+        return PastMessages(tuple(found[-wanted.last :]), self._board.cut)
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys() - self._board.hidden

@@ -1,0 +1,1 @@
+"""What teams do every day with their threads, with Claude's help."""

@@ -45,6 +45,7 @@ NOT_NEWEST = {
 NOT_CUT = "This answer was not cut off, so there is nothing to go on with."
 VISIBLE = "Everybody here can see this answer already."
 POSTED = "It is posted in the thread of that message."
+POSTED_HERE = "It is posted here."
 ONLY_ASKER = "Only who asked can post this answer."
 NOTED = "Noted: {}. Thank you."
 STOPPED = "It is stopped."
@@ -231,19 +232,23 @@ def _leave_deletion(sql: Sql, event: Pressed, reply: Row) -> Receipt:
 
 
 def _post(sql: Sql, event: Pressed, reply: Row) -> Receipt:
-    """Open a private answer about a message again, for everybody: in that message's thread, and with its final text."""
+    """Open a private answer again, for everybody, with its final text: in the thread of the message that it is about.
+
+    What a command about no message brought is posted where that was given.
+    """
     key, about = thread_key(reply), json.loads(reply["options"])
     if why := _refuse_post(event, reply):
         return _describe(sql, key, note=why)
-    told = find_message(sql, key, about[MESSAGE])
-    thread = thread_key(told) if told and not told["private"] else replace(key, thread=about[THREAD])
-    track_thread(sql, thread, private=False)
+    told = find_message(sql, key, about[MESSAGE]) if MESSAGE in about else None
+    thread = thread_key(told) if told and not told["private"] else replace(key, thread=about.get(THREAD, key.thread))
+    if thread.thread:
+        track_thread(sql, thread, private=False)
     keep_closed(sql, build_command(sql, event, reply, reply["name"]))
     at = max(_find_time(sql, event), parse_stamp(reply["at"]))
     opened = {name: value for name, value in REOPENED.items() if name not in FINAL_TEXT}
     public = {**opened, "private": False, "after": None, "cut": None, "at": stamp(at), "address": event.address}
     sql.update("questions", reply["id"], {**public, **thread_values(thread)})
-    return _describe(sql, thread, new=True, question=True, note=POSTED)
+    return _describe(sql, thread, new=True, question=True, note=POSTED if MESSAGE in about else POSTED_HERE)
 
 
 def _refuse_post(event: Pressed, reply: Row) -> str:

@@ -1,17 +1,17 @@
 """Questions as rows: asked once, withdrawn, closed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from core.domain.messages import (
     MESSAGE,
+    THREAD,
     Asks,
     Attachment,
     FinalText,
-    MadeFile,
     Outcome,
     Question,
     ThreadKey,
@@ -20,8 +20,8 @@ from core.domain.messages import (
 )
 from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
-from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
+from core.store.rules.made_files import read_made_files, release_made_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
@@ -56,7 +56,6 @@ WHERE id = :id
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
-MADE = TypeAdapter(tuple[MadeFile, ...])
 ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
@@ -154,36 +153,6 @@ def read_final_text(row: Row) -> FinalText | None:
     )
 
 
-def read_made_files(row: Row) -> tuple[MadeFile, ...]:
-    """The files that tools made for an answer; of a closed question only what they are called."""
-    return MADE.validate_json(row["made"]) if row.get("made") else ()
-
-
-def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
-    """Keep all files that tools made for an open question's answer. Others, kept before, are deleted at Anthropic."""
-    kept = {one.file_id for one in made}
-    _request_deletions(sql, row, (one for one in read_made_files(row) if one.file_id not in kept))
-    if made or row["made"]:
-        sql.update("questions", row["id"], {"made": _write_made_files(made)})
-
-
-def _release_made_files(sql: Sql, row: Row) -> None:
-    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files any more."""
-    if made := read_made_files(row):
-        _request_deletions(sql, row, made)
-        called = [MadeFile(one.name, one.type) for one in made if one.name]
-        sql.update("questions", row["id"], {"made": _write_made_files(called)})
-
-
-def _request_deletions(sql: Sql, row: Row, made: Iterable[MadeFile]) -> None:
-    for one in made:
-        request_deletion(sql, row["workspace"], one.api_key, one.file_id, None)
-
-
-def _write_made_files(made: Sequence[MadeFile]) -> str | None:
-    return MADE.dump_json(tuple(made)).decode() if made else None
-
-
 def read_earlier_text(row: Row) -> FinalText | None:
     """What was said in the end before the question was opened again, while it is."""
     return read_final_text({**row, **json.loads(row["earlier"])}) if row["earlier"] else None
@@ -237,7 +206,7 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
         sql.execute(FREE_COMPANIONS, row)
         sql.execute(RELEASE, row)
     sql.execute(DELETE_PAGES, row)
-    _release_made_files(sql, row)
+    release_made_files(sql, row)
     sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
     return True
 
@@ -300,7 +269,8 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
-    _release_made_files(sql, row)
+    postable = outcome is Outcome.SHOWN and may_be_posted(row)
+    release_made_files(sql, row, postable=postable)
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
     gone = sql.one(GONE_PAGE, row)
@@ -317,9 +287,9 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
     begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
     rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
-    postable = outcome is Outcome.SHOWN and may_be_posted(row)
     if postable:
-        sql.update("questions", row["id"], {"options": row["options"]})
+        places = {name: one for name, one in json.loads(row["options"]).items() if name in {MESSAGE, THREAD}}
+        sql.update("questions", row["id"], {"options": json.dumps(places)})
     private = row["private"] and not postable
     covered = Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"]))
     if row["command"] is not None and (covered or row["withdrawn_at"]):  # what its message brought goes with it
@@ -337,9 +307,12 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
 
 
 def may_be_posted(row: Row) -> bool:
-    """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
-    private = row["private"] and row["command"] is None
-    return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
+    """Whether a private answer about a message, or to a command, is kept for a while: its asker may show it to all.
+
+    What a command says itself is a notice.
+    """
+    shared = row["command"] is not None or MESSAGE in json.loads(row["options"])
+    return bool(row["private"] and row["said"] and not row["notice"] and shared)
 
 
 def wipe_answer(sql: Sql, row: Row) -> None:

@@ -6,6 +6,7 @@ Tests bots.slack.slash, bots.slack.intake, bots.slack.ephemeral, bots.slack.surf
 import pytest
 
 from bots.slack.slash import name_shortcut
+from core.answering.inbox import SUBJECT_GONE
 from core.commands import TABLE
 from core.store.rules.presses import POSTED, VISIBLE
 from tests.fakes.claude.script import Answer
@@ -111,6 +112,19 @@ async def test_where_we_are_no_member_what_the_payload_holds_is_told_and_the_ans
     assert [ANSWER in text for text in replies(home, ts, "elsewhere")] == [True]
 
 
+async def test_a_form_about_a_message_that_was_deleted_meanwhile_says_so_and_asks_nothing(home):
+    ts = await home.slack.say("bob", "dev", SAID)
+    view = await choose(home, ts)
+    await home.slack.delete("bob", "dev", ts)
+    await home.slack.settled()
+    values = {"question": {"question": {"type": "plain_text_input", "value": "Why is that?"}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, values))
+    await home.rest()
+
+    assert home.slack.world.views[view].errors == {"question": SUBJECT_GONE}
+    assert (home.asked, whispers(home)) == ([], [])
+
+
 async def test_a_long_message_is_kept_by_the_form_and_told_whole(home):
     long = "All of it. " * 1_000 + "The end & <no more>."
     ts = await home.slack.say("bob", "dev", long)
@@ -158,15 +172,17 @@ async def test_an_empty_question_is_told_below_its_field_and_asks_nothing(home):
     assert (home.asked, whispers(home)) == ([], [])
 
 
-async def test_ask_about_given_in_words_says_where_it_is(home):
+async def test_ask_about_given_in_a_channel_is_about_its_newest_message(home):
+    await home.slack.say("bob", "dev", "Deploys stop on Friday.")
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "ask about what?"))
     await home.rest()
 
-    assert [one.text for one in whispers(home)] == ["`ask about` is in the menu of each message: **Ask about this**."]
+    assert [one.text for one in whispers(home)] == [ANSWER]
+    assert home.prompt()[-1][1].endswith("Bob: Deploys stop on Friday.\n\n[The question:]\nwhat?")
 
 
 def test_every_command_with_an_entry_in_menus_has_a_shortcut_of_its_own():
     named = [name_shortcut(row) for row in TABLE if row.action]
 
-    assert {"confab_ask_about", "confab_prompt", "confab_forget"} <= set(named)
+    assert {"confab_ask_about", "confab_prompt", "confab_forget", "confab_translate", "confab_explain"} <= set(named)
     assert len(named) == len(set(named))

@@ -1,0 +1,1 @@
+"""Answers to commands that Claude answers."""

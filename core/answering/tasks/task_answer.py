@@ -1,0 +1,117 @@
+"""The answer to a command that Claude answers: composed as every answer is, but of what the command has read."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+
+from core.answering.completions import Event, Run
+from core.answering.composition import Composer
+from core.answering.conversation import name_persona
+from core.answering.final_answer import Answer, cut_off
+from core.answering.reply import Reply
+from core.claude.client import TextSoFar
+from core.claude.sender import LeftOut
+from core.commands import TABLE
+from core.commands.craft.task import Task, TaskPrompt, TaskResult, TaskRun
+from core.commands.registry import (
+    Command,
+    CommandContext,
+    Invocation,
+    UsageError,
+    check_rank,
+    find_command,
+    parse_values,
+)
+from core.domain.errors import CannotAnswer
+from core.domain.messages import Outcome, Question
+from core.domain.personas import Persona, Version
+from core.domain.platform import Surface
+from core.prompting.personas.check import refuse_model
+from core.store.protocols import Claim, Step, Thread
+from core.worker.fair_semaphore import FairSlot
+
+
+def find_task(question: Question) -> Command | None:
+    """The row of a command that Claude answers; None for every other question."""
+    try:
+        row, _ = find_command(TABLE, question.command or "")
+    except UsageError:
+        return None
+    return row if row.task is not None else None
+
+
+@dataclass(slots=True)
+class TaskAnswer:
+    """One answer to a command that Claude answers."""
+
+    composer: Composer
+    claim: Claim
+    thread: Thread
+    surface: Surface
+    persona: Persona
+    version: Version | None
+    reply: Reply
+    """Is told what takes a while."""
+    context: CommandContext
+
+    async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
+        """The events of Claude's answer. Raises CannotAnswer, UsageError where the command can't be given so."""
+        question, composer = self.claim.question, self.composer
+        row, rest = find_command(TABLE, question.command or "")
+        assert row.task is not None
+        values = parse_values(row, rest, question.values)
+        await check_rank(row, Invocation(question, values, self.surface, self.context))
+        allowed = composer.rules.models
+        if allowed and self.persona.model not in allowed:
+            raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
+        steps: Mapping[str, Step] = {}
+        if self.claim.resumed:
+            steps = await composer.store.ledger.list_steps(question.key, question.name)
+        return self._stream(row.task, await self._build_run(values, steps), slot)
+
+    async def conclude(self, answer: Answer) -> Answer:
+        return answer
+
+    async def leave_out(self, left_out: LeftOut) -> None:
+        """There are no files that could be left out."""
+
+    async def _build_run(self, values: Mapping[str, str], steps: Mapping[str, Step]) -> TaskRun:
+        composer, question = self.composer, self.claim.question
+        persona, _ = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
+        return TaskRun(
+            question=replace(question, homes=await self.surface.homes()),
+            values=values,
+            surface=self.surface,
+            store=composer.store,
+            clock=composer.clock,
+            persona=persona,
+            version=self.version,
+            models=list(dict.fromkeys([persona.model or "", *composer.rules.fallbacks])),
+            instructions=composer.platforms[question.key.platform].instructions,
+            structured=composer.completions.structured_output,
+            claim=self.claim,
+            steps=steps,
+            act=partial(self.reply.act, note=True),
+            find_zone=partial(composer.find_zone, question, self.surface),
+        )
+
+    async def _stream(self, task: Task, run: TaskRun, slot: FairSlot) -> AsyncGenerator[Event, None]:
+        """What the task brings: its whole answer, or Claude's words as they grow."""
+        made = await task(run)
+        if isinstance(made, TaskResult):
+            yield Answer(made.text, made=made.made)
+            return
+        told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)
+        stream = self.composer.completions.stream(run.question, run.version, made.models, made.build, told)
+        async with aclosing(stream) as events:
+            async for event in events:
+                yield replace(event, text=made.finish(event.text)) if isinstance(event, TextSoFar) else event
+
+
+def _finish(prompt: TaskPrompt, answer: Answer) -> Answer:
+    """The answer as people are shown it, before it is stored."""
+    if answer.outcome is not Outcome.SHOWN:
+        return answer
+    text = prompt.finish(answer.text)
+    return replace(answer, text=cut_off(text, prompt.note).text if prompt.note else text)

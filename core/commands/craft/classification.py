@@ -1,0 +1,168 @@
+"""The `classify` command: which of some categories each message belongs to, as a table, a chart and a file."""
+
+import asyncio
+import csv
+import io
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, Field, create_model
+
+from core.billing.budgets import dollars
+from core.billing.png_chart import Bar, draw_chart
+from core.claude.errors import ClaudeError
+from core.commands.craft.material import DATA, Material
+from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
+from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.domain.messages import MadeFile
+from core.domain.wording import count_noun
+from core.prompting.names import OURS, clean_name
+from core.rendering.names import write_name
+from core.rendering.reply_notes import append_note
+
+LAST = 200  # messages of a channel, where nobody says how many
+BATCH = 100  # messages of one request
+FEWEST, MOST = 2, 20  # categories
+NAME = 40  # characters of a category
+ANSWER = 8_000  # tokens of one request's answer
+NONE, UNREAD = "none of these", "not classified"
+NOTHING = "There is nothing here that I could classify."
+UNFORMED = frozenset({"unformed", "cut", "refused"})  # of one batch: the others may go well
+INSTRUCTION = f"""\
+Say of each message that you are shown which one of these categories fits it best, by its number: {{}}. Where none \
+does, say “{NONE}”. {DATA}"""
+
+Classes: TypeAlias = dict[int, str]
+
+
+async def classify(run: TaskRun) -> TaskResult:
+    """Read the messages and have Claude sort them, many with each request. Raises CannotAnswer, UsageError."""
+    categories = _read_categories(run.values["categories"])
+    found = await read_range(run, LAST, NOTHING)
+    classes: Classes = {}
+    for start in range(0, len(found.messages), BATCH):
+        end = min(start + BATCH, len(found.messages))
+        run.act(f"classifying messages {start + 1} to {end} of {len(found.messages)}")
+        classes |= await _classify_batch(run, found, categories, range(start, end))
+    counts = Counter(classes.get(number, UNREAD) for number in range(1, len(found.messages) + 1))
+    rows = [(name, counts[name]) for name in (*categories, NONE, UNREAD) if counts[name] or name in categories]
+    rows.sort(key=lambda row: (row[0] in {NONE, UNREAD}, -row[1]))
+    title = describe_range(run, found)
+    chart = await asyncio.to_thread(_draw, title, rows)
+    written = MadeFile("messages.csv", "text/csv", _write_csv(found, classes))
+    picture = MadeFile("categories.png", "image/png", base64=b64encode(chart).decode(), alt=_tell_rows(rows))
+    return TaskResult(await _write_answer(run, found, title, rows), (written, picture))
+
+
+def _read_categories(written: str) -> list[str]:
+    """The categories, each once. Raises UsageError."""
+    names = {" ".join(one.split()).casefold(): " ".join(one.split()) for one in reversed(written.split(","))}
+    names.pop("", None)
+    found = [*reversed(names.values())]
+    if not FEWEST <= len(found) <= MOST:
+        raise UsageError(f'categories are {FEWEST} to {MOST}, with commas, as in "bug, billing, praise".', "categories")
+    if bad := next((one for one in found if len(one) > NAME or clean_name(one) != one), None):
+        raise UsageError(f"A category is a few plain words; `{bad[:NAME]}` is none.", "categories")
+    if taken := next((one for one in found if one.casefold() in {NONE, UNREAD}), None):
+        raise UsageError(f"`{taken}` is what I call messages that fit no category. Name yours otherwise.", "categories")
+    return found
+
+
+class ClassifiedMessages(BaseModel):
+    """What is asked for: a category for each message."""
+
+    def read(self) -> Classes:
+        return {one.message: one.category for one in getattr(self, "messages")}  # noqa: B009  its subclasses have it
+
+
+@lru_cache(maxsize=50)
+def _build_form(categories: tuple[str, ...]) -> type[ClassifiedMessages]:
+    """The form for these categories: no other word is taken, so that one which Claude invents is asked for anew."""
+    allowed = Literal[(*categories, NONE)]  # type: ignore[valid-type]  # they are known when it runs
+    one = create_model(
+        "ClassifiedMessage",
+        message=(int, Field(description="The number of the message, without #")),
+        category=(allowed, Field(description="The category that fits best")),
+    )
+    return create_model("Classified", __base__=ClassifiedMessages, messages=(list[one], ...))
+
+
+async def _classify_batch(run: TaskRun, found: Material, categories: Sequence[str], batch: range) -> Classes:
+    """The categories of a batch; for those that Claude has left out it is asked once more.
+
+    What it does not classify then, or declines, is left out.
+    """
+    form, instruction = _build_form(tuple(categories)), INSTRUCTION.format(", ".join(f"“{one}”" for one in categories))
+    wanted = {number + 1 for number in batch}
+    classes: Classes = {}
+    for _ in range(2):
+        left = sorted(wanted - classes.keys())
+        if not left:
+            break
+        told = "\n".join(found.write(number - 1, number) for number in left)
+        try:
+            made = await run.request(form, instruction, told, max_tokens=ANSWER)
+        except ClaudeError as error:
+            if error.kind not in UNFORMED:
+                raise
+            break
+        classes |= {number: name for number, name in made.read().items() if number in wanted}
+    return classes
+
+
+def _draw(title: str, rows: Sequence[tuple[str, int]]) -> bytes:
+    return draw_chart(title.capitalize(), [Bar(name, count, str(count)) for name, count in rows])
+
+
+def _tell_rows(rows: Sequence[tuple[str, int]]) -> str:
+    return "Bar chart: " + ", ".join(f"{name} {count}" for name, count in rows) + "."
+
+
+async def _write_answer(run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]]) -> str:
+    """A table of counts and shares, and below it what is to be known of it."""
+    whole = len(found.messages)
+    lines = [f"| {write_name(name)} | {count} | {count / whole:.0%} |" for name, count in rows]
+    table = "\n".join(["| Category | Messages | Share |", "| --- | --: | --: |", *lines])
+    unread = dict(rows).get(UNREAD, 0)
+    notes = [
+        f"{count_noun(unread, 'message')} could not be classified." if unread else "",
+        found.cut,
+        f"It cost {dollars(await run.sum_cost())}.",
+    ]
+    return append_note(f"**{title.capitalize()}**\n\n{table}", " ".join(filter(None, notes)))
+
+
+def _write_csv(found: Material, classes: Mapping[int, str]) -> str:
+    """One line a message: time, author, link, category."""
+    file = io.StringIO()
+    lines = csv.writer(file)
+    lines.writerow(["time", "author", "link", "category"])
+    for number, (message, link) in enumerate(zip(found.messages, found.links, strict=True), 1):
+        author = OURS if message.mine else found.names.get(message.voice, "")
+        at = message.at.isoformat(timespec="seconds")
+        lines.writerow([at, _defuse(author), link, _defuse(classes.get(number, UNREAD))])
+    return file.getvalue()
+
+
+def _defuse(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell
+
+
+ROWS = (
+    Command(
+        "classify",
+        "Sort the last messages of this channel, or this thread, into categories",
+        leave_to_claude,
+        (
+            Parameter("categories", ParameterKind.LIST, 'the categories, as in "bug, billing, praise"', required=True),
+            *PARAMETERS,
+        ),
+        private=True,
+        task=classify,
+    ),
+)

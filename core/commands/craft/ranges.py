@@ -1,0 +1,62 @@
+"""Ranges: which messages a command takes, as people say it: this thread, the last so many, or since when."""
+
+from dataclasses import replace
+
+from core.commands.craft.material import Material, read_material
+from core.commands.craft.moments import UnreadableMoment, parse_moment
+from core.commands.craft.task import TaskRun
+from core.commands.registry import Parameter, ParameterKind, UsageError
+from core.domain.errors import CannotAnswer
+from core.domain.messages import PastRange, Question
+from core.domain.wording import count_noun
+
+MOST = 2_000  # messages that are read
+OLDER = "There are older ones; `last` takes up to {:,}."
+
+PARAMETERS = (
+    Parameter("last", ParameterKind.NUMBER, "how many messages of the channel, such as 50"),
+    Parameter("since", ParameterKind.TEXT, "since when, such as yesterday, 3 days ago or 2026-11-20"),
+)
+
+
+async def read_range(run: TaskRun, last: int, nothing: str) -> Material:
+    """The messages that are meant: of the channel where any are named, else of the thread, if it was given in one.
+
+    `last` is how many, where nobody says it. Raises CannotAnswer, with `nothing` where there are none; UsageError.
+    """
+    run.act("reading the messages")
+    wanted = await choose_range(run, last)
+    found = await read_material(run, wanted)
+    if not found.messages:
+        raise CannotAnswer(nothing)
+    more = run.values.get("since") and not run.values.get("last") and len(found.messages) >= wanted.last
+    return replace(found, cut=OLDER.format(MOST)) if more and not found.cut else found
+
+
+async def choose_range(run: TaskRun, last: int) -> PastRange:
+    """Which messages are meant. Raises UsageError."""
+    count, since = run.values.get("last"), run.values.get("since")
+    wanted = int(count) if count else MOST if since else last
+    if not 1 <= wanted <= MOST:
+        raise UsageError(f"last is a number from 1 to {MOST:,}.", "last")
+    if not (count or since or stands_in_no_thread(run.question)):
+        return PastRange(run.question.key.thread, MOST)
+    if since is None:
+        return PastRange("", wanted)
+    try:
+        return PastRange("", wanted, parse_moment(since, run.clock(), await run.find_zone()))
+    except UnreadableMoment as error:
+        raise UsageError(str(error), "since") from None
+
+
+def stands_in_no_thread(question: Question) -> bool:
+    """Whether a command was given in the channel itself."""
+    return question.key.thread in {"", question.name}
+
+
+def describe_range(run: TaskRun, found: Material) -> str:
+    """What was read, in words: `the last 50 messages of this channel`."""
+    count = count_noun(len(found.messages), "message")
+    if not (run.values.get("last") or run.values.get("since") or stands_in_no_thread(run.question)):
+        return f"{count} of this thread"
+    return f"the last {count} of this channel"

@@ -1,0 +1,164 @@
+"""Task: a command that Claude answers, to who gave it alone. What Claude is told is read when its turn comes.
+
+Nothing of that is stored: the command is, like every question, and what it says in the end.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from core.billing.ledger_rows import BudgetRefusal
+from core.claude.client import Completion
+from core.claude.metering import MeteredRequest, dump_completion
+from core.claude.retry import RetryPolicy
+from core.claude.structured import LONGEST, StructuredOutput
+from core.domain.clock import Clock
+from core.domain.content import Text
+from core.domain.errors import BudgetForbids
+from core.domain.messages import CommandResult, MadeFile, Question
+from core.domain.models import Model
+from core.domain.personas import Persona, Version
+from core.domain.platform import Surface
+from core.prompting.request import Request, build_request
+from core.prompting.turns import Turn
+from core.store.protocols import Claim, Step, StepEnd, Store
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def keep_words(text: str) -> str:
+    """Claude's words are shown as they are."""
+    return text
+
+
+async def leave_to_claude(_call: object) -> CommandResult:
+    """What a task has in the place of a function that answers: it never runs."""
+    raise AssertionError("Claude answers this command")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPrompt:
+    """What Claude is asked in the end: its words are the answer, and grow as it writes them.
+
+    The first of `models` that answers is asked with what `build` makes for it. People are shown what `finish` makes of
+    all words so far.
+    """
+
+    models: Sequence[str]
+    build: Callable[[Model], Request]
+    finish: Callable[[str], str] = keep_words
+    note: str = ""
+    """Sentences of ours that stand below the whole answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """The answer where it is known whole: what other requests to Claude brought, and files that were made of it."""
+
+    text: str
+    made: tuple[MadeFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One task while it is carried out: who gave it and where, with what, and how Claude is asked for it."""
+
+    question: Question
+    values: Mapping[str, str]
+    surface: Surface
+    store: Store
+    clock: Clock
+    persona: Persona
+    """The one in force, with names in the place of ids."""
+    version: Version | None
+    models: Sequence[str]
+    """The persona's model, and those that answer in its place."""
+    instructions: str
+    """What Claude is told of the platform."""
+    structured: StructuredOutput
+    claim: Claim
+    steps: Mapping[str, Step]
+    """What processes before this one asked for it."""
+    act: Callable[[str], None]
+    """Tell people what takes a while."""
+    find_zone: Callable[[], Awaitable[str]]
+    """The asker's time zone."""
+
+    async def describe_model(self) -> Model:
+        """The model that is asked first."""
+        return await self.structured.catalog.describe(self.models[0])
+
+    async def request(self, form: type[Form], instruction: str, content: str, *, max_tokens: int = LONGEST) -> Form:
+        """What Claude makes of `content`, as an instance of `form`. It is a step: done once, whatever is killed.
+
+        Raises ClaudeError, BudgetForbids.
+        """
+        return await self.structured.request(
+            form,
+            self.question,
+            self.models[0],
+            instruction,
+            content,
+            max_tokens=max_tokens,
+            persona=self.version,
+            steps=self.steps,
+            end=self._end_step,
+        )
+
+    async def complete(self, request: Request, version: Version | None = None) -> Completion:
+        """What Claude answers to a whole request, beside the answer itself. It is a step too.
+
+        Raises ClaudeError, BudgetForbids.
+        """
+        sender = self.structured.sender
+        order = MeteredRequest(
+            self.question, version or self.version, request, self.steps, end=self._end_step, aside=True
+        )
+        retry_policy = RetryPolicy(sender.seconds, another=False)
+        async with aclosing(sender.stream(sender.simplify(order), retry_policy)) as events:
+            async for event in events:
+                if isinstance(event, BudgetRefusal):
+                    raise BudgetForbids(event.reason, personal=event.personal)
+                if isinstance(event, Completion):
+                    return event
+        raise AssertionError("a request ended without a completion")
+
+    async def sum_cost(self) -> int:
+        """What was asked for it so far has cost, in micro-dollars."""
+        _, micro_usd = await self.store.ledger.sum_steps(self.question.key, self.question.name)
+        return micro_usd
+
+    def ask(
+        self,
+        instruction: str,
+        content: str | Sequence[Turn],
+        finish: Callable[[str], str] = keep_words,
+        note: str = "",
+    ) -> TaskPrompt:
+        """The prompt that asks the persona in force to do what `instruction` says with `content`."""
+        turns = (Turn("user", (Text(content),)),) if isinstance(content, str) else tuple(content)
+        words = "\n\n".join(filter(None, (self.instructions, instruction)))
+
+        def build(model: Model) -> Request:
+            return leave_uncached(build_request(self.persona, turns, model, "5m", instructions=words))
+
+        return TaskPrompt(self.models, build, finish, note)
+
+    def _end_step(self, completion: Completion) -> StepEnd:
+        """What is kept of a request until the task is done, so that it is asked once."""
+        return StepEnd(self.claim, content=dump_completion(completion))
+
+
+Task: TypeAlias = Callable[[TaskRun], Awaitable[TaskPrompt | TaskResult]]
+
+
+def leave_uncached(request: Request) -> Request:
+    """The same without cache marks: writing to the cache costs more, and nobody asks the same again."""
+    system = [
+        {name: value for name, value in block.items() if name != "cache_control"} for block in request.body["system"]
+    ]
+    body = {name: value for name, value in request.body.items() if name != "cache_control"}
+    return replace(request, body=body | {"system": system})
