@@ -36,6 +36,8 @@ class PlatformResources:
     """What home pages tell, on platforms that have such."""
     installations: Installations | None = None
     """Where workspaces are kept that install a platform's app by themselves."""
+    processes: Callable[[], int] = lambda: 1
+    """How many processes share what the platform allows, this one with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -594,6 +594,27 @@ async def test_an_answer_about_a_message_that_was_deleted_meanwhile_is_not_kept(
     assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
 
 
+SCOPES = {
+    "its thread is forgotten": Scope(KEY.workspace, KEY.channel, KEY.thread, None),
+    "its author forgets": Scope(KEY.workspace, None, None, "U2"),
+    "its channel is forgotten": Scope(KEY.workspace, KEY.channel, None, None),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+@pytest.mark.parametrize("begun", [True, False], ids=["while it is written", "before it is written"])
+async def test_an_answer_about_what_is_forgotten_meanwhile_is_not_kept(store, scope, begun):
+    await store.questions.ingest(about())
+    held = await claim(store) if begun else None
+    await store.threads.forget(scope)
+    held = held or await claim(store)
+    if held:
+        await store.questions.store_final_text(held, FinalText("Blue."))
+        await store.questions.close(held, Outcome.SHOWN)
+
+    assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
+
+
 ENDS = ["the message is deleted", "the asker forgets", "its thread is forgotten", "its author forgets", "a day passes"]
 
 

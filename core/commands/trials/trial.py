@@ -12,7 +12,7 @@ from core.domain.messages import Rank
 from core.domain.personas import Persona
 from core.rendering.names import write_name
 from core.rendering.reply_notes import append_note, close_text, remove_notes
-from core.store.records.replies import PastQuestion
+from core.store.records.trials import PastQuestion
 
 NOTHING = "Nothing was asked here that I could ask again. Ask something first, then try a persona."
 LOOKED = 20  # questions of a channel, the newest, of which one has to be readable
@@ -26,12 +26,12 @@ async def try_persona(run: TaskRun) -> TaskResult:
     """Ask the thread's last question under a draft, and show it beside what stands. Raises CannotAnswer, UsageError."""
     candidate = await read_candidate(run, run.values["what"])
     past = await find_last_question(run)
-    turns = await run.read_turns(past)
+    turns = await run.read_turns(past, candidate.whole)
     if past.final:
         today = TriedAnswer(close_text(remove_notes(past.final.text)), "", past.micro_usd)
     else:
         run.act("answering as it is today")
-        today = await answer_turns(run, run.persona, turns)
+        today = await answer_turns(run, run.persona, await run.read_turns(past, run.persona))
     run.act("answering with the draft")
     tried = await answer_turns(run, candidate.whole, turns, candidate.version)
     held = await run.store.personas.persona(find_place(run.call))

@@ -46,6 +46,7 @@ CHOICES = {
     "files",
     "long",
     "tools",
+    "context_tokens",
 }
 """Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 

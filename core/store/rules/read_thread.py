@@ -23,6 +23,7 @@ from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.split_questions import PIECE
+from core.store.rules.summaries import SUMMARY
 from core.store.rules.threads import ROW, is_tracked
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
@@ -156,6 +157,7 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         pieces=frozenset(told[PIECE]),
         container=_read_container(told[CONTAINER].get(NEWEST)),
         tools=_read_tools(told),
+        summaries=told[SUMMARY],
     )
 
 

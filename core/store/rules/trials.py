@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Draft
-from core.store.records.replies import PastQuestion
+from core.store.records.trials import PastQuestion
 from core.store.rules.drafts import read_draft
 from core.store.rules.questions import (
     find_question,
