@@ -48,6 +48,9 @@ class PlatformCalled:
 class HeartbeatSent:
     """The heartbeat of this process was written."""
 
+    processes: int = 1
+    """How many processes share the database, this one with them."""
+
 
 TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent
 Emit = Callable[[TelemetryEvent], None]

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, echo, wants_form
@@ -11,6 +12,9 @@ from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
 
 LINES = Lines()
+
+settings.register_profile("any machine", deadline=None)  # one example takes as long as the machine is busy
+settings.load_profile("any machine")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in its background
     signal.signal(signal.SIGINT, signal.default_int_handler)

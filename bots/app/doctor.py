@@ -40,7 +40,7 @@ from core.domain.secret_shapes import shorten_secrets
 from core.domain.wording import count_noun, escape_controls
 from core.settings import Settings
 from core.store import Condition, Server, inspect
-from core.store.stored_files import WaitingDeletions
+from core.store.records.files import WaitingDeletions
 
 T = TypeVar("T")
 

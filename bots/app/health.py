@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.app.claude_watch import ClaudeWatch
 from bots.app.supervisor import Supervisor
+from bots.delivery.living_processes import LivingProcesses
 from bots.ops.metrics import Metrics
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
@@ -36,11 +37,14 @@ class Health:
         self._claude = claude
         self._beat_at = seconds()
         self._metrics = Metrics(clock)
+        self.living = LivingProcesses(seconds)
+        """The processes that share this one's database, and so the platforms' limits."""
         self._supervisors: Sequence[Supervisor] = ()
 
     def __call__(self, event: TelemetryEvent) -> None:
         if isinstance(event, HeartbeatSent):
             self._beat_at = self._seconds()
+        self.living(event)
         if self._claude is not None:
             self._claude(event)
         self._metrics(event)

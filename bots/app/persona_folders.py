@@ -14,10 +14,10 @@ from core.domain.errors import SettingsError, UnreadableFile, VersionConflict
 from core.domain.personas import REASON, Persona, Place
 from core.library.library import ENDING, read_folder
 from core.library.persona_files import PersonaFile, apply_persona_file, write_persona_file
-from core.prompting.persona_check import refuse_model
+from core.prompting.personas.check import refuse_model
 from core.store import open_existing, open_store
 from core.store.audit_log import OPERATOR
-from core.store.stored_personas import Personas
+from core.store.records.knowledge import Personas
 from core.tools.registry import UnknownTool
 
 WORKSPACE = "workspace"  # the name of the file of what holds in a whole workspace

@@ -185,7 +185,9 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         claude = ClaudeWatch(partial(check_claude, settings))
         health = Health(store.questions, claude=claude)
         overviews = make_overviews(settings, store)
-        resources = PlatformResources(settings, store.notes, health, tools.names, overviews, store.installations)
+        resources = PlatformResources(
+            settings, store.notes, health, tools.names, overviews, store.installations, health.living.count
+        )
         opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]

@@ -67,6 +67,10 @@ class PostedPages:
         """The pages that stand, oldest first."""
         return [page.id for page in self._posted]
 
+    def doubt(self) -> None:
+        """A process that died may have posted pages that it could not write down: they are looked for before a post."""
+        self._uncertain = Page("")
+
     async def converge(self, wanted: Sequence[Page], replace_frozen: bool = True) -> None:
         """Take steps until the pages say what is `wanted`. Raises what the outlet does.
 

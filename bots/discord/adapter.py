@@ -31,7 +31,7 @@ from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
-from bots.discord.surface import NAMING, DiscordSurface, SurfaceResources
+from bots.discord.surface import NAMING, TOKEN, DiscordSurface, SurfaceResources
 from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
 from core.commands.persona import offer_tools
@@ -40,8 +40,8 @@ from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
-from core.store.installations import Installations
 from core.store.protocols import Notes
+from core.store.records.installations import Installations
 from core.telemetry import Emit, discard_event
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
@@ -75,6 +75,7 @@ class Discord:
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
+        installers: Collection[str] = (),
         erase: bool = False,
         models: Collection[str] = (),
         tools: Sequence[str] = (),
@@ -85,25 +86,24 @@ class Discord:
         defer: float = DEFER,
         deferred: float = DEFERRED,
         naming: float = NAMING,
+        token_life: float = TOKEN,
         pause: Sleep = asyncio.sleep,
     ) -> None:
-        self._token, self._notes, self._emit = token, notes, emit
-        self._installations, self._erase = installations, erase
-        self._table = offer_tools(TABLE, tools)
+        self._token, self._notes, self._emit, self._installations = token, notes, emit, installations
+        self._table, self._erase = offer_tools(TABLE, tools), erase
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._content, self._naming, self._pace = True, naming, Pace(edit)
+        self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None
         self._interactions: Interactions | None = None
-        self._online = asyncio.Event()
-        self._inflight = Inflight(api_url)
+        self._online, self._inflight = asyncio.Event(), Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
         self._files = _make_files(self._rest, api_url, emit, pause)
-        self._managers, self._models = frozenset(managers), frozenset(models)
+        self._managers, self._models, self._installable = frozenset(managers), frozenset(models), bool(installers)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
-        self._admission = Admission(guilds, self._directory, self._list_servers)
+        self._admission = Admission(guilds, self._directory, self._list_servers, installers=installers)
 
     @classmethod
     def from_settings(cls, settings: DiscordSettings, resources: PlatformResources) -> Self:
@@ -120,6 +120,7 @@ class Discord:
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
+            installers=settings.discord_user_install,
             erase=settings.discord_left == "erase",
             models=core.confab_models,
             tools=resources.tools,
@@ -189,7 +190,7 @@ class Discord:
             quick=self._quick,
             silence=self._silence,
         )
-        for command in self._interactions.build_commands():
+        for command in self._interactions.build_commands(installable=self._installable):
             client.tree.add_command(command)
         client.event(self._interactions.on_interaction)
         client.online = partial(self._come_online, client)
@@ -223,6 +224,7 @@ class Discord:
             may_write=self._may_write,
             may_open_thread=self._may_open_thread,
             naming=self._naming,
+            token=self._token_life,
         )
         return DiscordSurface(resources, who, question, first)
 

@@ -41,6 +41,8 @@ class DiscordAddress(BaseModel, frozen=True):
     A press's token speaks to its person alone. Its first answer is the page that has the button, whichever that is, or
     what they were told at once. So what all may see is shown as messages, which no token ends.
     """
+    visible: bool | None = None
+    """Of what is asked where we are no member, and kept nowhere: whether all see its answer."""
     person: str | None = None
     """Of a press, or of a command: whose the permissions are, who need not be the asker."""
 

@@ -9,9 +9,11 @@ from typing import TypeVar
 from cachetools import TTLCache
 
 from bots.discord.directory import Directory
+from bots.discord.settings import EVERYBODY, MEMBERS
 
 NO_SERVER = "I don't answer in this server. Whoever runs me can allow it."
 NO_PERSON = "I answer direct messages only of people who share a server with me that I answer in."
+NO_INSTALL = "I don't answer you where I am no member. Whoever runs me says who may take me along."
 NOT_KNOWN = "I can't see just now whether we share a server. Please ask again in a minute."
 
 SECONDS = 2.0  # that the look for a shared server may take; an interaction waits three seconds
@@ -24,7 +26,10 @@ Item = TypeVar("Item")
 
 
 class Admission:
-    """Decides where we listen. An empty allow-list allows every server, and everybody's direct messages."""
+    """Decides where we listen. An empty allow-list allows every server, and everybody's direct messages.
+
+    `installers` are those who may use us where we are no member: people, `members` of allowed servers, or `everybody`.
+    """
 
     def __init__(
         self,
@@ -32,8 +37,11 @@ class Admission:
         directory: Directory,
         list_servers: Callable[[], Collection[str]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        installers: Collection[str] = (),
     ) -> None:
         self._allowed = frozenset(allowed)
+        self._installers = frozenset(installers)
         self._directory = directory
         self._list_servers = list_servers
         self._told: TTLCache[str, bool] = TTLCache(TOLD, DAY, clock)
@@ -53,12 +61,24 @@ class Admission:
         """Why nothing that `person` says there is taken up, in a sentence for them; empty where it is."""
         if guild is not None:
             return "" if self.admits_server(guild) else NO_SERVER
-        if not self._allowed:
+        return "" if not self._allowed or self._names(person) else await self._explain_unshared(person, NO_PERSON)
+
+    async def explain_refusal_elsewhere(self, person: str) -> str:
+        """Why nothing that `person` says where we are no member is taken up; empty where it is."""
+        if self._names(person):
             return ""
+        return await self._explain_unshared(person, NO_INSTALL) if MEMBERS in self._installers else NO_INSTALL
+
+    def _names(self, person: str) -> bool:
+        """Whether the operator lets a person use us wherever they are, by name or with everybody."""
+        return bool(self._installers & {person, EVERYBODY})
+
+    async def _explain_unshared(self, person: str, sentence: str) -> str:
+        """The sentence, unless a person is in an allowed server; another where nobody says so just now."""
         shared = await self._look_through(self._allowed, person, until_found=True)
         if any(known for known in shared.values()):
             return ""
-        return NOT_KNOWN if None in shared.values() else NO_PERSON
+        return NOT_KNOWN if None in shared.values() else sentence
 
     async def list_homes(self, person: str) -> list[str]:
         """The servers that a person shares with us; one of which that is not known just now counts as shared."""

@@ -11,6 +11,7 @@ from bots.discord import parse
 from bots.discord.admission import Admission
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import retry_call
+from bots.discord.installed.place import read_installer
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import Sleep
@@ -92,8 +93,9 @@ class BackfillSource:
 
 
 def _list_direct_places(missed: MissedRange) -> Iterator[ChannelPlace]:
-    """Direct messages that are tracked; Discord lists none."""
-    for channel in dict.fromkeys(key.channel for key in missed.threads if key.workspace == DIRECT):
+    """Direct messages that are tracked; Discord lists none. Where we are no member nobody can look."""
+    tracked = (key.channel for key in missed.threads if key.workspace == DIRECT and not read_installer(key))
+    for channel in dict.fromkeys(tracked):
         yield ChannelPlace(DIRECT, channel, channel, whole=True)
 
 

@@ -50,9 +50,13 @@ class HistoryReader:
         if everything and self._place.workspace != parse.DIRECT:
             found = await self._add_starter(found)
         messages = self._parse_messages(found)
+        opening = await self._read_opening(messages, everything)
         if not self._seeing:
-            return History(messages, Reach.CHAIN)
-        return History(messages, Reach.WHOLE if everything else Reach.TAIL, unasked=self._find_unasked(found))
+            return History((*opening, *messages), Reach.CHAIN)
+        unasked = self._find_unasked(found)
+        if everything:
+            return History((*opening, *messages), Reach.WHOLE, unasked=unasked)
+        return History(messages, Reach.TAIL, unasked=unasked, beside=opening)
 
     async def read_chain(self, name: str) -> History:
         """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
@@ -140,6 +144,14 @@ class HistoryReader:
         parent = replace(self._place, at=self._place.channel, whole=False)
         chain, _ = await HistoryReader(self._rest, parent, self._us, self._seeing)._collect_chain(self._place.at)
         return [*sorted(chain.values(), key=lambda one: int(one["id"])), *found]
+
+    async def _read_opening(self, messages: tuple[Message, ...], everything: bool) -> tuple[Message, ...]:
+        """What a forum post begins with, where these messages begin later; its title, where that is gone."""
+        at, title = self._place.at, parse.parse_title(self._place, self._us)
+        if title is None or any(one.id == at for one in messages):
+            return ()
+        starter = None if everything else await self._fetch_message(at, at)
+        return (self._parse_messages([starter]) if starter else ()) or (title,)
 
     def _parse_messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""

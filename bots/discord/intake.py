@@ -15,7 +15,7 @@ from bots.discord.admission import Admission
 from bots.discord.client import Body, Rest
 from bots.discord.directory import Directory
 from bots.discord.errors import retry_call, translate_errors
-from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
+from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, ForumPost, Json
 from bots.discord.servers.membership import Membership
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
@@ -100,7 +100,8 @@ class Intake:
             await change(payload["id"], payload["at"])
             return []
         if name.startswith("MESSAGE_DELETE"):
-            return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
+            place, us = await self._find_place(payload), self._identify_bot(payload)
+            return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
         if not (parse.is_whole(payload) and await self._admit(name, payload)):
             return []
@@ -160,7 +161,7 @@ def identify_bot(client: discord.Client, guild: discord.Guild | None) -> BotIden
     role = guild.self_role if guild else None
     me = str(client.user.id) if client.user else ""
     roles = frozenset({str(role.id)} if role else ())
-    return BotIdentity(me, roles, partial(_find_name, guild), partial(_find_title, guild))
+    return BotIdentity(me, roles, partial(_find_name, guild), partial(_find_post, guild))
 
 
 async def find_place(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
@@ -191,13 +192,12 @@ def _find_name(guild: discord.Guild | None, key: str) -> str | None:
     return found.name if found else None
 
 
-def _find_title(guild: discord.Guild | None, key: str) -> str:
-    """The title of a forum post, and its tags."""
+def _find_post(guild: discord.Guild | None, key: str) -> ForumPost | None:
     thread = guild.get_thread(int(key)) if guild else None
     if thread is None or not isinstance(thread.parent, discord.ForumChannel):
-        return ""
+        return None
     tags = ", ".join(tag.name for tag in thread.applied_tags)
-    return f"# {thread.name}\n(tags: {tags})" if tags else f"# {thread.name}"
+    return ForumPost(f"# {thread.name}\n(tags: {tags})" if tags else f"# {thread.name}", str(thread.owner_id))
 
 
 def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:

@@ -16,6 +16,7 @@ from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress, write_link
 from bots.discord.admission import Admission
 from bots.discord.directory import read_rank
+from bots.discord.installed.place import build_installed_place, explain_limit, find_installer
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace, parse_message
@@ -81,8 +82,9 @@ class Interactions:
         self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
-    def build_commands(self) -> list[slash.Built]:
-        return slash.build_commands(self._table, self.ask, self.give, self.suggest, self.choose)
+    def build_commands(self, *, installable: bool = False) -> list[slash.Built]:
+        given = self.ask, self.give, self.suggest, self.choose
+        return slash.build_commands(self._table, *given, installable=installable)
 
     async def suggest(self, row: Command, parameter: Parameter, typed: str) -> Sequence[str | tuple[str, str]]:
         """What could be meant by what is typed: the parameter's own words, and of models those that may be chosen."""
@@ -103,21 +105,22 @@ class Interactions:
         return await asyncio.shield(deferred) if deferred else None
 
     async def ask(self, interaction: Interaction, prompt: str, private: bool) -> None:
-        """`/ask`: a question with a place of its own."""
+        """`/ask`: a question with a place of its own. Where we are no member nothing of it is kept."""
         if await self._decline(interaction):
             return
         name, where = str(interaction.id), _parse_place(interaction)
-        at = snowflake_time(interaction.id)
+        at, taken_along = snowflake_time(interaction.id), find_installer(interaction) is not None
         prompt = _render_text(interaction, prompt)
         message = Message(name, str(interaction.user.id), prompt, at)
-        address = _build_address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
+        shown = {"prompt": prompt[: formatting.QUOTED * 2], "visible": True if taken_along and not private else None}
+        address = _address_answer(interaction, where).model_copy(update=shown).dump()
         key = ChannelPlace(where.workspace, where.channel, where.at).key(name)
-        said = Posted(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
-        await self._store(interaction, said)
+        private = private or taken_along
+        await self._store(interaction, Posted(name, key, message, Asks.CERTAINLY, address, alone=True, private=private))
 
     async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
-        if await self._decline(interaction):
+        if await self._decline(interaction, row):
             return
         needed = find_missing_text(self._table, row.words, values)
         if needed:
@@ -131,7 +134,10 @@ class Interactions:
             await self._store(interaction, self._build_command(interaction, row, values))
 
     async def choose(self, interaction: Interaction, row: Command, message: discord.Message) -> None:
-        """A command of a message's menu. What it asks Claude about the message is answered to who chose it alone."""
+        """A command of a message's menu. What it asks Claude about the message is answered to who chose it alone.
+
+        Where we are no member, Discord's word with the command is all that anybody knows of the message.
+        """
         if not row.asks:
             await self.give(interaction, row, {MESSAGE: str(message.id)})
             return
@@ -164,9 +170,13 @@ class Interactions:
         with _leave_to_others(interaction):
             await interaction.response.send_modal(slash.TextForm(title, missing, submit))
 
-    async def _decline(self, interaction: Interaction) -> bool:
-        """Whether we do not answer there; then who commands is told so, and nothing is stored."""
-        why = await self._admission.explain_refusal(interaction.guild_id, str(interaction.user.id))
+    async def _decline(self, interaction: Interaction, row: Command | None = None) -> bool:
+        """Whether we do not answer there, or not that command; then who commands is told so, and nothing is stored."""
+        person = str(interaction.user.id)
+        if find_installer(interaction):
+            why = await self._admission.explain_refusal_elsewhere(person) or (explain_limit(row) if row else "")
+        else:
+            why = await self._admission.explain_refusal(interaction.guild_id, person)
         if why:
             with _leave_to_others(interaction):
                 await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
@@ -176,7 +186,7 @@ class Interactions:
         """The command as an event. What their rank, or a slip of theirs, will have refused is told its giver alone."""
         where, name, person = _parse_place(interaction), str(interaction.id), str(interaction.user.id)
         refused = (
-            interaction.guild_id is not None
+            where.workspace != DIRECT
             and person not in self._managers
             and row.is_above(read_rank(interaction.permissions), values)
         )
@@ -188,8 +198,11 @@ class Interactions:
             line=row.words,
             at=snowflake_time(interaction.id),
             values=values,
-            address=_build_address(interaction, where, command=name),
-            private=refused or row.whispers(values) or is_misgiven(row, values),
+            address=_address_answer(interaction, where).model_copy(update={"command": name, "person": person}).dump(),
+            private=refused
+            or find_installer(interaction) is not None
+            or row.whispers(values)
+            or is_misgiven(row, values),
         )
 
     async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
@@ -199,7 +212,8 @@ class Interactions:
         await asyncio.wait({storing}, timeout=self._defer_after)
         shown: str | None = None
         try:
-            shown = await _defer(interaction, event.private, self._defer_for)
+            hidden = event.private and not DiscordAddress.parse(event.address).visible
+            shown = await _defer(interaction, hidden, self._defer_for)
         finally:
             deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
@@ -276,15 +290,12 @@ def _build_press(interaction: Interaction, message: discord.Message, control: Co
     where, person = _parse_place(interaction), str(interaction.user.id)
     first = _find_slash_answer(message, question)
     prompt = formatting.split_page(first.content, quote=True)[0] if first else ""
-    address = DiscordAddress(
-        at=where.at,
-        application=str(interaction.application_id),
-        token=interaction.token,
-        permissions=None if interaction.guild_id is None else interaction.permissions.value,
-        prompt=(prompt or None) if control is Control.RETRY else None,
-        under=_find_reply_target(message, question),
-        person=person,
-    )
+    told = {
+        "prompt": (prompt or None) if control is Control.RETRY else None,
+        "under": _find_reply_target(message, question),
+        "person": person,
+    }
+    address = _address_answer(interaction, where).model_copy(update=told)
     key = replace(where, whole=where.whole and first is None).key(question)
     return Pressed(str(interaction.id), key, person, control, subject, snowflake_time(interaction.id), address.dump())
 
@@ -328,6 +339,8 @@ def _render_text(interaction: Interaction, text: str) -> str:
 
 def _parse_place(interaction: Interaction) -> ChannelPlace:
     channel = interaction.channel_id or interaction.id
+    if installer := find_installer(interaction):
+        return build_installed_place(installer, str(channel))
     if interaction.guild_id is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
     return build_place(interaction.guild_id, channel, interaction.channel)
@@ -349,7 +362,7 @@ def _read_subject(interaction: Interaction, message: discord.Message) -> _Subjec
     shown = (told.get("resolved") or {}).get("messages") or {}
     payload = {"channel_id": where.at, **shown.get(name, {})}
     read = parse_message(payload, where, us) or Message(name, str(message.author.id), "", message.created_at)
-    link = write_link(where.workspace.partition(":")[2], where.at, replace(read, parent=name), name)
+    link = write_link(str(interaction.guild_id or "@me"), where.at, replace(read, parent=name), name)
     return _Subject(name, where.key(read.parent or name).thread, quote_subject(read, link))
 
 
@@ -362,22 +375,18 @@ def _build_question(interaction: Interaction, row: Command, texts: Mapping[str, 
         name=name,
         person=person,
         at=snowflake_time(interaction.id),
-        address=_build_address(interaction, where),
+        address=_address_answer(interaction, where).dump(),
         values={MESSAGE: about.id, THREAD: about.thread},
     )
-    return build_question(row, texts, asked, about.quote)
+    question = build_question(row, texts, asked, about.quote)
+    return replace(question, values={}) if find_installer(interaction) else question  # it can't be posted there
 
 
-def _build_address(
-    interaction: Interaction, where: ChannelPlace, *, prompt: str | None = None, command: str | None = None
-) -> str:
+def _address_answer(interaction: Interaction, where: ChannelPlace) -> DiscordAddress:
     """What it takes to answer: the token, for 15 minutes, and what the server says that the person may do."""
     return DiscordAddress(
         at=where.at,
         application=str(interaction.application_id),
         token=interaction.token,
-        permissions=None if interaction.guild_id is None else interaction.permissions.value,
-        prompt=prompt,
-        command=command,
-        person=command and str(interaction.user.id),
-    ).dump()
+        permissions=None if where.workspace == DIRECT else interaction.permissions.value,
+    )

@@ -33,3 +33,8 @@ def build_intents(content: bool) -> Intents:
 def build_invite_url(application_id: str) -> str:
     """The address at which somebody who manages a server adds Confab to it."""
     return oauth_url(application_id, permissions=build_permissions(), scopes=SCOPES)
+
+
+def build_install_url(application_id: str) -> str:
+    """The address at which a person installs Confab for themselves, to take it along to where it is no member."""
+    return f"{oauth_url(application_id, scopes=('applications.commands',))}&integration_type=1"

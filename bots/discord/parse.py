@@ -40,6 +40,14 @@ _OTHERS = re.compile(r"<@&\d+>|(?<!\w)@(?:everyone|here)\b")
 
 
 @dataclass(frozen=True, slots=True)
+class ForumPost:
+    """Title and tags of a forum post, and who opened it."""
+
+    title: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class BotIdentity:
     """Who we are, and what things are called."""
 
@@ -48,8 +56,8 @@ class BotIdentity:
     """Roles that nobody but us has: who mentions one means us."""
     find_name: Callable[[str], str | None] = lambda _: None
     """The name of a role or a channel, by its id."""
-    find_title: Callable[[str], str] = lambda _: ""
-    """Title and tags of the forum post whose thread has this id; empty for other threads."""
+    find_post: Callable[[str], ForumPost | None] = lambda _: None
+    """The forum post whose thread has this id; None for other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +121,24 @@ def is_whole(payload: Json) -> bool:
     return all(part in payload for part in ("author", "content"))
 
 
-def parse_deletion(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:
-    """The events of a MESSAGE_DELETE or a MESSAGE_DELETE_BULK."""
+def parse_deletion(payload: Json, place: ChannelPlace, now: datetime, us: BotIdentity) -> list[Deleted | Posted]:
+    """The events of a MESSAGE_DELETE or a MESSAGE_DELETE_BULK. A forum post keeps its title."""
     ids = payload.get("ids") or [payload["id"]]
-    return [Deleted(f"{one}:deleted", place.key(""), one, now) for one in ids]
+    deleted = [Deleted(f"{one}:deleted", place.key(""), one, now) for one in ids]
+    title = parse_title(place, us) if place.at in ids else None
+    return [*deleted, Posted(title.id, place.key(""), title)] if title else [*deleted]
+
+
+def parse_title(place: ChannelPlace, us: BotIdentity) -> Message | None:
+    """What a forum post is called, as a message for where its first one is gone, with the id after that one's.
+
+    None for other threads.
+    """
+    post = us.find_post(place.at) if place.whole else None
+    if post is None:
+        return None
+    text = markup.render_plain_text(post.title, us.find_name)
+    return Message(str(int(place.at) + 1), post.author, text, snowflake_time(int(place.at)))
 
 
 def parse_message(payload: Json, place: ChannelPlace, us: BotIdentity) -> Message | None:
@@ -285,8 +307,9 @@ def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
         own = [message_content.read_poll_result(payload)]
     if own and own[0] == payload.get("content"):
         own[0] = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", own[0])
-    title = us.find_title(place.at) if place.whole and payload["id"] == place.at else ""
-    return "\n".join(markup.render_plain_text(part, us.find_name) for part in (title, *own) if part)
+    post = us.find_post(place.at) if place.whole and payload["id"] == place.at else None
+    title = [post.title] if post else []
+    return "\n".join(markup.render_plain_text(part, us.find_name) for part in (*title, *own) if part)
 
 
 def _parse_quotes(payload: Json, us: BotIdentity) -> list[Quote]:

@@ -49,14 +49,17 @@ def cli() -> None:
 @click.option("--application", default="", help="The application's id; without it, the one of DISCORD_BOT_TOKEN.")
 def print_invite(application: str) -> None:
     """Print the address at which a server's manager adds the bot."""
-    from bots.discord.invite import PUBLIC, SWITCHES, build_invite_url
+    from bots.discord.invite import PUBLIC, SWITCHES, build_install_url, build_invite_url
     from bots.discord.settings import DiscordSettings
     from core.settings import read_all
 
     (settings,) = read_all([DiscordSettings])
     assert isinstance(settings, DiscordSettings)
-    click.echo(build_invite_url(application or settings.application_id()))
+    application = application or settings.application_id()
+    click.echo(build_invite_url(application))
     click.echo(f"In the developer portal, under Bot, switch on: {', '.join(SWITCHES)}.", err=True)
+    if settings.discord_user_install:
+        click.echo(f"For themselves, people install it at {build_install_url(application)}", err=True)
     listed = len(settings.discord_guilds)
     click.echo(f"DISCORD_GUILDS allows {listed:,} of all servers." if listed else PUBLIC, err=True)
 

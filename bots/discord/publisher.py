@@ -25,20 +25,30 @@ from bots.discord.errors import (
     retry_passing,
     translate_refusals,
 )
+from bots.discord.installed.target import OVER
 from bots.discord.outbound_budget import Busy, Urgency
 from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Target
 from core.domain.clock import Sleep
-from core.domain.errors import CannotShow, RateLimited, Rejected, TokenRefused, Uncertain
+from core.domain.errors import CannotShow, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 from core.domain.messages import File
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Page, Pager, cut, list_pages
+from core.rendering.reply_notes import remove_notes
 
 EDIT = 1.2  # seconds between two edits in a channel; Discord publishes no number, 5 in 5 s are safe
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
 TRIES = 5  # times that files are attached, before a person is told that Discord does not take them
+BY_TOKEN = 6  # messages by which an interaction is answered where we are no member: Discord takes 5 after the first
+LEAVING = 10.0  # seconds that it may take to say that no more follows
+TO_FOLLOW = (
+    "Discord lets me write here for 15 minutes, and they are over. All of this answer comes to you by direct message, "
+    "if you take any from me"
+)
+TOO_LONG = "Discord lets me write here for 15 minutes, and they are over. Please ask for something shorter"
+LEFT_OUT = "The rest is missing: Discord takes no more messages from me here. Please ask for something shorter."
 EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
 
 Answer = TypeVar("Answer")
@@ -47,7 +57,11 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """One reply being shown. `quote` stands above it."""
+    """One reply being shown. `quote` stands above it.
+
+    With `seconds` it is one message, shown in that time: what does not fit is in a file on it, and where the answer is
+    not whole by then, the message says so.
+    """
 
     def __init__(
         self,
@@ -59,6 +73,7 @@ class Publisher:
         *,
         typing: float = TYPING,
         plainly: bool = False,
+        seconds: float | None = None,
     ) -> None:
         self._reply = reply
         self._target = target
@@ -70,6 +85,7 @@ class Publisher:
         self._pause = pause
         self._every = typing
         self._plainly = plainly
+        self._seconds = seconds
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
@@ -81,22 +97,43 @@ class Publisher:
         """Show every text in time, and the final one whatever it takes. Raises CannotShow, Rejected."""
         self._reply.note_activities()  # that we type says nothing of what goes on
         typing = asyncio.create_task(repeat_activity(self._show_typing, self._every))
+        ending = asyncio.timeout(self._seconds)
         try:
-            await self._retry(self._record_first_page)
-            async for text in self._reply.texts():
-                if self._reply.whole:
-                    typing.cancel()
-                    self._pace.book_turn(self._target.channel)
-                    with urgent(Urgency.FINAL):
-                        await self._retry(partial(self._converge, text, whole=True))
-                        await self._attach(text)
-                elif not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
-                    await self._grow(text)
-                    if self._pages and self._pages.ids:
-                        typing.cancel()  # a text that grows tells it better
+            async with ending:
+                await self._show_texts(typing)
+        except TimeoutError:
+            if not ending.expired():
+                raise
+            await self._leave_unfinished()
         finally:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
+
+    async def _show_texts(self, typing: asyncio.Task[None]) -> None:
+        await self._retry(self._record_first_page)
+        async for text in self._reply.texts():
+            if self._reply.whole:
+                typing.cancel()
+                self._pace.book_turn(self._target.channel)
+                with urgent(Urgency.FINAL):
+                    await self._retry(partial(self._converge, text, whole=True))
+                    await self._attach(text)
+            elif not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+                await self._grow(text)
+                if self._pages and self._pages.ids:
+                    typing.cancel()  # a text that grows tells it better
+
+    async def _leave_unfinished(self) -> None:
+        """Say below what stands why no more follows, while that can still be shown. Raises PlaceClosed."""
+        render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
+        text = remove_notes(self._reply.newest)
+        pages = shorten_answer(text, render, most=1, rest=TO_FOLLOW if text else TOO_LONG)
+        with suppress(RateLimited, Uncertain, Rejected, CannotShow, TimeoutError), urgent(Urgency.FINAL):
+            async with asyncio.timeout(LEAVING):
+                await self._record_first_page()
+                self._pages = self._pages or PostedPages(self._reply, self._outlet, _posted_at)
+                await self._pages.converge(list_pages(pages, ()))
+        raise PlaceClosed(OVER)
 
     async def settle(self, text: str) -> None:
         """Show a whole text, with files in words. Raises CannotShow, Rejected."""
@@ -167,14 +204,22 @@ class Publisher:
         """The pages of a text; of a long one that is to be in a file the first ones."""
         notice = whole and self._reply.notice
         if self._plainly:
-            return formatting.cut_plainly(text, self._quote, notice)
+            return self._leave_out(formatting.cut_plainly(text, self._quote, notice))
         found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
-        brief = self._reply.brief and not (self._reply.notice or self._unattached)
-        self._shortened = brief and len(found) > SHOWN
+        single = self._seconds is not None
+        brief = (self._reply.brief or single) and not (self._reply.notice or self._unattached)
+        most = 1 if single else SHOWN
+        self._shortened = brief and len(found) > most
         if not self._shortened:
-            return found
+            return self._leave_out(found)
         render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
-        return shorten_answer(text, render) if whole else found[:SHOWN]
+        return shorten_answer(text, render, self._reply.files, most) if whole else found[:most]
+
+    def _leave_out(self, pages: list[str]) -> list[str]:
+        """As many pages as there may be; where an interaction alone shows them, the last one says that they end."""
+        if self._seconds is None or len(pages) <= BY_TOKEN:
+            return pages
+        return [*pages[: BY_TOKEN - 1], formatting.mark_notice(LEFT_OUT)]
 
     def _shrink_pages(self, rejected: Rejected) -> bool:
         """Make all pages smaller after Discord found one too long, against our own count; False if that can't help."""

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from core.domain.errors import SettingsError
 from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl, Ids, refuse_empty_list
 
+MEMBERS, EVERYBODY = "members", "everybody"  # words for those who may use us where we are no member
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -21,6 +22,10 @@ class DiscordSettings(EnvironmentSettings):
     discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
     discord_guilds: Ids = Field(
         default=frozenset(), description="Ids of the servers that are answered, comma-separated; unset: all."
+    )
+    discord_user_install: Ids = Field(
+        default=frozenset(),
+        description="Who may use Confab where it is no member: members, everybody, or ids of people; unset: nobody.",
     )
     discord_left: Literal["keep", "erase"] = Field(
         default="keep", description="What becomes of a server's words when Confab is no longer in it: keep or erase."
@@ -42,6 +47,14 @@ class DiscordSettings(EnvironmentSettings):
             raise ValueError(f"{wrong[0]!r} is no server's id, which is a number")
         return value
 
+    @field_validator("discord_user_install")
+    @classmethod
+    def _check_people(cls, value: frozenset[str]) -> frozenset[str]:
+        people = value - {MEMBERS, EVERYBODY}
+        if wrong := sorted(one for one in people if not (one.isascii() and one.isdigit())):
+            raise ValueError(f"{wrong[0]!r} is neither members nor everybody, nor a person's id, which is a number")
+        return value
+
     @field_validator("discord_gateway_url")
     @classmethod
     def _check_websocket_url(cls, value: str) -> str:
@@ -60,12 +73,17 @@ class DiscordSettings(EnvironmentSettings):
         return bool(self.token)
 
     def check_token(self) -> None:
-        """Validate the token and the shards. Raises SettingsError, naming the variable."""
+        """Validate the token, the shards and whose members we know. Raises SettingsError, naming the variable."""
         if not TOKEN.fullmatch(self.token):
             raise SettingsError("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
         ids, count = self.discord_shard_ids, self.discord_shard_count
         if ids and (count is None or not all(0 <= one < count for one in ids)):
             raise SettingsError("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
+
+        if MEMBERS in self.discord_user_install and not self.discord_guilds:
+            raise SettingsError(
+                "DISCORD_USER_INSTALL: members needs DISCORD_GUILDS, the servers whose members are meant."
+            )
 
     def application_id(self) -> str:
         """The application's id, which the bot's token begins with. Raises SettingsError."""

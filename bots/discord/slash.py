@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import Signature
 from itertools import groupby
@@ -13,6 +14,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import AppCommandContext, AppInstallationType, Choice, ContextMenu, Group
 
+from bots.discord.installed.place import PERSONAL
 from core.commands.registry import Command, Parameter, ParameterKind, suggest_values
 from core.domain.messages import Rank
 
@@ -39,9 +41,26 @@ Submit = Callable[[Interaction, Mapping[str, str]], Awaitable[None]]
 Choose = Callable[[Interaction, Command, discord.Message], Awaitable[None]]
 """A person chose a command in the menu of this message."""
 
-# Stated in full: what is left out of a command is filled from the tree's own.
-SERVERS_AND_DMS = AppCommandContext(guild=True, dm_channel=True, private_channel=False)
-SERVERS = AppInstallationType(guild=True, user=False)
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Where a command is offered: in which kinds of places, and by whose installation of us.
+
+    Stated in full: what is left out of a command is filled from the tree's own.
+    """
+
+    contexts: AppCommandContext
+    installs: AppInstallationType
+
+
+MEMBER = Availability(
+    AppCommandContext(guild=True, dm_channel=True, private_channel=False), AppInstallationType(guild=True, user=False)
+)
+"""In servers that we are in, and in direct messages with us."""
+ANYWHERE = Availability(
+    AppCommandContext(guild=True, dm_channel=True, private_channel=True), AppInstallationType(guild=True, user=True)
+)
+"""There, and wherever a person is who has installed us for themselves."""
 
 _TYPES: dict[ParameterKind, Any] = {
     ParameterKind.NUMBER: int,
@@ -49,20 +68,27 @@ _TYPES: dict[ParameterKind, Any] = {
 }
 
 
-def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest, choose: Choose) -> list[Built]:
+def build_commands(
+    table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest, choose: Choose, *, installable: bool = False
+) -> list[Built]:
     """The commands of `table`, those of two words in groups, `/ask`, and what hangs in a message's menu.
 
-    What begins as `/ask` does is no command of its own: it is in that menu, and given in words.
+    What begins as `/ask` does is no command of its own: it is in that menu, and given in words. `installable`: people
+    may take us along to where we are no member, with what means something there.
     """
-    built: list[Built] = [_build_ask(ask)]
+    anywhere = ANYWHERE if installable else MEMBER
+    built: list[Built] = [_build_ask(ask, anywhere)]
     typed = [row for row in table if row.words.split()[0] != ASK]
     for word, rows in groupby(sorted(typed, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
+        offer = anywhere if word in PERSONAL else MEMBER
         alone = len(commands[0].words.split()) == 1
         built.append(
-            _build_command(commands[0], give, suggest) if alone else _build_group(word, commands, give, suggest)
+            _build_command(commands[0], give, suggest, offer)
+            if alone
+            else _build_group(word, commands, give, suggest, offer)
         )
-    return [*built, *(_build_action(row, choose) for row in table if row.action)]
+    return [*built, *(_build_action(row, choose, anywhere) for row in table if row.action)]
 
 
 async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) -> str:
@@ -103,7 +129,7 @@ class TextForm(discord.ui.Modal):
         await self._submit(interaction, {name: text.value for name, text in self._texts.items()})
 
 
-def _build_ask(ask: Ask) -> SlashCommand:
+def _build_ask(ask: Ask, offer: Availability) -> SlashCommand:
     async def run(interaction: Interaction, prompt: str, private: bool = False) -> None:
         await ask(interaction, prompt, private)
 
@@ -114,27 +140,27 @@ def _build_ask(ask: Ask) -> SlashCommand:
         name=ASK,
         description="Ask Claude",
         callback=run,
-        allowed_contexts=SERVERS_AND_DMS,
-        allowed_installs=SERVERS,
+        allowed_contexts=offer.contexts,
+        allowed_installs=offer.installs,
     )
 
 
-def _build_group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest) -> Group:
+def _build_group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest, offer: Availability) -> Group:
     """Discord hides a group from those below the least rank in it; who may do what is checked when it is done."""
     about = f"{word.capitalize()}: " + ", ".join(row.words.split()[1] for row in rows)
     group = Group(
         name=word,
         description=shorten(about, DESCRIPTION, placeholder=" ..."),
-        allowed_contexts=SERVERS_AND_DMS,
-        allowed_installs=SERVERS,
+        allowed_contexts=offer.contexts,
+        allowed_installs=offer.installs,
         default_permissions=_choose_permissions(min(row.rank for row in rows)),
     )
     for row in rows:
-        group.add_command(_build_command(row, give, suggest))
+        group.add_command(_build_command(row, give, suggest, offer))
     return group
 
 
-def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
+def _build_command(row: Command, give: Give, suggest: Suggest, offer: Availability) -> SlashCommand:
     """The command of one row. Its callback has the row's parameters in its signature, which the library reads."""
 
     async def run(interaction: Interaction, **given: Any) -> None:
@@ -152,8 +178,8 @@ def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
         name=row.words.split()[-1],
         description=row.about[:100],
         callback=run,
-        allowed_contexts=SERVERS_AND_DMS,
-        allowed_installs=SERVERS,
+        allowed_contexts=offer.contexts,
+        allowed_installs=offer.installs,
     )
     command.default_permissions = _choose_permissions(row.rank)
     for parameter in row.parameters:
@@ -162,13 +188,13 @@ def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
     return command
 
 
-def _build_action(row: Command, choose: Choose) -> ContextMenu:
+def _build_action(row: Command, choose: Choose, offer: Availability) -> ContextMenu:
     """The entry of a row in the menu of each message."""
 
     async def run(interaction: Interaction, message: discord.Message) -> None:
         await choose(interaction, row, message)
 
-    return ContextMenu(name=row.action, callback=run, allowed_contexts=SERVERS_AND_DMS, allowed_installs=SERVERS)
+    return ContextMenu(name=row.action, callback=run, allowed_contexts=offer.contexts, allowed_installs=offer.installs)
 
 
 def _build_argument(parameter: Parameter) -> Argument:

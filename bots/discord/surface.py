@@ -23,6 +23,8 @@ from bots.discord.errors import (
 )
 from bots.discord.files import FileSource
 from bots.discord.history import HistoryReader
+from bots.discord.installed.place import read_installer
+from bots.discord.installed.target import OVER, ByToken
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
@@ -45,6 +47,7 @@ from core.domain.platform import ReplyView
 from core.prompting.names import find_ids, replace_ids
 from core.prompting.titles import clean_title
 
+TOKEN = 14.5 * 60  # seconds in which a token is relied on; Discord ends it after 15 minutes
 NAMING = 3.0  # seconds that the title of a thread is waited for; the words of the question are one without waiting
 UNNAMED = "Claude"  # what a thread is called whose question has no words, or words that AutoMod does not take
 UNREADABLE_TO_ASKER = "You may not read the history of this channel here, so I read none of it for you."
@@ -67,6 +70,8 @@ class SurfaceResources:
     """Whether we may post in a channel of a server, as far as the gateway has told."""
     may_open_thread: Callable[[str | None, str], bool] = lambda _guild, _channel: True
     """Whether a thread can be opened on a message of a channel, and we may open it and write in it, as far as told."""
+    token: float = TOKEN
+    """Seconds in which the token of an interaction is relied on."""
     naming: float = NAMING
     """Seconds that the title of a thread is waited for."""
 
@@ -107,6 +112,8 @@ class DiscordSurface:
         return await self._resources.files.fetch(attachment, channel, message)
 
     async def rank(self, person: str) -> Rank:
+        if self._installer and person != self._installer:  # what is one person's own, nobody else manages
+            return min(await self._resources.directory.fetch_rank(None, self._place.at, person), Rank.MEMBER)
         theirs = person == (self._address.person or self._question.person)
         granted = self._address.permissions if theirs and self._is_new() else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
@@ -122,11 +129,11 @@ class DiscordSurface:
         return None
 
     def link(self, message: Message, thread: str) -> str:
-        return write_link(self._guild, self._question.key.channel, message, thread)
+        return "" if self._installer else write_link(self._guild, self._question.key.channel, message, thread)
 
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         target, channel = read_link(link, self._guild), self._question.key.channel
-        if target is None or (self._guild and target == LinkTarget("", channel)):
+        if target is None or self._installer or (self._guild and target == LinkTarget("", channel)):
             return None
         if target.at in {channel, self._place.at}:
             return target if await self._may_read_past(person) else None
@@ -171,6 +178,8 @@ class DiscordSurface:
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         """A private thread is left out, whoever asks: those who read along here need not be in it."""
         own = self._place.at
+        if self._installer:  # a channel of its own for each person, whose questions come from many of Discord's
+            return threads.keys() & {self._question.key.thread}
         if not await self._may_read_past(person):
             return threads.keys() & {own}
         if self._guild is None:
@@ -210,6 +219,8 @@ class DiscordSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
+        if self._installer and self._slash and self._measure_rest() <= 0:
+            raise PlaceClosed(OVER)  # before Claude is paid
         in_channel = not (self._slash or self._question.private or self._may_have_thread(reply))
         if in_channel and not self._resources.may_write(self._guild, self._place.at):
             raise PlaceClosed("we may not write there")  # before Claude is paid
@@ -237,7 +248,10 @@ class DiscordSurface:
         target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
-        return Publisher(reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly)
+        seconds = self._measure_rest() if isinstance(target, ByToken) else None
+        return Publisher(
+            reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly, seconds=seconds
+        )
 
     async def _name_ids(self, text: str) -> str:
         return replace_ids(text, await self.names(ids)) if (ids := find_ids(text)) else text
@@ -262,13 +276,19 @@ class DiscordSurface:
         """Whether what the server said with the command may still be believed."""
         return (self._resources.clock() - self._question.at).total_seconds() < SECONDS
 
+    @property
+    def _installer(self) -> str | None:
+        """Whose own place it is, where we are no member."""
+        return read_installer(self._question.key)
+
+    def _measure_rest(self) -> float:
+        """Seconds in which an interaction's token still shows something."""
+        return self._resources.token - (self._resources.clock() - self._question.at).total_seconds()
+
     async def _choose_target(self, reply: ReplyView) -> Target:
         resources, name = self._resources, self._question.name
-        application, token = self._address.application, self._address.token
-        if application and token and self._question.private:
-            return Privately(resources.rest, self._place, application, token, self._first, deferred=self._slash)
-        if application and token and self._slash:
-            return BySlash(resources.rest, self._place, self._us, name, application, token, self._first)
+        if self._address.application and self._address.token and (self._slash or self._question.private):
+            return self._answer_interaction(self._address.application, self._address.token)
         if self._question.private and self._place.workspace != DIRECT:
             channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
             return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
@@ -279,6 +299,14 @@ class DiscordSurface:
             self._opened = self._opened or await self._open_thread(reply)
             return self._opened
         return InChannel(resources.rest, self._place, self._us, name, name)
+
+    def _answer_interaction(self, application: str, token: str) -> Target:
+        rest, name = self._resources.rest, self._question.name
+        if self._installer and self._slash:
+            return ByToken(rest, self._place, application, token, self._first, bool(self._address.visible))
+        if self._question.private:
+            return Privately(rest, self._place, application, token, self._first, deferred=self._slash)
+        return BySlash(rest, self._place, self._us, name, application, token, self._first)
 
     def _may_have_thread(self, reply: ReplyView) -> bool:
         """Whether the answer opens a thread, or had one before what is chosen or allowed here was changed."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functi
     from core.commands.overview import Overviews
     from core.domain.platform import Platform
     from core.settings import EnvironmentSettings, Settings
-    from core.store.installations import Installations
     from core.store.protocols import Notes
+    from core.store.records.installations import Installations
     from core.telemetry import Emit
 
 S = TypeVar("S", bound="EnvironmentSettings")
@@ -36,6 +36,8 @@ class PlatformResources:
     """What home pages tell, on platforms that have such."""
     installations: Installations | None = None
     """Where workspaces are kept that install a platform's app by themselves."""
+    processes: Callable[[], int] = lambda: 1
+    """How many processes share what the platform allows, this one with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Self
 
 from aiohttp import web
@@ -56,11 +57,12 @@ class Slack:
         sleep: Sleep = asyncio.sleep,
         clock: Clock = system_clock,
         overviews: Overviews | None = None,
+        processes: Callable[[], int] = lambda: 1,
     ) -> None:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews, scarce)
+        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews, scarce, processes)
         self._workspaces: Workspaces
         self._installed: OpenedInstallations | None = None
         if installing:
@@ -98,6 +100,7 @@ class Slack:
             streams=settings.streams,
             scarce=settings.slack_history == "own",
             overviews=resources.overviews,
+            processes=resources.processes,
         )
 
     def routes(self) -> list[web.RouteDef]:

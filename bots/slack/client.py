@@ -22,6 +22,7 @@ from core.domain.errors import (
     CannotAnswer,
     CannotShow,
     ConfabError,
+    HistoryScarce,
     NoAnswer,
     PlaceClosed,
     RateLimited,
@@ -138,19 +139,22 @@ class Web:
         self._emit = emit
 
     async def read(self, method: str, **arguments: object) -> Raw:
-        """Ask Slack, with patience. Raises CannotShow, Rejected, CannotAnswer, NoAnswer."""
+        """Ask Slack, with patience. Raises CannotShow, Rejected, CannotAnswer, NoAnswer, HistoryScarce at once."""
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
             await self.sleep(self._leisure.turn(method))
         while seconds := self.pace.take_page(method):
             if self._leisure is None:
-                raise NoAnswer(SCARCE)
+                raise HistoryScarce(SCARCE)
             await self.sleep(2 * seconds)  # every other minute is for those who wait
-        tries = None if self._leisure else TRIES
+        scarce = self.pace.is_scarce(method)
+        tries = None if self._leisure else 1 if scarce else TRIES
         try:
             return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)
         except (RateLimited, Uncertain) as error:
             log.error("%s", error)
+            if scarce:  # the next try would be a minute away
+                raise HistoryScarce(SCARCE) from None
             raise NoAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
 
     async def call_once(self, method: str, **arguments: object) -> Raw:

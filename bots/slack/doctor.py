@@ -24,7 +24,7 @@ from core.domain.errors import SettingsError, StoreUnusable, Uncertain
 from core.domain.wording import count_noun
 from core.settings import Settings
 from core.store import inspect
-from core.store.installations import Installation
+from core.store.records.installations import Installation
 
 SLACK = Service("Slack")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bots.slack import parse
 from bots.slack.client import SCARCE, NoThread, Web
-from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, HistoryScarce, NoAnswer, Rejected
 from core.domain.messages import History, Message, PastMessages, PastRange, Question, Reach, ThreadKey
 
 SCARCE_PAST = "Slack lets this app read one page of history a minute, of {} messages here, so I have not read all."
@@ -24,11 +24,14 @@ class HistoryReader:
         self._newest = newest
 
     async def read_all(self, question: Question) -> History:
-        """The thread of what is answered now, or as much of its end as we keep. Raises CannotShow, CannotAnswer."""
+        """The thread of what is answered now, or as much of its end as we keep. Raises CannotShow, CannotAnswer.
+
+        HistoryScarce where Slack shows so little that it can't be had.
+        """
         key = question.key
         place = key.channel, key.thread
         if place in self._web.too_long:
-            raise NoAnswer(SCARCE)
+            raise HistoryScarce(SCARCE)
         pages: deque[list[parse.Raw]] = deque(maxlen=self._newest)
         count = 0
         try:
@@ -37,8 +40,8 @@ class HistoryReader:
                 count += 1
         except NoThread:
             return History((), Reach.WHOLE)
-        except NoAnswer:
-            if pages and self._web.pace.scarce:  # it would take the page of each minute, and never be whole
+        except HistoryScarce:
+            if pages:  # it would take the page of each minute, and never be whole
                 self._web.too_long[place] = None
             raise
         except Rejected as refused:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Stores what payloads of one workspace say. `web` opens the forms that commands need."""
+    """Stores what payloads of one workspace say. `web` opens the forms that commands need; `home` outlives this."""
 
     def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock, home: Home | None = None) -> None:
         self._store = ingest
@@ -53,8 +53,6 @@ class Intake:
 
     async def stop(self) -> None:
         await self._redelivery.stop()
-        if self._home:
-            await self._home.stop()
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)

@@ -5,6 +5,7 @@ from typing import Any
 from bots.slack.slash import name_shortcut
 from core.commands import TABLE
 from core.commands.registry import Command
+from core.domain.controls import Control
 
 COMMAND = "/confab"
 SCOPES = (
@@ -42,6 +43,7 @@ HINT = 210  # characters of a usage hint that people still read
 PATH = "/slack/events"
 INSTALL = "/slack/install"
 REDIRECT = "/slack/oauth_redirect"
+BUTTONS = frozenset(one.value for one in Control)  # commands that stand below answers too: a hint has 200 characters
 
 
 def build_manifest(url: str = "", install_url: str = "") -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _hint() -> str:
     """The commands, those that begin with the same word written together: `budget show|set|clear`."""
     together: dict[str, list[str]] = {}
     for row in TABLE:
-        if not row.asks:
+        if not row.asks and row.words not in BUTTONS:
             noun, _, verb = row.words.partition(" ")
             together.setdefault(noun, []).append(verb)
     return " · ".join(" ".join([noun, "|".join(verbs)]).strip() for noun, verbs in together.items())

@@ -54,10 +54,14 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over."""
+    """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over.
 
-    def __init__(self, web: Web, reply: ReplyView) -> None:
+    Where its pages may not all be known, it `looks` for them before the first post.
+    """
+
+    def __init__(self, web: Web, reply: ReplyView, *, looks: bool = False) -> None:
         self.reply = reply
+        self._looks = looks
         self._web = web
         self._outlet = SlackOutlet(web, reply)
         self._streams = StreamOutlet(web, reply, self._outlet, web.streams) if web.streams else None
@@ -144,6 +148,8 @@ class Publisher:
             self._uploads = Uploads(self._web, self.reply, uncertain=bool(self.reply.pages))
             posted = self._pages = PostedPages(self.reply, self._streams or self._outlet, parse_timestamp)
             self._outlet.list_pages = lambda: posted.ids
+            if self._looks:
+                posted.doubt()
         return self._pages
 
     async def _converge(self, text: str, controls: Sequence[Control], final: bool) -> None:
@@ -186,7 +192,9 @@ class Publisher:
         self._shortened = brief and len(found) > SHOWN
         if not self._shortened:
             return found
-        return shorten_answer(text, partial(pages, dialect=self._dialect)) if self._outlet.final else found[:SHOWN]
+        if not self._outlet.final:
+            return found[:SHOWN]
+        return shorten_answer(text, partial(pages, dialect=self._dialect), self.reply.files)
 
 
 class SlackOutlet:
@@ -266,9 +274,12 @@ class SlackOutlet:
 
     async def _find_strays(self, known: Collection[str]) -> list[str]:
         question, found = self._reply.question, []
-        oldest = f"{(question.at - SKEW).timestamp():.6f}"
-        async for raws in self._web.read_messages(question.key, oldest):
+        scarce = self._web.pace.scarce
+        since = question.at if scarce else question.at - SKEW
+        async for raws in self._web.read_messages(question.key, f"{since.timestamp():.6f}"):
             found += [str(raw["ts"]) for raw in raws if raw["ts"] not in known and self._is_ours(raw)]
+            if scarce:  # the next ones are a minute away each, and an answer comes soon after a question
+                break
         return sorted(set(found), key=parse_timestamp)
 
     def _is_ours(self, raw: Raw) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -153,7 +153,8 @@ def _parse_question_form(body: Raw, now: datetime) -> Posted | Commanded:
         values=note["values"],
     )
     quote = Quote(_join_parts(view["blocks"]), QuoteKind.SUBJECT, note["author"], note["link"])
-    return Choice(row, question, quote).build_event(_read_fields(view))
+    event = Choice(row, question, quote).build_event(_read_fields(view))
+    return replace(event, by_form=True)
 
 
 def _name_submission(view: Raw) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bots.delivery.bounded_lookups import WAIT
 from bots.slack import files as files_of_ours
 from bots.slack.address import SlackAddress, read_link, write_link
-from bots.slack.client import Web
+from bots.slack.client import SCARCE, Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
@@ -17,7 +17,7 @@ from bots.slack.parse import parse_timestamp
 from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
 from bots.slack.throttle import Growth
-from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, HistoryScarce, PlaceClosed, Rejected
 from core.domain.messages import (
     Attachment,
     File,
@@ -61,15 +61,20 @@ class SlackSurface:
         self._refresh_home = refresh_home
         """Shows a person's home tab anew."""
         self._publisher: Publisher | None = None
+        self._resumed = False
+        """Whether a process before this one may have shown pages of the reply."""
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command.
 
-        What one person asks alone stands in none, and nobody can read it.
+        What one person asks alone stands in none, and nobody can read it. Raises HistoryScarce: of an answer that is
+        resumed the one page that Slack gives is kept for finding what was posted of it.
         """
         if self._question.private and self._question.command is None:
             return History((), Reach.CHAIN)
         reader = HistoryReader(self._web, self._newest)
+        if self._looks_for_pages():
+            raise HistoryScarce(SCARCE)
         if self._question.key.thread:
             try:
                 history = await reader.read_all(self._question)
@@ -82,6 +87,10 @@ class SlackSurface:
                     raise
                 raise CannotAnswer(UNREADABLE) from closed
         return await reader.read_answers(self._question)
+
+    def _looks_for_pages(self) -> bool:
+        """Whether pages that a process before this one posted can't be found in the history, as it is not read."""
+        return self._resumed and self._web.pace.scarce and bool(self._question.key.thread)
 
     async def _may_be_member(self) -> bool:
         """Whether we are in the channel, as far as Slack says: then a history that is closed to us closes nothing."""
@@ -150,6 +159,7 @@ class SlackSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
+        self._resumed = reply.resumed
         if self._question.private:
             text = await _read_final_text(reply)
             await Whisper(self._web, self._question).say(text, reply.files, reply.controls)
@@ -187,7 +197,7 @@ class SlackSurface:
     def _publish(self, reply: ReplyView) -> Publisher:
         """The reply's publisher: one for all tries, as it knows which pages may stand there."""
         if self._publisher is None or self._publisher.reply is not reply:
-            self._publisher = Publisher(self._web, reply)
+            self._publisher = Publisher(self._web, reply, looks=self._looks_for_pages())
         return self._publisher
 
     async def _show_in_thread(self, reply: ReplyView) -> None:

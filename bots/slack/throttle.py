@@ -41,17 +41,19 @@ EXACT = 1e-9  # what is lost in adding parts of turns
 
 
 class Leisure:
-    """Lets calls that nobody waits for take their time, each method for itself."""
+    """Lets calls that nobody waits for take their time, each method for itself, and all `processes` together."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processes: Callable[[], int] = lambda: 1) -> None:
         self._clock = clock
+        self._processes = processes
         self._made: defaultdict[str, list[float]] = defaultdict(list)
 
     def turn(self, method: str) -> float:
         """Take the next turn: seconds until it comes."""
         now = self._clock()
         made = self._made[method] = [at for at in self._made[method] if at > now - MINUTE]
-        pause = LEISURE if len(made) < FEW else SLOW
+        processes = self._processes()
+        pause = LEISURE if len(made) < FEW // processes else SLOW * processes
         made.append(max([now, *(at + pause for at in made[-1:])]))
         return made[-1] - now
 
@@ -102,8 +104,11 @@ class CallBudget:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more reply may begin to grow, so that each of those that do can still be ended in this minute."""
-        return self._count_used() + len(self._served) < self._share
+        """Whether one more reply may begin to grow, so that each of those that do can still be ended in this minute.
+
+        Turns to show more do not count, for those that grow leave their edits to whoever ends.
+        """
+        return self._count_made() + len(self._served) < self._share
 
     def join(self, reply: Hashable) -> None:
         """The reply grows from now on: its first text stands, and its first turn comes after a pause."""
@@ -153,10 +158,12 @@ class CallBudget:
 
     def _count_kept(self) -> int:
         """Calls that are left to final texts: fewer where those of this minute are made already."""
-        made = max(0, self._count_used() - len(self._granted))
-        return max(
-            1, int(KEPT * self._share / self._calls) - made, min(len(self._served), int(self._share * MOST_KEPT))
-        )
+        least = int(KEPT * self._share / self._calls) - self._count_made()
+        return max(1, least, min(len(self._served), int(self._share * MOST_KEPT)))
+
+    def _count_made(self) -> int:
+        """Calls of this minute that were no turns: texts that ended."""
+        return max(0, self._count_used() - len(self._granted))
 
     def _count_saved(self) -> float:
         now = self._clock()
@@ -250,10 +257,16 @@ class Throttle:
             return growth.held_until - now
         return 0.0 if self.growing[EDIT].has_room else LOOK * self._scale
 
+    def is_scarce(self, method: str) -> bool:
+        """Whether it reads history, of which Slack gives a page a minute."""
+        return self.scarce and method in HISTORY
+
     def take_page(self, method: str) -> float:
         """Take the turn to read a page of history: 0.0, or the seconds until there is one."""
-        wait = self._pages.seconds_until_free(method) if self.scarce and method in HISTORY else 0.0
-        if self.scarce and not wait:
+        if not self.is_scarce(method):
+            return 0.0
+        wait = max(self._pages.seconds_until_free(method), self.seconds_held(method))
+        for _ in range(0 if wait else self._processes()):  # each of them gets one in so many minutes
             self._pages.book_turn(method)
         return wait
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
@@ -19,9 +20,9 @@ from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
-from core.commands.rehearsal import find_faults
+from core.commands.rehearsal import Rehearsals
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow, StoreUnavailable
+from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.events import Commanded, Event, Receipt
 from core.domain.messages import Question
 from core.domain.models import Model
@@ -30,6 +31,7 @@ from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.library.library import PersonaLibrary
+from core.prompting.context_window import limit_thread
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
@@ -65,13 +67,14 @@ class Assistant:
         self._completions = completions
         self._rules = rules
         self._platforms = platforms
-        tools = tools or ToolRegistry()
+        tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        reader, library = files or FileReader(), library or PersonaLibrary()
         commands = self._commands = self._build_command_context(clock, tools, reader, library)
+        self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
+        made, summaries = made_files or MadeFiles(), self._make_summary_maker(clock)
+        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made, summaries)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -84,6 +87,10 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _make_summary_maker(self, clock: Clock) -> SummaryMaker:
+        asking, catalog = self._completions.structured_output, self._completions.catalog
+        return SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=self._rules.models)
 
     def _build_command_context(
         self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary
@@ -115,18 +122,9 @@ class Assistant:
 
     async def ingest(self, event: Event) -> Receipt:
         """Store an event, once; see `Inbox.ingest`. A command by a form is rehearsed first."""
-        if isinstance(event, Commanded) and event.by_form and (faults := await self._rehearse(event)):
+        if isinstance(event, Commanded) and event.by_form and (faults := await self._rehearsals.find_faults(event)):
             return Receipt(new=False, ours=False, question=False, key=event.key, faults=faults)
         return await self._inbox.ingest(event)
-
-    async def _rehearse(self, event: Commanded) -> Mapping[str, str]:
-        """What is wrong with a command. Where its platform can't be asked, it says so when it is carried out."""
-        asked = Question(event.key, event.id, event.person, event.at, address=event.address, command=event.line)
-        try:
-            surface = await self._platforms[event.key.platform].surface(asked)
-        except CannotShow:
-            return {}
-        return await find_faults(event, surface, self._commands)
 
     async def list_models(self) -> None:
         """List the models once, for those who will choose one."""
@@ -147,7 +145,14 @@ class Assistant:
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files
-        conversation = await read_conversation(self._store.threads, thread, about, surface, files, code=code)
+        limit = limit_thread(
+            persona,
+            await self._completions.model(persona.model or ""),
+            sum(tool.definition.tokens_bound for tool in tools),
+        )
+        conversation = await read_conversation(
+            self._store.threads, thread, about, surface, files, code=code, limit=limit
+        )
         if not conversation.turns:
             return None
         build = partial(

@@ -297,7 +297,8 @@ class _TurnEnd:
         answer = self.conclude(completion)
         end = StepEnd(self.run.claim, made=self.list_made(completion.content), container=completion.container)
         if answer is None or is_passed_on(answer, self.hurried):
-            return replace(end, content=dump_completion(completion))
+            called = tuple(self.run.tools.called) if self.run.tools else ()
+            return replace(end, content=dump_completion(completion), called=called)
         return replace(end, final_text=answer.final_text)
 
 

@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 
+from core.answering.asides.summaries import SummaryMaker, SummaryOrder
 from core.answering.completions import Completions, Event, Run
 from core.answering.conversation import (
     BLIND,
     NOT_TAKEN,
+    THINKING,
+    Conversation,
     describe_problems,
     leave_out_files,
     name_persona,
@@ -33,19 +37,22 @@ from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.prompting.code_requests import place_code
+from core.prompting.context_window import limit_thread
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.names import clean_name, find_ids, replace_ids
-from core.prompting.persona_check import refuse_model
+from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
 from core.store.protocols import Claim, Step, Store, Thread
-from core.store.stored_calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
 from core.worker.fair_semaphore import FairSlot
+
+SUMMING_UP = "summing up older messages"
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +69,8 @@ class Composer:
     files: FileReader = field(default_factory=FileReader)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     made_files: MadeFiles = field(default_factory=MadeFiles)
+    summaries: SummaryMaker | None = None
+    """Makes those of long threads; without it what is cut from them is told by a note alone."""
 
     @property
     def api_key(self) -> str:
@@ -74,6 +83,10 @@ class Composer:
             return zone
         budgets = await self.store.ledger.budgets(question.key.workspace, self.clock(), only=())
         return budgets.zone or self.rules.zone
+
+    def tend_asides(self, question: Question) -> AbstractAsyncContextManager[None]:
+        """Let what is made beside the answer to a question end a while behind it."""
+        return self.summaries.tend(question) if self.summaries else nullcontext()
 
 
 @dataclass(slots=True)
@@ -159,6 +172,8 @@ class Composition:
             raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
         missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
         persona, thread = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
+        words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
+        model = await composer.completions.model(persona.model or "")
         conversation = await read_conversation(
             composer.store.threads,
             thread,
@@ -170,28 +185,43 @@ class Composition:
             act=self.reply.act,
             told=self.claim.told,
             code=any(tool.name == CODE_TOOL for tool in tools),
+            limit=limit_thread(persona, model, sum(one.tokens_bound for one in definitions)),
         )
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
         self.files = self.shown = conversation.files
         self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
-        turns = await self._tell_acts(conversation.turns, steps, tools)
+        acted = await self._tell_acts(steps, tools)
         known = await read_knowledge(composer.store.personas, key, persona)
-        words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
+        told = [acted(turns) for turns in await self._summarize(conversation, steps)]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
             told = {"instructions": words, "knowledge": known}
             made = build_request(persona, turns, model, rules.ttl, **told, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
-        build = partial(_build_unless_acted, make, turns, self.acted, steps)
+        build = partial(_build_as_before, make, told, self.acted, steps)
         return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
 
+    async def _summarize(self, conversation: Conversation, steps: Mapping[str, Step]) -> list[list[Turn]]:
+        """The turns with the summary of what is cut; where `steps` were asked before, also as they were without it."""
+        question, cut, maker = self.claim.question, conversation.cut, self.composer.summaries
+        if not cut.steps:
+            return [conversation.turns]
+        found = conversation.summaries
+        if maker and not question.private and not steps:
+            self.reply.act(SUMMING_UP)
+            order = SummaryOrder(question, self.version, self.persona.model or "", found)
+            found = await maker.find(order, question.key, cut.steps)
+            self.reply.act(THINKING)
+        told = conversation.tell(found)
+        return [told, conversation.tell({})] if steps else [told]
+
     async def _tell_acts(
-        self, turns: Sequence[Turn], steps: Mapping[str, Step], tools: Sequence[Tool]
-    ) -> Sequence[Turn]:
-        """The turns, with what acted for an answer that is given anew. Notes what acted for this one, and can't now."""
+        self, steps: Mapping[str, Step], tools: Sequence[Tool]
+    ) -> Callable[[Sequence[Turn]], Sequence[Turn]]:
+        """Tells turns what acted for an answer that is given anew. Notes what acted for this one, and can't now."""
         if steps or any(tool.definition.acts for tool in tools):  # also where it begins again in the same process
             known = await self.composer.store.calls.list_acts(self.claim)
             self.acted += [one for one in known if one.state is not CallState.ALLOWED]
@@ -199,7 +229,7 @@ class Composition:
             gone = [one for one in known if one.state is CallState.ALLOWED and one.call.tool not in given]
             self.unavailable = explain_unavailable(gone)
         earlier = read_acts(self.claim.earlier.text) if self.claim.earlier else ""
-        return append_text(turns, earlier) if earlier else turns
+        return partial(append_text, text=earlier) if earlier else lambda turns: turns
 
     async def _list_tools(self) -> tuple[Tool, ...]:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""
@@ -259,6 +289,18 @@ class Composition:
     def _unread_note_name(self) -> str:
         key = self.claim.question.key
         return f"unread:{key.workspace}:{key.channel}"
+
+
+def _build_as_before(
+    make: Callable[[Sequence[Turn], Model], Request],
+    told: Sequence[Sequence[Turn]],
+    acts: Sequence[StoredCall],
+    steps: Mapping[str, Step],
+    model: Model,
+) -> Request:
+    """The request by the first of these turns, or by those with which this answer began before."""
+    made = [_build_unless_acted(make, turns, acts, steps, model) for turns in told]
+    return next((request for request in made if request.digest in steps), made[0]) if len(made) > 1 else made[0]
 
 
 def _build_unless_acted(

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -17,12 +17,12 @@ from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.file_names import clean_attached_name, write_name_as_code
-from core.prompting.knowledge import write_knowledge
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.prompting.personas.knowledge import write_knowledge
 from core.prompting.speakers import collect_people
-from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
+from core.prompting.turns import LIMIT, NOTHING, WHOLE, CutThread, Turn, cut_thread, select_trunk
 from core.store.protocols import Thread, Threads
-from core.store.stored_personas import Personas
+from core.store.records.knowledge import Personas
 
 THINKING = "thinking"
 LOST = "The answer that this should go on with is gone."
@@ -45,12 +45,28 @@ def _ignore(_activity: str) -> None:
 class Conversation:
     """The turns, none where nothing is kept; what each file holds that hangs on them, and how the answer joins."""
 
-    turns: list[Turn]
     files: Files
     renew: Renew
     """Uploads those again that Claude's API has no more."""
     continuation: Continuation = ANEW
     """How the answer goes on with an earlier one, if it does."""
+    cut: CutThread = WHOLE
+    """What is told, and what is cut."""
+    summaries: Mapping[str, str] = field(default_factory=dict)
+    """Those of what is cut that are there."""
+    unread: bool = False
+    """What was said before could not be read, and Claude is told so."""
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Those with the summaries that are there."""
+        return self.tell(self.summaries)
+
+    def tell(self, summaries: Mapping[str, str]) -> list[Turn]:
+        """The turns with these summaries in them."""
+        turns = self.cut.build_turns(summaries)
+        turns[:1] = [_mark_unread(one) if self.unread else one for one in turns[:1]]
+        return turns
 
 
 async def read_conversation(
@@ -65,31 +81,35 @@ async def read_conversation(
     act: Callable[[str], None] = _ignore,
     told: str | None = None,
     code: bool = False,
+    limit: int = LIMIT,
 ) -> Conversation:
     """The question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
     `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. Files are there
-    for `code` too. A question that was parked is told the same once more, up to the message `told`.
+    for `code` too. Above `limit` bytes old messages are not told. A question that was parked is told the same once
+    more, up to the message `told`.
     Raises CannotAnswer where the answer is gone that this one should go on with, QuestionDeleted where what was asked
     is gone.
     """
     thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
     earlier = _find_earlier(thread, question)
-    if find_zone and not earlier:
-        thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
     messages = [one for one in _leave_out_waiting(thread, question) if one.answers != question.name]
     aside = sum(len(one.text) for one in messages) > LARGE
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
-    thread = await _introduce_unknown(threads, thread, people, surface, speakers)
+    zones, thread = await asyncio.gather(
+        _remember_zone(threads, thread, question, None if earlier else find_zone),
+        _introduce_unknown(threads, thread, people, surface, speakers),
+    )
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
     build = partial(
-        build_turns,
-        zones=thread.zones,
+        cut_thread,
+        limit=limit,
+        zones=zones,
         unanswered=thread.unanswered,
         refused_at=thread.refused_at,
         asked=thread.open,
@@ -97,10 +117,9 @@ async def read_conversation(
         pending=question.command is None,
         continues=question.continues,
     )
-    turns = await _run(aside, build, messages, thread.replies, thread.names)
-    turns[:1] = [_mark_unread(one) if unread else one for one in turns[:1]]
+    cut = await _run(aside, build, messages, thread.replies, thread.names)
     renew = partial(files.renew_files, thread.key, messages, surface, code=code)
-    return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
+    return Conversation(read, renew, read_continuation(earlier) if earlier else ANEW, cut, thread.summaries, unread)
 
 
 def _find_earlier(thread: Thread, question: Question) -> FinalText | None:
@@ -170,8 +189,13 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
     return ("I read only a part of", ": send the part that matters.") if read.cut else None
 
 
-async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:
+async def _remember_zone(
+    threads: Threads, thread: Thread, question: Question, find_zone: Callable[[], Awaitable[str]] | None
+) -> Mapping[str, str]:
     """The zones told in this conversation. What was told once with a question stands, whatever its zone is now."""
+    if find_zone is None:
+        return thread.zones
+    zone = await find_zone()
     last = next((thread.zones[one.id] for one in reversed(thread.messages) if one.id in thread.zones), None)
     if question.name in thread.zones or zone == last:
         return thread.zones

@@ -25,7 +25,7 @@ from core.rendering.reply_notes import (
     reopen_text,
     split_notes,
 )
-from core.store.stored_calls import StoredCall
+from core.store.records.calls import StoredCall
 from core.tools.approvals import write_acts
 
 STOPPED = "Stopped."

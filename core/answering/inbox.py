@@ -19,12 +19,13 @@ from core.domain.events import (
     WorkspaceEnded,
     locate_message,
 )
-from core.domain.messages import Asks
+from core.domain.messages import MESSAGE, Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
 
 LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
 REMEMBERED = 10_000  # deletions
+SUBJECT_GONE = "The message that you ask about was deleted meanwhile, so there is no answer."
 
 
 class Inbox:
@@ -53,6 +54,8 @@ class Inbox:
 
         After a gap it says where to look for what was missed, as far back as `backfill`.
         """
+        if isinstance(event, Posted) and event.by_form and await self._is_about_deleted(event):
+            return Receipt(new=False, ours=False, question=False, key=event.key, faults={"": SUBJECT_GONE})
         if isinstance(event, Posted | Edited) and locate_message(event) in self._deleted:
             return Receipt(new=False, ours=False, question=False, key=event.key)
         admitted = self._loop_guard.admit(event)
@@ -76,6 +79,12 @@ class Inbox:
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
             self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
+
+    async def _is_about_deleted(self, event: Posted) -> bool:
+        """Whether the message that a question is about was deleted meanwhile, as far as anybody told us."""
+        about = event.values.get(MESSAGE, "")
+        here = event.key.workspace, event.key.channel, about
+        return here in self._deleted or await self._questions.is_deleted(event.key, about)
 
     def _limit_ranges(self, missed: Sequence[MissedRange]) -> tuple[MissedRange, ...]:
         """Since a while before the last event, for they come in any order, but no longer ago than `backfill`."""

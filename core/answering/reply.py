@@ -78,7 +78,12 @@ class Reply:
         self._begun.set()
 
     async def title(self, seconds: float) -> str:
-        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds."""
+        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds.
+
+        While the request is held none can come, and it is empty at once: what holds it may wait for the title.
+        """
+        if self._title is None and not self._showable.is_set():
+            return ""
         if self._title is None:
             self._title = ""
             with suppress(TimeoutError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -74,9 +74,10 @@ class Responder:
     def rules(self) -> Rules:
         return self.composer.rules
 
-    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
+    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one claimed question visibly, and close it."""
-        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
+        async with self.composer.tend_asides(claim.question):
+            await AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -375,15 +376,14 @@ class AnswerTask:
         The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder = self.responder
+        responder, together = self.responder, self.claim.together
         patience = None if self.claim.resumed else responder.rules.patience
-        threads, together = responder.store.threads, self.claim.together
         try:
             self.thread, history = await refresh_conversation(
-                threads, self.thread, self.surface, together, responder.platforms, patience=patience
+                responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience
             )
         except CannotAnswer as error:
-            if self.claim.resumed and isinstance(error, NoAnswer):
+            if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
                 raise
             log.warning("a history could not be read: %s", error)
             self.unread = error
@@ -391,10 +391,14 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
-        if self.question.command is None and not self.claim.final_text:  # an edit that was read now is no later one
-            self.claim = await responder.store.questions.join_waiting(self.claim)
-            self.thread = await threads.thread(self.question.key)
-        await responder.heartbeat()
+        await asyncio.gather(responder.heartbeat(), self._join_read())
+
+    async def _join_read(self) -> None:
+        """Answer also what the history brought: an edit that was read with it is no later one."""
+        if self.question.command is None and not self.claim.final_text:
+            before, self.claim = self.claim, await self.responder.store.questions.join_waiting(self.claim)
+            if self.claim != before:
+                self.thread = await self.responder.store.threads.thread(self.question.key)
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.composer.clock())

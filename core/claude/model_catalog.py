@@ -107,9 +107,14 @@ class ModelCatalog:
     async def find_cheapest(self, own: str, allowed: Collection[str] = ()) -> str:
         """Of `own` and those that may be chosen the model whose tokens cost least; `own` where no price is known.
 
-        Those that were listed last may be chosen, and of them only the `allowed` ones, where any are named.
+        Those that the API lists today may be chosen, and of them only the `allowed` ones, where any are named. Where it
+        can't be asked, it is `own`: any other may be retired.
         """
-        listed = read_choices(await self._notes.get(MODELS)) or allowed
+        try:
+            listed = [model.id for model in await self.list_models()]
+        except ClaudeError as error:
+            log.info("the cheapest model is not known just now: %s", error)
+            return own
         names = [own, *(one for one in listed if not allowed or one in allowed)]
         prices = {name: price for name in names if (price := self.find_price(name))}
         return min(prices, key=lambda name: (prices[name].output, prices[name].input), default=own)

@@ -18,8 +18,8 @@ from core.domain.errors import StoreUnavailable
 from core.domain.messages import CommandResult, Rank
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
-from core.store.stored_replies import Asked
-from core.store.tool_use import Grant
+from core.store.records.grants import Grant
+from core.store.records.replies import Asked
 
 NOTHING = "Nothing waits in this conversation until somebody allows it."
 OTHERS = "Only who asked can decide this."

@@ -20,9 +20,9 @@ from core.domain.personas import (
     resolve_personas,
     split_prompts,
 )
-from core.prompting.knowledge import check_knowledge
 from core.prompting.names import clean_name, find_ids, replace_ids
-from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.knowledge import check_knowledge
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 from core.tools.registry import NONE, UnknownTool, describe_groups
@@ -33,6 +33,7 @@ WHERE = Parameter(
 )
 _CLEAR = "default"
 WHY = Parameter("reason", ParameterKind.TEXT, 'why, for `persona history`: reason="shorter answers"')
+CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FEE = " at a price beside its tokens"
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
@@ -244,7 +245,7 @@ def _convert_value(name: str, value: str) -> object:
         return _parse_temperature(value)
     if name == "prompts":
         return _parse_prompts(value)
-    return int(value) if name == "max_tokens" else value
+    return int(value) if name in {"max_tokens", "context_tokens"} else value
 
 
 def _parse_prompts(value: str) -> str:
@@ -377,6 +378,7 @@ ROWS = (
                 choices=(_CLEAR,),
                 label="Suggested prompts",
             ),
+            CONTEXT,
             WHERE,
             WHY,
         ),

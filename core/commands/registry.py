@@ -197,7 +197,7 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
         for row in table:
             if row.words == name and len(words) >= count:
                 return row, "".join(line.split(maxsplit=count)[count:])
-    raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
+    raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
 
 def is_answered_privately(table: Sequence[Command], line: str) -> bool:
@@ -384,7 +384,8 @@ def _format_choices(parameter: Parameter) -> str:
     return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
 
 
-def _suggest_commands(table: Sequence[Command], name: str) -> str:
+def suggest_commands(table: Sequence[Command], name: str) -> str:
+    """That there is no command of this name, and which may be meant."""
     known, name = [row.words for row in table], name[:NAME]
     near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""

@@ -18,35 +18,56 @@ from core.commands.registry import (
 from core.domain.errors import ConfabError
 from core.domain.events import Commanded
 from core.domain.messages import Question
-from core.domain.platform import Surface
+from core.domain.platform import Platform
 
 SECONDS = 1.5  # that it may take: a platform waits three until it calls a form failed
 
 log = logging.getLogger(__name__)
 
 
-async def find_faults(
-    event: Commanded, surface: Surface, context: CommandContext, seconds: float = SECONDS
-) -> Mapping[str, str]:
-    """What is wrong with a command, by the parameter that is to blame; the empty one where it is no single one.
+class Rehearsals:
+    """Rehearses the commands of forms, each in so many seconds, and answers a repeated submission as the first one.
 
-    Nothing where that is not known in time: who gave the command is told when it is carried out.
+    A platform sends a submission again whose answer it did not see; what its first did is then no fault of it.
     """
-    question = Question(event.key, event.id, event.person, event.at, command=event.line, values=event.values)
-    try:
-        row, rest = find_command(context.table, event.line)
-        if missing := list_missing(row, parse_options(row, rest) | dict(event.values)):
-            return {one.name: explain_missing(one) for one in missing}
-        call = Invocation(question, parse_values(row, rest, event.values), surface, context)
-        async with asyncio.timeout(seconds):
-            await check_rank(row, call)
-            if row.rehearse is not None:
-                await row.rehearse(call)
-    except UsageError as error:
-        return {error.parameter: _word_for_field(error)}
-    except (ConfabError, TimeoutError) as error:
-        log.info("whether a form may be saved is found out when its command is carried out: %s", error or "no answer")
-    return {}
+
+    def __init__(self, context: CommandContext, platforms: Mapping[str, Platform], seconds: float = SECONDS) -> None:
+        self._context = context
+        self._platforms = platforms
+        self._seconds = seconds
+
+    async def find_faults(self, event: Commanded) -> Mapping[str, str]:
+        """What is wrong with a command, by the parameter that is to blame; the empty one where it is no single one.
+
+        Nothing where that is not known in time: who gave the command is told when it is carried out.
+        """
+        faults = await self._rehearse(event)
+        if faults and await self._context.store.questions.is_kept(event.key, event.id):
+            return {}  # it was taken the first time, and has changed what it is compared with now
+        return faults
+
+    async def _rehearse(self, event: Commanded) -> Mapping[str, str]:
+        question = Question(
+            event.key, event.id, event.person, event.at, address=event.address, command=event.line, values=event.values
+        )
+        try:
+            row, rest = find_command(self._context.table, event.line)
+            if missing := list_missing(row, parse_options(row, rest) | dict(event.values)):
+                return {one.name: explain_missing(one) for one in missing}
+            values = parse_values(row, rest, event.values)
+            async with asyncio.timeout(self._seconds):
+                surface = await self._platforms[event.key.platform].surface(question)
+                call = Invocation(question, values, surface, self._context)
+                await check_rank(row, call)
+                if row.rehearse is not None:
+                    await row.rehearse(call)
+        except UsageError as error:
+            return {error.parameter: _word_for_field(error)}
+        except (ConfabError, TimeoutError) as error:
+            log.info(
+                "whether a form may be saved is found out when its command is carried out: %s", error or "no answer"
+            )
+        return {}
 
 
 def _word_for_field(error: UsageError) -> str:

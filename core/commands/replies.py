@@ -11,7 +11,7 @@ from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import CommandResult, File, FinalText, Rank
 from core.files.code_blocks import list_replaced_files
-from core.store.stored_replies import Asked, DeletedReply
+from core.store.records.replies import Asked, DeletedReply
 
 NOTHING = {
     Control.STOP: "Nothing is being answered in this conversation.",

@@ -8,6 +8,7 @@
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     │   ├── NoAnswer       the person: the platform does not say just now; it may later
+    │   │   └── HistoryScarce  nor will it soon, for it shows little history
     │   └── BudgetForbids  the person: a budget has too little left for it
     ├── CannotShow         nobody: the place of the reply is gone
     │   ├── QuestionDeleted nobody: the message that the reply answers is gone
@@ -23,7 +24,7 @@
     ├── VersionConflict    the caller: somebody else was faster
     │
     ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
-    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.persona_check)
+    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.personas.check)
     ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
     ├── FileStorageError      the caller: a file could not be stored or deleted at Claude's API (core.claude.errors)
     ├── ServerTrouble         Claude and the operator: an MCP server did not do its part (core.tools.mcp.session)
@@ -68,6 +69,18 @@ class CannotAnswer(ConfabError):
 
 class NoAnswer(CannotAnswer):
     """The platform was asked and did not answer in time; it may later."""
+
+    may_come = True
+    """Whether a resumed answer waits for it."""
+
+
+class HistoryScarce(NoAnswer):
+    """The platform shows so little history that no answer waits for it: what we keep has to do.
+
+    Where an answer is resumed, its surface itself looks for pages that another process may have posted.
+    """
+
+    may_come = False
 
 
 class BudgetForbids(CannotAnswer):

@@ -27,6 +27,8 @@ class Posted:
     """When that was said to which it replies, or which began its thread, where that is another message."""
     values: Mapping[str, str] = field(default_factory=dict)
     """Of a private question about a message: the ids of that and of its thread."""
+    by_form: bool = False
+    """Whether it was asked by a form that is still open: where that message is gone, it is said there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Receipt:
     note: str = ""
     """Of a press: one sentence for who pressed, alone: a vote was noted, or why nothing comes of it. Often empty."""
     faults: Mapping[str, str] = field(default_factory=dict)
-    """Of a command by a form: why it was not stored, by its parameters; the empty one where it is no single one."""
+    """Of what was given by a form: why it was not stored, by parameters; the empty one where it is no single one."""
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]

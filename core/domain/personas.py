@@ -72,6 +72,8 @@ class Persona:
     """What Claude may use: groups and single tools in order, with commas, or `none`."""
     prompts: str | None = None
     """What people are offered to ask in a direct message, with semicolons between."""
+    context_tokens: int | None = None
+    """How much of a thread Claude is told, in tokens, about."""
     knowledge: tuple[KnowledgeFile, ...] | None = None
     """Files of this channel that Claude knows, in the order in which they are told."""
     examples: tuple[Example, ...] | None = None

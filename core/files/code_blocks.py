@@ -86,18 +86,25 @@ def bound_files(text: str, files: Sequence[File]) -> tuple[str, Sequence[File]]:
     return append_note(text, f"An answer has at most {MOST} files. Not attached, but above: {names}."), files[:MOST]
 
 
-def make_answer_file(text: str) -> File:
-    """A file that holds a whole answer, without our notes below it."""
-    return File(ANSWER, "text/markdown", (remove_notes(clean_text(text)).strip("\n") + "\n").encode(), told=True)
+def name_answer_file(files: Sequence[File]) -> str:
+    """The name of the file that holds a whole answer, beside these: none of them has it."""
+    return _make_unique(ANSWER, {one.name.casefold() for one in files})
+
+
+def make_answer_file(text: str, files: Sequence[File] = ()) -> File:
+    """A file that holds a whole answer, without our notes below it, beside these."""
+    name = name_answer_file(files)
+    return File(name, "text/markdown", (remove_notes(clean_text(text)).strip("\n") + "\n").encode(), told=True)
 
 
 def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) -> tuple[File, ...]:
     """The files that may have been posted with an answer that is given anew, whatever the persona says today."""
     if earlier is None or earlier.notice:
         return ()
-    whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
     made = (File(one.name, one.type, b"") for one in earlier.made)
-    return (*list_code_files(earlier.text, reopened=reopened), *whole, *made)
+    beside = (*made, *list_code_files(earlier.text, reopened=reopened))
+    whole = (make_answer_file(earlier.text, beside[:MOST]),) if len(earlier.text) > SIX_PAGES else ()
+    return (*beside, *whole)
 
 
 def _find_blocks(text: str) -> Iterator[tuple[Fence, list[str]]]:

@@ -9,7 +9,7 @@ from core.claude.files import FileStorage
 from core.domain.backoff import grow_pause
 from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
-from core.store.stored_files import FileDeletion, StoredFiles
+from core.store.records.files import FileDeletion, StoredFiles
 
 PAUSE = 5.0  # seconds between two looks into the outbox
 MOST = 20  # files deleted between two looks into it

@@ -19,7 +19,7 @@ from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, re
 from core.files.texts import KNOWN, TOLD, read_text
 from core.files.uploads import FileUploads, tell_stored
 from core.prompting.file_names import clean_attached_name
-from core.store.stored_files import FilePlace
+from core.store.records.files import FilePlace
 from core.worker.fair_semaphore import FairSemaphore
 
 FILES, STEP = 12, 6  # attachments of one conversation that are read; the oldest are left out so many at a time

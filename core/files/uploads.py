@@ -19,7 +19,7 @@ from core.domain.content import Document, FileContent, Image, Uploaded
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
 from core.files.deletions import FileDeletions
-from core.store.stored_files import CODE, FilePlace, FileScope, FileState, StoredFile, StoredFiles
+from core.store.records.files import CODE, FilePlace, FileScope, FileState, StoredFile, StoredFiles
 
 CHUNK = 1_048_576  # characters in base64 that are decoded at once: each holds up the event loop for 1 ms
 SLOW, SILENT = 10.0, 120.0  # seconds after which one that failed held its question up; in which none is tried then

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from core.domain.errors import ConfabError
 from core.domain.models import is_model_id
 from core.domain.personas import Example, Persona
-from core.prompting.persona_check import EFFORTS
+from core.prompting.personas.check import EFFORTS
 
 LARGEST = 100_000  # bytes of a file
 DEEPEST = 4  # lists and mappings within each other: front matter, examples, an example, what it must say

@@ -12,7 +12,7 @@ from core.domain.content import CodeFile, Content, Document, Returned, Text
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
 from core.domain.tools import CODE_TOOL, PREAMBLE, ToolDefinition, bound_fetches
-from core.prompting.persona_check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
+from core.prompting.personas.check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
 
 SMALLEST_BUDGET = 1024  # tokens: the least that the API takes as a thinking budget

@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 
 from core.domain.content import CodeFile, Content, Document, FileContent, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
+from core.prompting.asides.summaries import CutStep, name_step, tell_omitted
 from core.prompting.clock_notes import describe_time, needs_time
+from core.prompting.context_window import DEFAULT_CONTEXT, TOKEN_BYTES
 from core.prompting.continuation import write_note
 from core.prompting.speakers import NO_FILES, quote_message
 from core.rendering.reply_notes import remove_notes
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens
+LIMIT = DEFAULT_CONTEXT * TOKEN_BYTES  # bytes of UTF-8 told of one thread
 
 _OPENING = "[This thread begins with words of yours.]"
 _WAITING = "[The message above your last words is not answered yet. Answer it now.]"
-_OMITTED = "[Older messages are left out here.]"
 _REFUSED = "[What was said here was declined for its content, and is left out.]"
 _DECLINED = "[Confab did not answer this: who asked may not just now. Leave it, unless it is asked for again below.]"
 _PARKED = "[Confab began to answer this, and waits for a person to allow something. It goes on later; leave it.]"
@@ -67,7 +68,38 @@ class _Entry:
         return len(self.text.encode()) + 1 + sum(one.size for one in self.shown)
 
 
-def build_turns(
+@dataclass(frozen=True, slots=True)
+class CutThread:
+    """A thread as it is told: its first entry and its newest ones, and what is cut from between them, in steps."""
+
+    entries: tuple[_Entry, ...]
+    steps: tuple[CutStep, ...] = ()
+    """What is cut, oldest first; none where all of it is told."""
+    pending: bool = True
+
+    def build_turns(self, summaries: Mapping[str, str] = NOTHING) -> list[Turn]:
+        """The turns, with the summary of what is cut in its place, where `summaries` has it under its last step."""
+        entries = list(self.entries)
+        if self.steps:
+            entries.insert(1, _Entry("user", tell_omitted(summaries.get(self.steps[-1].digest, ""))))
+        opened: dict[CodeFile, None] = {}
+        turns: list[Turn] = []
+        for role, group in groupby(entries, key=lambda entry: entry.role):
+            together = list(group)
+            opened |= {one: None for entry in together for one in entry.code}
+            turns.append(_build_turn(role, together, opened))
+        if turns and turns[0].role == "assistant":
+            turns.insert(0, Turn("user", (Text(_OPENING),)))
+        if self.pending and turns and turns[-1].role == "assistant":
+            turns.append(Turn("user", (Text(_WAITING), *opened)))
+        return turns
+
+
+WHOLE = CutThread(())
+"""A thread of which nothing is told, and nothing cut."""
+
+
+def cut_thread(
     messages: Sequence[Message],
     replies: Mapping[str, FinalText],
     names: Mapping[str, str],
@@ -80,8 +112,8 @@ def build_turns(
     files: Files = NO_FILES,
     pending: bool = True,
     continues: str | None = None,
-) -> list[Turn]:
-    """A thread's messages, oldest first, as alternating turns that begin with the user.
+) -> CutThread:
+    """A thread's messages, oldest first, as what alternating turns that begin with the user tell of them.
 
     While a question is `pending` they also end with the user: what Claude's last words did not answer stands above.
 
@@ -96,7 +128,8 @@ def build_turns(
     ends a long pause, or is said in another time zone stands the time. Each turn of people's ends with the files that
     code can open so far: the API gives a container only those of the turn that is answered.
     Above `limit` bytes, old entries go in steps of half the limit, counted from the thread's beginning, and
-    the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
+    the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps. A note
+    stands in their place, with the summary of them once there is one.
     An empty thread has no turns.
     """
     placed = _place_replies(messages, replies, unanswered)
@@ -104,25 +137,16 @@ def build_turns(
 
     asking = [] if continues is None else [_Entry("user", write_note(replies.get(continues)))]
 
-    def choose(files: Files) -> list[_Entry]:
+    def choose(files: Files) -> tuple[list[_Entry], list[int]]:
         entries = [*_list_entries(placed, replies, names, unanswered, files), *asking]
-        told = _leave_out_refused(entries, unanswered, refused_at, apart)
-        return _cut_oldest(_set_clocks(told, zones), limit)
+        told = _set_clocks(_leave_out_refused(entries, unanswered, refused_at, apart), zones)
+        return told, _find_cuts(told, limit)
 
-    cut = choose(files)
-    if (moved := _move_files(files, {entry.message for entry in cut if entry.words != _REFUSED})) is not files:
-        cut = choose(moved)
-    opened: dict[CodeFile, None] = {}
-    turns: list[Turn] = []
-    for role, group in groupby(cut, key=lambda entry: entry.role):
-        entries = list(group)
-        opened |= {one: None for entry in entries for one in entry.code}
-        turns.append(_build_turn(role, entries, opened))
-    if turns and turns[0].role == "assistant":
-        turns.insert(0, Turn("user", (Text(_OPENING),)))
-    if pending and turns and turns[-1].role == "assistant":
-        turns.append(Turn("user", (Text(_WAITING), *opened)))
-    return turns
+    told, cuts = choose(files)
+    kept = {entry.message for entry in _keep_newest(told, cuts) if entry.words != _REFUSED}
+    if (moved := _move_files(files, kept)) is not files:
+        told, cuts = choose(moved)
+    return CutThread(tuple(_keep_newest(told, cuts)), _list_steps(told, cuts, messages), pending)
 
 
 def _move_files(files: Files, told: Collection[str]) -> Files:
@@ -293,20 +317,60 @@ def _set_clocks(entries: Sequence[_Entry], zones: Mapping[str, str]) -> list[_En
     return found
 
 
-def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
-    """The first entry and the newest ones. The cut moves only when they outgrow `limit`, then to half of it."""
+def _find_cuts(entries: Sequence[_Entry], limit: int) -> list[int]:
+    """Where the newest entries begin after each step, if any were cut from behind the first entry.
+
+    The cut moves only when they outgrow `limit`, then to half of it; beside a long first entry both are smaller, so
+    that a step is more than one message.
+    """
+    cuts: list[int] = []
+    if not entries:
+        return cuts
+    first = entries[0].size
+    room = max(limit - first, limit // 4)
+    half = limit // 2 if first <= limit // 4 else room // 2
     start, size = 1, 0
     for end, entry in enumerate(entries[1:], 1):
         size += entry.size
-        if size + entries[0].size > limit:
-            while start < end and size > limit // 2:
+        if size > room:
+            before = start
+            while start < end and size > half:
                 size -= entries[start].size
                 start += 1
-    if start <= 1:
-        return entries
+            cuts += [start] if start > before else []
+    return cuts
+
+
+def _keep_newest(entries: Sequence[_Entry], cuts: Sequence[int]) -> list[_Entry]:
+    """The first entry and those behind the last cut, the first of which has the time above it."""
+    if not cuts:
+        return list(entries)
+    start = cuts[-1]
     timed = next((at for at in range(start, len(entries)) if entries[at].clock), start)
     rest = [replace(entry, clocked=entry.clocked or at == timed) for at, entry in enumerate(entries[start:], start)]
-    return [entries[0], _Entry("user", _OMITTED), *rest]
+    return [entries[0], *rest]
+
+
+def _list_steps(entries: Sequence[_Entry], cuts: Sequence[int], messages: Sequence[Message]) -> tuple[CutStep, ...]:
+    """What is cut, in its steps; each names the messages of its own and of those before it."""
+    if not cuts:
+        return ()
+    pages: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.mine and message.answers:
+            pages.setdefault(message.answers, []).append(message)
+    standing = {page.id: pages[page.answers] for each in pages.values() for page in each if page.answers}
+    alone = {message.id: [message] for message in messages} | standing
+    steps: list[CutStep] = []
+    told: dict[str, Message] = {}
+    digest = ""
+    for start, end in zip((1, *cuts), cuts, strict=False):
+        cut = [entry for entry in entries[start:end] if entry.message]
+        told |= {one.id: one for entry in cut for one in alone.get(entry.message, ())}
+        digest = name_step(digest, [(one.message, one.edited, one.words * (one.role != "user")) for one in cut])
+        said = tuple((entry.role, entry.text) for entry in entries[start:end])
+        steps.append(CutStep(digest, said, tuple(told.values())))
+    return tuple(steps)
 
 
 def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry], opened: Iterable[CodeFile]) -> Turn:

@@ -96,11 +96,14 @@ class BlockCount:
         return find_marks(line)[0] + 2 if seen is None and kind is BreakKind.OPENING else seen
 
     def find_new_row(self, line: str, most: int, cells: int) -> int | None:
-        """The character of a line at which its table has more rows, or all tables more characters, than they may."""
+        """The character of a line at which its table has more rows, or all tables more characters, than they may.
+
+        A first row counts as well: where even a page of its own has no room for it, it is no row but text.
+        """
         at = _measure_lead(line)
-        if self.rows < 2 or self._gap or at == len(line):
+        if not self.rows or self._gap or at == len(line):
             return None
-        if self.rows >= most:
+        if self.rows >= max(most, 2):
             return at
         left = cells - self.cells
         sizes = accumulate(map(measure_utf16, line)) if cells and measure_utf16(line) > left else ()

@@ -370,7 +370,9 @@ class PageBuilder:
         self.continued = bool(
             above and above.kind is line.kind is BreakKind.TEXT and not above.blank and not begins_block(line.text)
         )
-        return Cursor(line.start, line.open, continues=self.continued, items=self._track_items())
+        hopeless = isinstance(line.open, Table) and line.start == self.place.at
+        after = None if hopeless else line.open  # no page has room beside the header: the rest is text
+        return Cursor(line.start, after, continues=self.continued, items=self._track_items())
 
     def _track_items(self) -> tuple[ListItem, ...]:
         """The list items that are open at the end of the page; none where that would take much of the next one."""

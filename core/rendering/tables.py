@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
-from core.rendering.inline import SpanKind, parse_spans
+from core.rendering.inline import SpanKind, pair_spoilers, parse_spans
 from core.rendering.strip_marks import strip_marks
 
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
@@ -83,7 +83,12 @@ def has_links(row: Sequence[str]) -> bool:
 @lru_cache(maxsize=4096)
 def _has_link(cell: str) -> bool:
     marked = "://" in cell or "](" in cell or "<" in cell
-    return marked and any(span.kind in SHOWN for span in parse_spans(cell))
+    return _hides_words(cell) or (marked and any(span.kind in SHOWN for span in parse_spans(cell)))
+
+
+def _hides_words(cell: str) -> bool:
+    """Whether a spoiler hides a part of the cell, in which its bars have to be escaped; in code everybody reads it."""
+    return cell.count(r"\|\|") > 1 and bool(pair_spoilers(parse_spans(cell.replace(r"\|", "|"))))
 
 
 def draw_rule(widths: Sequence[int]) -> str:

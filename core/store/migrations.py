@@ -206,6 +206,18 @@ MIGRATIONS = (
             "ALTER TABLE votes ADD COLUMN persona_wide {boolean}",
         ),
     ),
+    # How much of a thread is told, and which messages are told by the summaries of what is not.
+    Migration(
+        "summaries",
+        (
+            "ALTER TABLE personas ADD COLUMN context_tokens {integer}",
+            "CREATE TABLE summarized (workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "digest {text} NOT NULL, message {text} NOT NULL, "
+            "PRIMARY KEY (workspace, channel, message, thread, digest), FOREIGN KEY (workspace, channel, thread) "
+            "REFERENCES threads (workspace, channel, thread) ON DELETE CASCADE) {strict}",
+            "CREATE INDEX summarized_by_thread ON summarized (workspace, channel, thread, digest)",
+        ),
+    ),
     # Files that a persona knows: their words, once, and which versions have which. `source` is the command whose
     # message brought one, and `command` the one that made it count: none, while it waits for its author's word.
     Migration(

@@ -12,13 +12,16 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.installations import Installation, Installations
-from core.store.searches import ChannelPast
-from core.store.stored_calls import CallState, StoredCall
-from core.store.stored_files import StoredFiles, WaitingDeletions
-from core.store.stored_personas import Personas
-from core.store.stored_replies import Asked, DeletedReply, ListFiles, Trials
-from core.store.tool_use import ToolUse
+from core.store.records.calls import CallState, StoredCall
+from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.grants import ToolUse
+from core.store.records.heartbeat import Heartbeat
+from core.store.records.installations import Installation, Installations
+from core.store.records.knowledge import Personas
+from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.searches import ChannelPast
+from core.store.records.summaries import Summaries
+from core.store.records.trials import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ class Step:
 class StepEnd:
     """What is stored in the unit of work that settles a step: the final text if it is the last one, else its content.
 
-    A final text is stored while the claim is held.
+    A final text is stored while the claim is held; content while all calls are kept of which it tells (ids `called`).
     """
 
     claim: Claim
     final_text: FinalText | None = None
     content: str | None = None
+    called: tuple[str, ...] = ()
     made: tuple[MadeFile, ...] = ()
     container: Container | None = None
 
@@ -74,20 +78,6 @@ class Settled:
 
     nearly: Sequence[BudgetStatus] = ()
     stored: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What a process learns from its heartbeat."""
-
-    lease: timedelta
-    """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
-    late: bool = False
-    """Its last heartbeat is so old that others have taken its claims over."""
-    freed: frozenset[int] = frozenset()
-    """Ids of those of its claims that were still its own, and are free since this heartbeat, because it is late."""
-    withdrawn: frozenset[int] = frozenset()
-    """Ids of its claims whose question was withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +111,7 @@ class Thread:
     container: Container | None = None
     tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
+    summaries: Mapping[str, str] = field(default_factory=dict)  # of what is told no more, by digests of steps
 
 
 class Questions(Protocol):
@@ -137,6 +128,12 @@ class Questions(Protocol):
         elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
         question. What is older than what is kept changes nothing; a deletion leaves a tombstone.
         """
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        """Whether a question of that name was kept in the channel, whatever became of it."""
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        """Whether a message of the channel is known to be deleted."""
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.
@@ -332,9 +329,9 @@ class Store:
     calls: ToolCalls
     tool_use: ToolUse
     installations: Installations
+    summaries: Summaries
     trials: Trials
-    shut: Callable[[], Awaitable[None]]
-    """Close the database; nothing may be called afterwards."""
+    shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +356,7 @@ class Condition:
     """Bytes left on its disk; None for one in memory."""
     waiting: int = 0  # open questions
     oldest: datetime | None = None  # when the oldest of them was asked
-    server: Server | None = None
-    """None for a file."""
+    server: Server | None = None  # None for a file
     models: tuple[str, ...] = ()
     """Those that personas choose."""
     installations: Sequence[Installation] = ()

@@ -11,28 +11,30 @@ from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
-from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.installations import Installation
-from core.store.places import audit, budgets, key_values, knowledge, personas
-from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.persona_repository import PersonaRepository
+from core.store.places import audit, budgets, key_values
+from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
+from core.store.records.calls import CallState, StoredCall
+from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.records.grants import Grant
+from core.store.records.heartbeat import Heartbeat
+from core.store.records.installations import Installation
+from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.searches import FoundThread, Position, Search, SearchPage
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
-from core.store.rules.questions import count_open
+from core.store.rules.messages import find_message
+from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.summaries import keep_summary
 from core.store.rules.trials import TrialRepository
-from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
-from core.store.stored_calls import CallState, StoredCall
-from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
-from core.store.stored_personas import KnowledgeText
-from core.store.stored_replies import Asked, DeletedReply, ListFiles
-from core.store.tool_use import Grant
 
 
 class QuestionRepository:
@@ -64,6 +66,13 @@ class QuestionRepository:
         except StoreUnavailable:
             self._unheard[process] = number
             raise
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        row = await self._engine.unit(lambda sql: find_message(sql, key, message))
+        return row is not None and row["deleted_at"] is not None
 
     async def join_waiting(self, claim: Claim) -> Claim:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
@@ -241,47 +250,6 @@ class ToolUseRepository:
         return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
 
 
-class PersonaRepository:
-    """Keeps the protocol `Personas`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def persona(self, place: Place) -> Version | None:
-        (version,) = await self.newest([place])
-        return version
-
-    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
-
-    async def list_places(self, workspace: str) -> Sequence[Place]:
-        return await self._engine.unit(lambda sql: personas.list_places(sql, workspace))
-
-    async def versions(self, place: Place) -> list[Version]:
-        return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
-
-    async def change(
-        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
-    ) -> Version:
-        version = Version(place, expected + 1, persona, author, at, reason)
-        return await self._engine.unit(lambda sql: personas.change_persona(sql, version))
-
-    async def attach(self, command: Question, version: Version, texts: Sequence[KnowledgeText]) -> Version:
-        return await self._engine.unit(lambda sql: personas.attach_files(sql, command, version, texts))
-
-    async def hold(self, command: Question, texts: Sequence[KnowledgeText]) -> None:
-        await self._engine.unit(lambda sql: personas.hold_files(sql, command, texts))
-
-    async def list_waiting(self, place: Place, author: str) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_waiting(sql, place, author))
-
-    async def list_brought(self, place: Place, command: str) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.list_brought(sql, place, command))
-
-    async def read_knowledge(self, place: Place, ids: Collection[int]) -> Sequence[KnowledgeText]:
-        return await self._engine.unit(lambda sql: knowledge.read_knowledge(sql, place, ids))
-
-
 class NoteRepository:
     """Keeps the protocol `Notes`."""
 
@@ -340,6 +308,16 @@ class FileRepository:
 
     async def postpone_deletion(self, deletion: FileDeletion, pause: timedelta, problem: str) -> None:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
+
+
+class SummaryRepository:
+    """Keeps the protocol `Summaries`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
 
 
 class AuditRepository:
@@ -403,6 +381,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
+        summaries=SummaryRepository(engine),
         trials=TrialRepository(engine),
         shut=engine.shut,
     )

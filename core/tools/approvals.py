@@ -11,7 +11,7 @@ from core.domain.wording import count_noun, escape_json_controls
 from core.prompting.speakers import leave_out_middle
 from core.rendering.names import write_name
 from core.rendering.reply_notes import close_text
-from core.store.stored_calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall
 from core.tools.tool import Tool
 
 SHOWN = 1_500  # bytes of the arguments up to which a person is shown them as they are

@@ -22,7 +22,7 @@ from core.prompting.file_names import clean_attached_name
 from core.prompting.names import MENTION, introduce_speakers
 from core.prompting.speakers import QUOTES, collect_people, indent, leave_out_middle, quote_message
 from core.rendering.reply_notes import remove_notes
-from core.store.searches import Hit, Position, Search
+from core.store.records.searches import Hit, Position, Search
 from core.tools.framing import DATA, LARGEST, indent_all
 from core.tools.functions import tool
 from core.tools.tool import ToolScope

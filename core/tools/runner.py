@@ -16,7 +16,7 @@ from core.domain.messages import MadeFile, clean_text
 from core.domain.tools import ToolCall, ToolResult, fail_call
 from core.prompting.speakers import leave_out_middle
 from core.store.protocols import Claim, ToolCalls
-from core.store.stored_calls import TRIES, CallState, StoredCall
+from core.store.records.calls import TRIES, CallState, StoredCall
 from core.tools.approvals import refuse_call
 from core.tools.tool import Tool, ToolScope
 
@@ -82,13 +82,14 @@ class ToolRunner:
     acted: list[StoredCall] = field(default_factory=list)
     """The calls that acted for this answer."""
     sleep: Sleep = asyncio.sleep
-    _before: list[str] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
+    """The calls of this run that ended, by their ids: Claude was told what they brought."""
     _brought: int = 0
     """Bytes of the results that Claude was told."""
 
     def begin_run(self) -> None:
         """Another model begins the answer: what was called before counts as another run's."""
-        self._before.clear()
+        self.called.clear()
         self.files.clear()
         self._brought = 0
 
@@ -96,7 +97,7 @@ class ToolRunner:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
         known = [call for call in calls[:CALLS] if self._find(call)]
         acting = {tool.name for tool in self.tools.values() if tool.definition.acts}
-        stored = await self.calls.begin(self.claim, known, acting, self._before)
+        stored = await self.calls.begin(self.claim, known, acting, self.called)
         results = {one.call.id: RESULT.validate_json(one.result) for one in stored if one.result is not None}
         reading = [one for one in stored if not one.acts and one.state is CallState.BEGUN]
         results |= await self._read(reading)
@@ -106,7 +107,7 @@ class ToolRunner:
                 if not isinstance(outcome, ToolResult):
                     return outcome
                 results[one.call.id] = outcome
-        self._before += [call.id for call in known]
+        self.called += [call.id for call in known]
         for call in known:
             self.files += results[call.id].files
         return Carried(tuple(self._return(call, results.get(call.id)) for call in calls))

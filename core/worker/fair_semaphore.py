@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,19 @@ NOTE = "Many are asking just now. Your question waits for its turn, and is answe
 
 Holder = tuple[str, ...]
 """A workspace, a channel of one, or a person in that."""
+
+
+def find_full_share(
+    taken: Mapping[Holder, int], holders: Sequence[Holder], shares: Sequence[int], free: int
+) -> int | None:
+    """Dynamic threshold: the level of the first holder that has its share, which is so many times what is free.
+
+    None if each may have one more; or if nothing is free, which is nobody's fault alone.
+    """
+    held = (
+        (level, taken.get(holder, 0), share) for level, (holder, share) in enumerate(zip(holders, shares, strict=False))
+    )
+    return next((level for level, count, share in held if free and count >= share * free), None)
 
 
 @dataclass(slots=True)
@@ -48,12 +61,14 @@ class FairSemaphore:
 
     Among equals it is who was served longest ago, then who came first.
 
-    `silent` is how many seconds people wait before they are told.
+    `silent` is how many seconds people wait before they are told. `shares` are how many times what is left free each
+    holder of a request may have, by level, so that whoever fills its share leaves some to others; none: all.
     """
 
-    def __init__(self, most: int = SLOTS, silent: float = SILENT) -> None:
+    def __init__(self, most: int = SLOTS, silent: float = SILENT, shares: Sequence[int] = ()) -> None:
         self._free = most
         self.silent = silent
+        self._shares = shares
         self._taken: Counter[Holder] = Counter()
         self._turns = itertools.count(1)
         self._given: dict[Holder, int] = {}
@@ -91,9 +106,13 @@ class FairSemaphore:
             self._given.clear()
         self._give()
 
+    def find_full_share(self, holders: Sequence[Holder]) -> int | None:
+        """The level of the first of these that has its share; None if each may have one more, or nothing is free."""
+        return find_full_share(self._taken, holders, self._shares, self._free)
+
     def _give(self) -> None:
-        while self._free and self._waiting:
-            given = min(self._waiting, key=self._share)
+        while self._free and (ready := [one for one in self._waiting if self._may_take(one)]):
+            given = min(ready, key=self._rank)
             holders = self._waiting.pop(given)
             if given.done():  # cancelled, and not yet told so
                 continue
@@ -102,5 +121,8 @@ class FairSemaphore:
             self._given |= dict.fromkeys(holders, next(self._turns))
             given.set_result(None)
 
-    def _share(self, given: asyncio.Future[None]) -> list[tuple[int, int]]:
+    def _may_take(self, given: asyncio.Future[None]) -> bool:
+        return self.find_full_share(self._waiting[given]) is None
+
+    def _rank(self, given: asyncio.Future[None]) -> list[tuple[int, int]]:
         return [(self._taken[holder], self._given.get(holder, 0)) for holder in self._waiting[given]]

@@ -92,7 +92,7 @@ class Worker:
             before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
-            self._emit(HeartbeatSent())
+            self._emit(HeartbeatSent(heartbeat.processes))
             for task, (claim, lease) in list(self._answering.items()):
                 taken_over = heartbeat.late and (
                     task in before or claim.id in heartbeat.freed

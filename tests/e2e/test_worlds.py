@@ -137,7 +137,7 @@ def tried(worlds: int, number: int, figures: Figures, *, engine: str, socket: bo
     """So many worlds, out of the seed of that number."""
 
     @seed(number)
-    @settings(max_examples=worlds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=worlds, database=None, suppress_health_check=list(HealthCheck))
     @given(steps)
     def world(chosen):
         hold(chosen, figures, engine=engine, socket=socket)

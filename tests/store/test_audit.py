@@ -111,7 +111,10 @@ async def test_each_change_is_a_row_of_ids_numbers_and_hashes(kept, clock):
 
 
 async def test_each_trait_of_a_persona_that_is_no_choice_is_hashed(kept):
-    strange = Persona(**dict.fromkeys(Persona.__dataclass_fields__, "words") | {"max_tokens": 1, "temperature": 0.5})
+    strange = Persona(
+        **dict.fromkeys(Persona.__dataclass_fields__, "words")
+        | {"max_tokens": 1, "context_tokens": 1, "temperature": 0.5}
+    )
 
     await kept.personas.change(Place(HERE), strange, 0, "U1", at(1))
 

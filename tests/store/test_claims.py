@@ -1,6 +1,7 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
-Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions.
+Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions,
+core.store.records.heartbeat.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import pytest
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, Message, Outcome
 from core.domain.messages import FinalText as Final
-from core.store.protocols import Heartbeat
+from core.store.records.heartbeat import Heartbeat
 from tests.support.talk import (
     KEY,
     PLATFORMS,
@@ -252,6 +253,38 @@ async def test_who_leaves_frees_its_claims_at_once(store):
     assert (await claim(store, "q")).resumed
 
 
+async def test_a_heartbeat_tells_how_many_processes_live(store, clock):
+    counts = [(await store.questions.heartbeat(process)).processes for process in ("p", "q", "r", "p")]
+    clock.tick(PAST - 2)
+    await store.questions.heartbeat("p")
+    await store.questions.heartbeat("q")
+    clock.tick(PAST - 2)
+    without_r = (await store.questions.heartbeat("p")).processes
+    leaving = (await store.questions.heartbeat("q", leaving=True)).processes
+
+    assert counts == [1, 2, 3, 3]
+    assert (without_r, leaving) == (2, 1)
+    assert (await store.questions.heartbeat("p")).processes == 1
+
+
+async def test_what_was_kept_is_known_by_its_name_and_channel(store):
+    await ingest(store, asked("1"))
+    await store.questions.close(await claim(store), Outcome.SHOWN)
+    key = asked("1").key
+
+    assert await store.questions.is_kept(key, "1")
+    assert not await store.questions.is_kept(key, "2")
+    assert not await store.questions.is_kept(replace(key, channel="elsewhere"), "1")
+
+
+async def test_a_deleted_message_of_a_tracked_thread_is_known(store):
+    await ingest(store, asked("1"), said("2"), deleted("2"))
+    known = [await store.questions.is_deleted(KEY, name) for name in ("1", "2", "3")]
+
+    assert known == [False, True, False]
+    assert not await store.questions.is_deleted(replace(KEY, channel="elsewhere"), "2")
+
+
 async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
     await ingest(store, asked("1"))
     held = await claim(store, "p")
@@ -444,9 +477,9 @@ async def test_who_answers_a_withdrawn_question_hears_of_it_and_closes_it(store)
     await ingest(store, stopped("1"))
 
     assert await store.questions.heartbeat("p") == Heartbeat(LEASE, withdrawn=frozenset({first.id}))
-    assert await store.questions.heartbeat("q") == Heartbeat(LEASE)
+    assert await store.questions.heartbeat("q") == Heartbeat(LEASE, processes=2)
     await store.questions.close(first, Outcome.WITHDRAWN)
-    assert await store.questions.heartbeat("p") == Heartbeat(LEASE)
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, processes=2)
     await store.questions.close(second, Outcome.SHOWN)
     assert await store.questions.count_open() == (0, None)
 

@@ -11,8 +11,8 @@ import pytest
 from core.billing.ledger_rows import Scope
 from core.domain.messages import Attachment, History, Outcome
 from core.store import inspect
+from core.store.records.files import FileScope, FileState, StoredFile, WaitingDeletions
 from core.store.rules.file_deletions import ABANDONED
-from core.store.stored_files import FileScope, FileState, StoredFile, WaitingDeletions
 from tests.support.talk import KEY, PLATFORMS, asked, deleted, edited, message, said, thread
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,6 @@
 """Where the app is installed, on every engine: one row a workspace, renewed by one process at a time.
 
-Tests core.store.installations, core.store.rules.installations.
+Tests core.store.records.installations, core.store.rules.installations.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import pytest
 from core.domain.personas import Persona, Place
 from core.store import inspect, open_store
 from core.store.audit_log import AuditAction
-from core.store.installations import Installation
+from core.store.records.installations import Installation
 from tests.support.talk import asked, at, message, thread
 
 HERE, ELSEWHERE = "slack:T1", "slack:T2"

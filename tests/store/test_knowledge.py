@@ -1,6 +1,6 @@
 """Files that a persona knows: kept once, bound to their channel, and gone with their versions.
 
-Tests core.store.places.knowledge, core.store.stored_personas.
+Tests core.store.places.knowledge, core.store.records.knowledge.
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ from core.billing.ledger_rows import Scope
 from core.domain.errors import VersionConflict
 from core.domain.messages import Question
 from core.domain.personas import Example, KnowledgeFile, Persona, Place, Version
-from core.store.stored_personas import KnowledgeText
+from core.store.records.knowledge import KnowledgeText
 from tests.support.talk import KEY, at, deleted, thread
 
 PLACE = Place("slack:T1", "C1")

@@ -15,7 +15,7 @@ from core.domain.messages import Attachment, FinalText, MadeFile, Outcome
 from core.domain.tools import Container
 from core.domain.usage import Usage
 from core.store.protocols import StepEnd
-from core.store.stored_files import CODE, FileScope, StoredFile
+from core.store.records.files import CODE, FileScope, StoredFile
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, message, said, thread
 
 PLANNED = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, at(0), 700, step="digest")

@@ -20,7 +20,7 @@ from core.store import backup, inspect, open_store
 from core.store.postgres.connection import STATEMENT
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
-from core.store.protocols import Heartbeat
+from core.store.records.heartbeat import Heartbeat
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from tests.support import postgres

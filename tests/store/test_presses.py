@@ -1,6 +1,6 @@
 """Presses: each button does what it says once, however often and wherever it is told.
 
-Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions, core.store.stored_replies.
+Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions, core.store.records.replies.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ from core.billing.ledger_rows import PlannedRequest, Scope
 from core.domain.controls import Control, Votes
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
+from core.store.records.replies import Asked, DeletedReply
 from core.store.rules.presses import (
     AGAIN,
     ENDED,
@@ -27,7 +28,6 @@ from core.store.rules.presses import (
     UNASKED,
     VISIBLE,
 )
-from core.store.stored_replies import Asked, DeletedReply
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
 pytestmark = pytest.mark.slow
@@ -590,6 +590,27 @@ async def test_an_answer_about_a_message_that_was_deleted_meanwhile_is_not_kept(
     await store.questions.ingest(about())
     await store.questions.ingest(deleted("3"))
     await answer(store, pages=())
+
+    assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
+
+
+SCOPES = {
+    "its thread is forgotten": Scope(KEY.workspace, KEY.channel, KEY.thread, None),
+    "its author forgets": Scope(KEY.workspace, None, None, "U2"),
+    "its channel is forgotten": Scope(KEY.workspace, KEY.channel, None, None),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+@pytest.mark.parametrize("begun", [True, False], ids=["while it is written", "before it is written"])
+async def test_an_answer_about_what_is_forgotten_meanwhile_is_not_kept(store, scope, begun):
+    await store.questions.ingest(about())
+    held = await claim(store) if begun else None
+    await store.threads.forget(scope)
+    held = held or await claim(store)
+    if held:
+        await store.questions.store_final_text(held, FinalText("Blue."))
+        await store.questions.close(held, Outcome.SHOWN)
 
     assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
 

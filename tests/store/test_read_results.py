@@ -1,5 +1,7 @@
 """What tools read for an open answer goes when something that it may quote is gone: core.store.rules.erasures."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
@@ -8,7 +10,7 @@ from core.domain.messages import History, Outcome, Question, Reach
 from core.domain.tools import ToolCall
 from core.domain.usage import Usage
 from core.store.protocols import Step, StepEnd
-from core.store.stored_calls import CallState
+from core.store.records.calls import CallState
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 OTHER, ELSEWHERE = thread("20"), thread("30", "C2")
@@ -117,6 +119,36 @@ async def test_what_is_still_being_read_when_words_go_is_not_kept_afterwards(sto
 
     await store.questions.ingest(deleted("21", OTHER))
     await store.calls.end(claim, {late.id: '"a secret"'})
+
+    assert await kept(store) == GONE
+
+
+async def test_a_step_that_ends_after_the_words_are_gone_of_which_it_tells_is_not_kept(store, claim):
+    reserved = await store.ledger.reserve(replace(PLANNED, step="next"), [])
+
+    await store.questions.ingest(deleted("21", OTHER))
+    await store.ledger.settle(reserved, SETTLED, StepEnd(claim, content="a secret", called=(LOOK.id,)))
+
+    assert await kept(store) == (GONE[0], {"digest": Step(), "next": Step()})
+    assert await store.ledger.sum_steps(KEY, "1") == (2, 84)
+
+
+async def test_a_step_of_which_all_calls_are_kept_is_kept(store, claim):
+    reserved = await store.ledger.reserve(replace(PLANNED, step="next"), [])
+
+    await store.ledger.settle(reserved, SETTLED, StepEnd(claim, content="more", called=(LOOK.id, MAKE.id)))
+
+    assert await kept(store) == (KEPT[0], KEPT[1] | {"next": Step(0, "more")})
+
+
+async def test_what_is_asked_for_after_words_are_gone_by_who_was_told_them_is_read_and_not_kept(store, claim):
+    late, more = ToolCall("toolu_3", "look", {"code": "a secret"}), ToolCall("toolu_4", "look", {"code": "a secret"})
+    await store.questions.ingest(deleted("21", OTHER))
+
+    for call, before in ((late, [LOOK.id, MAKE.id]), (more, [LOOK.id, MAKE.id, late.id])):
+        (begun,) = await store.calls.begin(claim, [call], {"make"}, before)
+        assert (begun.call, begun.state, begun.tries) == (call, CallState.BEGUN, 1)
+        await store.calls.end(claim, {call.id: '"a secret"'})
 
     assert await kept(store) == GONE
 

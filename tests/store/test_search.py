@@ -1,6 +1,6 @@
 """Searching a channel's past: what is found, and what never is.
 
-Tests core.store.rules.read_thread, core.store.searches.
+Tests core.store.rules.read_thread, core.store.records.searches.
 """
 
 from dataclasses import replace
@@ -10,8 +10,8 @@ import pytest
 from core.billing.ledger_rows import Scope
 from core.domain.messages import Attachment, LinkTarget, Message, Outcome, Quote, Unanswered
 from core.domain.messages import FinalText as Final
+from core.store.records.searches import FoundThread, Hit, Position, Search
 from core.store.rules.read_thread import PAGE
-from core.store.searches import FoundThread, Hit, Position, Search
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 OTHER = thread("50")

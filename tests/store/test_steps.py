@@ -103,6 +103,15 @@ async def test_nothing_of_a_step_is_left_when_its_question_closes(store, claim, 
     assert await paid(store) == [(1, 0, 42)]
 
 
+async def test_nothing_is_left_of_a_step_that_was_asked_when_its_question_was_closed(store, claim):
+    await store.questions.close(claim, Outcome.WITHDRAWN)
+
+    await store.ledger.settle(await reserve(store), SETTLED, StepEnd(claim, content="so far"))
+
+    assert await store.ledger.list_steps(KEY, "1") == {}
+    assert await paid(store) == [(1, 0, 42)]
+
+
 async def test_a_request_of_no_step_is_none(store, claim):
     await store.ledger.settle(await reserve(store, step=None), SETTLED, StepEnd(claim, content="so far"))
 

@@ -16,9 +16,9 @@ from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.tools import ToolCall
 from core.store import open_store
 from core.store.protocols import Asked
+from core.store.records.calls import CallState
 from core.store.rules.parking import ALLOWED, BEGUN_AGAIN, DECIDED, DENIED, EXPIRED
 from core.store.rules.presses import ENDED
-from core.store.stored_calls import CallState
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, page, said, thread
 
 HOUR = 3600.0

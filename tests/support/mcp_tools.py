@@ -1,5 +1,6 @@
 """The tools of an MCP server, as a process of Confab has them."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope
+from tests.support.waiting import PATIENCE
 
 KEY = ThreadKey("slack:T1", "C1", "1.0")
 SCOPE = ToolScope(Question(KEY, "1.0", "U1", datetime(2026, 1, 1, tzinfo=UTC)), None, None, None, None)  # type: ignore[arg-type]  # a server sees nothing of them
@@ -52,8 +54,11 @@ async def names(provider, key=KEY):
 
 
 async def find(provider, name, key=KEY):
-    (tool,) = [one for one in await provider.list_tools(key) if one.name == f"tickets__{name}"]
-    return tool
+    """The tool of that name, once its server has begun: a program takes a while on a busy machine."""
+    async with asyncio.timeout(PATIENCE):
+        while f"tickets__{name}" not in await names(provider, key):
+            await asyncio.sleep(0.05)
+    return next(one for one in await provider.list_tools(key) if getattr(one, "name", "") == f"tickets__{name}")
 
 
 async def call(provider, name, key=KEY, **arguments):

@@ -206,7 +206,7 @@ PARSERS: dict[str, Parser] = {
     "a notice in Discord": discord_look.mark_notice,
     "a question quoted in Discord": lambda text: discord_look.split_page(discord_look.quote_question(text), quote=True),
     "the title of a thread in Discord": lambda text: discord_look.shorten(text, 90),
-    "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
+    "turns": lambda text: turns.cut_thread([message("1", text)], {}, {}).build_turns(),
     "people": lambda text: speakers.collect_people([message("1", text)]),
     "a name": lambda text: names.introduce_speakers({}, {"U1"}, {"U1": text}),
     "the name of a file": lambda text: (file_names.write_file_name(text), file_names.write_name_as_code(text)),

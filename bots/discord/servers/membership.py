@@ -17,7 +17,7 @@ from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import ConfabError, StoreUnavailable
 from core.domain.events import Ingest, WorkspaceEnded
-from core.store.installations import Installation, Installations
+from core.store.records.installations import Installation, Installations
 
 AT_ONCE = 50  # servers that are written down side by side
 
@@ -53,6 +53,8 @@ class Membership:
         self._us = ""
         self._servers: set[int] = set()
         """Those that we are in, as far as the gateway has told."""
+        self._unwritten: set[int] = set()
+        """Those that we are in or were, as the gateway has told, and that may have no row yet."""
         self._writing = asyncio.Lock()
         """Held until the rows are as the gateway says, or an end would find no row."""
         self._reviews: dict[int, asyncio.Task[None]] = {}
@@ -67,13 +69,20 @@ class Membership:
         shard, count = payload.get("shard") or (0, 1)
         listed = {int(one["id"]) for one in payload["guilds"]}
         self._servers = {one for one in self._servers if (one >> 22) % count != shard} | listed
+        self._unwritten |= listed
         if former := self._reviews.get(shard):
             former.cancel()
-        self._reviews[shard] = asyncio.create_task(self._review(shard, count, listed, at), name=f"servers of {shard}")
+        review = asyncio.create_task(self._review(shard, count, at), name=f"servers of {shard}")
+        review.add_done_callback(_report_failure)
+        self._reviews[shard] = review
 
     def note(self, server: str, *, inside: bool) -> None:
         """The gateway says that we are in a server now, or not any more; what that changes is written down later."""
-        (self._servers.add if inside else self._servers.discard)(int(server))
+        if inside:
+            self._servers.add(int(server))
+            self._unwritten.add(int(server))
+        else:
+            self._servers.discard(int(server))
 
     async def join(self, server: str, at: datetime) -> None:
         """We are in one more server, which was noted."""
@@ -81,15 +90,21 @@ class Membership:
             known = await self._retry(lambda: self._installations.find(WORKSPACE.format(server)))
             if known is None or known.identity != self._us:
                 await self._write([int(server)], at)
+            else:
+                self._unwritten.discard(int(server))
 
     async def leave(self, server: str, at: datetime) -> None:
         """End a server that we are no longer in: of several processes that hear of it one does.
 
-        It is one unit of work. Who dies before it finds the row at the next start. What another bot serves goes on.
+        It is one unit of work. Who dies before it finds the row at the next start. One that was left before it was
+        written down is written down first, to end like any other. What another bot serves goes on.
         """
         workspace = WORKSPACE.format(server)
         async with self._writing:
             known = await self._retry(lambda: self._installations.find(workspace))
+            if known is None and int(server) in self._unwritten:
+                known = await self._write_one(int(server), at)
+            self._unwritten.discard(int(server))
             ours = known is not None and known.identity == self._us
             ended = ours and await self._retry(lambda: self._installations.end(workspace, at, erase=self._erase))
         if ended:
@@ -101,13 +116,16 @@ class Membership:
             review.cancel()
         await asyncio.gather(*self._reviews.values(), return_exceptions=True)
 
-    async def _review(self, shard: int, count: int, listed: set[int], at: datetime) -> None:
+    async def _review(self, shard: int, count: int, at: datetime) -> None:
         """Write down the servers that are new, and end those of the same shard that we are not in any more."""
         async with self._writing:
             rows = await self._retry(lambda: self._installations.list("discord"))
             known = {int(row.workspace.partition(":")[2]): row for row in rows if row.identity == self._us}
-            await self._write(sorted(listed - known.keys()), at)
-        for server in sorted(one for one in known.keys() - listed if (one >> 22) % count == shard):
+            self._unwritten -= known.keys()
+            told = known.keys() | self._unwritten
+            ours = {one for one in told if (one >> 22) % count == shard}
+            await self._write(sorted(ours & self._unwritten), at)
+        for server in sorted(ours - self._servers):
             if await self._has_left(server):
                 await self.leave(str(server), at)
 
@@ -130,12 +148,20 @@ class Membership:
         for few in split_portions([one for one in servers if one in self._servers], AT_ONCE):
             await asyncio.gather(*(self._write_one(one, at) for one in few))
 
-    async def _write_one(self, server: int, at: datetime) -> None:
+    async def _write_one(self, server: int, at: datetime) -> Installation:
         row = Installation(WORKSPACE.format(server), self._us, sealed="", by="", at=at)
-        await self._retry(lambda: self._installations.install(row))
+        written = await self._retry(lambda: self._installations.install(row))
+        self._unwritten.discard(server)
+        return written
 
     async def _retry(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         return await backoff.retry(work, StoreUnavailable, self._pause, report=_report_waiting)
+
+
+def _report_failure(review: asyncio.Task[None]) -> None:
+    """A bug in a review ends nothing else, and is not lost: the next session reviews again."""
+    if not review.cancelled() and (error := review.exception()):
+        log.error("a bug kept the servers that we are in from being reviewed", exc_info=error)
 
 
 def _report_waiting(error: BaseException, _seconds: float) -> None:

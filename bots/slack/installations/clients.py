@@ -42,6 +42,8 @@ class Clients:
     """What home tabs tell; without it there are none."""
     scarce: bool = False
     """Whether Slack gives the app one page of history a minute."""
+    processes: Callable[[], int] = lambda: 1
+    """How many share what Slack allows in each workspace."""
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     @property
@@ -58,12 +60,13 @@ class Clients:
 
     def make_web(self, client: AsyncWebClient, us: BotIdentity) -> Web:
         """The Web API of a workspace, as answers need it."""
-        streams = NativeStreams(self.streams) if self.streams else None
-        return Web(client, us, Throttle(self.pause, scarce=self.scarce), self.sleep, emit=self.emit, streams=streams)
+        streams = NativeStreams(self.streams, processes=self.processes) if self.streams else None
+        throttle = Throttle(self.pause, processes=self.processes, scarce=self.scarce)
+        return Web(client, us, throttle, self.sleep, emit=self.emit, streams=streams)
 
     def make_slow_web(self, client: AsyncWebClient, web: Web) -> Web:
         """The Web API of the same workspace for reads that nobody waits for."""
-        return Web(client, web.us, web.pace, self.sleep, leisure=Leisure(), emit=self.emit)
+        return Web(client, web.us, web.pace, self.sleep, leisure=Leisure(processes=self.processes), emit=self.emit)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -18,13 +18,18 @@ from bots.slack.installations.clients import Clients
 from bots.slack.installations.oauth import OAuth, Tokens
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import ConfabError, Rejected, StoreUnavailable
-from core.store.installations import Installation, Installations
+from core.domain.errors import CannotConnect, ConfabError, Rejected, StoreUnavailable
+from core.store.records.installations import Installation, Installations
 
 EARLY = timedelta(hours=2)  # before a token runs out it is renewed by background work; it lives for twelve hours
 URGENT = timedelta(minutes=5)  # before that whoever uses it renews it
 LEASE = timedelta(seconds=60)  # for which nobody else renews it
 STALE = {"account_inactive", "invalid_auth", "token_expired", "token_revoked"}  # where the store may have a newer one
+
+NOT_READABLE = (
+    "CONFAB_SECRET_KEY: the tokens of {names} were sealed with another key. "
+    "Put that key back, behind the new one with a comma between them; or have Confab installed there again."
+)
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +73,11 @@ class Credentials:
         self.adopt(installation)
 
     def adopt(self, installation: Installation) -> None:
-        """Take over what the store has. Raises SealBroken."""
-        self.tokens = self._vault.open(installation)
+        """Take over what the store has. Raises CannotConnect where another key has sealed it."""
+        try:
+            self.tokens = self._vault.open(installation)
+        except SealBroken:
+            raise CannotConnect(NOT_READABLE.format(names=installation.workspace)) from None
         self.installation = installation
 
     async def fetch_token(self) -> str:
@@ -79,7 +87,7 @@ class Credentials:
         return self.tokens.bot
 
     async def reload(self) -> bool:
-        """Whether the store has other tokens than these, which are taken over."""
+        """Whether the store has other tokens than these, which are taken over. Raises CannotConnect."""
         found = await self._vault.store.find(self.installation.workspace)
         if found is None or found.version == self.installation.version:
             return False
@@ -170,6 +178,9 @@ class InstalledClient(AsyncWebClient):
         try:
             await self._credentials.reload()
         except StoreUnavailable:
+            return False
+        except CannotConnect as error:
+            log.error("%s", error)
             return False
         return self._credentials.tokens.bot != used
 

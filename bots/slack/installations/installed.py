@@ -10,19 +10,15 @@ from datetime import datetime
 from bots.ops.sealing import SealBroken
 from bots.slack import parse
 from bots.slack.installations.clients import Clients
-from bots.slack.installations.credentials import LEASE, Credentials, InstalledClient, Vault
+from bots.slack.installations.credentials import LEASE, NOT_READABLE, Credentials, InstalledClient, Vault
 from bots.slack.installations.oauth import Installed, read_identity, write_identity
 from bots.slack.installations.workspace import SlackWorkspace, choose_managers
 from core.domain.errors import CannotConnect, ConfabError, TokenRefused
-from core.store.installations import Installation
+from core.store.records.installations import Installation
 
 NAMED = 10  # workspaces whose names an error says
 BELIEVED = 5.0  # seconds that we go on without asking the store: another process may have ended it
 ROUND = 300.0  # seconds between two looks for tokens that run out
-NOT_READABLE = (
-    "CONFAB_SECRET_KEY: the tokens of {names} were sealed with another key. "
-    "Put that key back, behind the new one with a comma between them; or have Confab installed there again."
-)
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +93,10 @@ class InstalledWorkspaces:
         return frozenset()
 
     async def install(self, installed: Installed) -> None:
-        """Keep a new installation, in place of a former one. Raises OtherInstallation, StoreUnavailable."""
+        """Keep a new installation, in place of a former one. Raises OtherInstallation, StoreUnavailable.
+
+        TokenRefused where it was removed before it was kept: what told of its end then found nothing to end.
+        """
         name = installed.us.workspace
         former = await self._vault.store.find(name)
         if former and not _replaces(installed, former):
@@ -107,6 +106,9 @@ class InstalledWorkspaces:
         identity, at = write_identity(installed.us), self._clients.clock()
         row = Installation(name, identity, sealed, installed.by, at, installed.tokens.expires_at)
         await self._vault.store.install(row)
+        if await self._vault.oauth.is_refused(installed.tokens.bot):
+            await self.end(name, at)
+            raise TokenRefused(f"Confab was removed from {name} while it was installed")
         log.info("installed in %s", name)
         async with self._finding:
             await self._find_entry(name)
@@ -135,7 +137,10 @@ class InstalledWorkspaces:
             try:
                 async with self._finding:
                     entry = await self._find_entry(row.workspace)
-            except (TokenRefused, CannotConnect):
+            except TokenRefused:
+                continue
+            except CannotConnect as error:
+                log.error("%s", error)
                 continue
             await entry.credentials.renew()
 
@@ -145,7 +150,7 @@ class InstalledWorkspaces:
             await entry.credentials.stop()
 
     async def _find_entry(self, workspace: str) -> _Entry:
-        """The entry as the store has it now."""
+        """The entry as the store has it now. Raises TokenRefused, CannotConnect, StoreUnavailable."""
         row = await self._vault.store.find(workspace)
         if row is None:
             if gone := self._entries.pop(workspace, None):
@@ -160,10 +165,7 @@ class InstalledWorkspaces:
         return entry
 
     def _make_entry(self, row: Installation) -> _Entry:
-        try:
-            credentials = Credentials(self._vault, row)
-        except SealBroken:
-            raise CannotConnect(NOT_READABLE.format(names=row.workspace)) from None
+        credentials = Credentials(self._vault, row)
         us = read_identity(row.identity)
         made = SlackWorkspace(
             self._clients,

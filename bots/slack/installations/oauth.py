@@ -16,7 +16,7 @@ from bots.slack.client import classify_error, describe_failure
 from bots.slack.installations.clients import Clients
 from bots.slack.installations.single_token import parse_identity
 from bots.slack.parse import BotIdentity, Raw
-from core.domain.errors import ConfabError, Uncertain
+from core.domain.errors import ConfabError, TokenRefused, Uncertain
 
 METHOD = "oauth.v2.access"
 TOKEN = re.compile(r"[!-~]{1,4096}")
@@ -71,6 +71,16 @@ class OAuth:
         """Give a token back that is not kept, as far as Slack lets us."""
         with suppress(ConfabError):
             await _ask(self._clients.make_client(token), "auth.revoke")
+
+    async def is_refused(self, token: str) -> bool:
+        """Whether Slack takes a token no more; where it does not say, the token is taken for good."""
+        try:
+            await _ask(self._clients.make_client(token), "auth.test")
+        except TokenRefused:
+            return True
+        except ConfabError:
+            return False
+        return False
 
     async def _access(self, **arguments: str) -> Raw:
         client = self._clients.make_client()

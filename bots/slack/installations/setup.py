@@ -9,7 +9,7 @@ from bots.slack.installations.credentials import Vault
 from bots.slack.installations.install_pages import InstallPages
 from bots.slack.installations.installed import InstalledWorkspaces
 from bots.slack.installations.oauth import OAuth
-from core.store.installations import Installations
+from core.store.records.installations import Installations
 
 TOKENS, STATES = "slack tokens", "slack states"  # what the keys are derived for
 

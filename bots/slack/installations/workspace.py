@@ -43,21 +43,20 @@ class SlackWorkspace:
         self._grows = grows
         self._intake: Intake | None = None
         self._home: Home | None = None
+        self._stopped = False
 
     @property
     def us(self) -> BotIdentity:
         return self.web.us
 
     def make_surface(self, question: Question) -> SlackSurface:
-        refresh = self._home.refresh if self._home else None
-        return SlackSurface(self.web, self.directory, question, self._grows, refresh_home=refresh)
+        return SlackSurface(self.web, self.directory, question, self._grows, refresh_home=self._refresh_home)
 
     async def accept(self, body: Raw, ingest: Ingest) -> Raw | None:
         """Store the events of a payload; the answer to it, or None where they are not safe on disk."""
+        self._stopped = False
         if self._intake is None:
-            overviews = self._clients.overviews
-            self._home = Home(self.web, self.directory, overviews) if overviews else None
-            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, self._home)
+            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, self._open_home())
         return await self._intake.accept(body)
 
     async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:
@@ -66,9 +65,24 @@ class SlackWorkspace:
 
     async def stop(self) -> None:
         """Take in nothing more. Answers under way are still shown."""
-        intake, self._intake, self._home = self._intake, None, None
+        self._stopped = True
+        intake, self._intake = self._intake, None
+        home, self._home = self._home, None
         if intake is not None:
             await intake.stop()
+        if home is not None:
+            await home.stop()
+
+    def _open_home(self) -> Home | None:
+        """The app's home here, also in a process that took no event of this workspace and answers what others took."""
+        overviews = self._clients.overviews
+        if self._home is None and overviews and not self._stopped:
+            self._home = Home(self.web, self.directory, overviews)
+        return self._home
+
+    def _refresh_home(self, person: str) -> None:
+        if home := self._open_home():
+            home.refresh(person)
 
     async def tell(self, person: str, text: str, answer: str = "") -> None:
         """Send a direct message, all of it marked as a notice: no page answers what was asked there.

@@ -31,18 +31,24 @@ class StreamRules:
 class NativeStreams:
     """The streams of one workspace: their rules, how many began just now, and where Slack takes none."""
 
-    def __init__(self, rules: StreamRules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rules: StreamRules,
+        clock: Callable[[], float] = time.monotonic,
+        processes: Callable[[], int] = lambda: 1,
+    ) -> None:
         self.rules = rules
+        self._processes = processes
         self._clock = clock
         self._begun: deque[float] = deque()
         self._refused: TTLCache[str, str] = TTLCache(MOST, REFUSED, timer=clock)
 
     def take_start(self) -> bool:
-        """Whether one more stream may begin within the minute's budget; it counts."""
+        """Whether one more stream may begin within this process's share of the minute's budget; it counts."""
         now = self._clock()
         while self._begun and self._begun[0] <= now - MINUTE:
             self._begun.popleft()
-        if len(self._begun) >= self.rules.starts:
+        if len(self._begun) >= max(1, self.rules.starts // self._processes()):
             return False
         self._begun.append(now)
         return True

@@ -28,7 +28,7 @@ from core.domain.errors import CannotAnswer
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
-from core.prompting.persona_check import refuse_model
+from core.prompting.personas.check import refuse_model
 from core.store.protocols import Claim, Step, Thread
 from core.worker.fair_semaphore import FairSlot
 

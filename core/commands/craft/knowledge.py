@@ -14,8 +14,8 @@ from core.domain.messages import Attachment, CommandResult, Rank
 from core.domain.personas import KnowledgeFile, Persona, Place, Version, resolve_personas
 from core.domain.wording import count_noun, list_some
 from core.prompting.file_names import clean_attached_name, describe_size, write_file_name
-from core.prompting.knowledge import quote_words
-from core.store.stored_personas import KnowledgeText
+from core.prompting.personas.knowledge import quote_words
+from core.store.records.knowledge import KnowledgeText
 
 MOST = 20  # files that a channel knows
 DEAR = 20_000  # tokens, about, from which on the cost is told before files count

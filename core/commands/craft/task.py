@@ -26,7 +26,7 @@ from core.domain.platform import Surface
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.store.protocols import Claim, Step, StepEnd, Store
-from core.store.stored_replies import PastQuestion
+from core.store.records.trials import PastQuestion
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -92,8 +92,9 @@ class TaskRun:
     """The asker's time zone."""
     call: Invocation
     """The same as commands are given that Confab answers itself."""
-    read_turns: Callable[[PastQuestion], Awaitable[Sequence[Turn]]]
-    """What Claude was told when this was asked, as far as it stands, up to the question. Raises CannotAnswer."""
+    read_turns: Callable[[PastQuestion, Persona], Awaitable[Sequence[Turn]]]
+    """What Claude was told when this was asked, as far as it stands, up to the question, and as much as a persona is
+    told. Raises CannotAnswer."""
     name_persona: Callable[[Persona], Awaitable[Persona]]
     """A persona with names in the place of ids."""
     read_knowledge: Callable[[Persona], Awaitable[str]]

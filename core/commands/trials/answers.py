@@ -8,7 +8,7 @@ from core.claude.errors import ClaudeError
 from core.commands.craft.task import TaskRun, leave_uncached
 from core.domain.errors import CannotAnswer
 from core.domain.personas import Persona, Version
-from core.prompting.persona_check import PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.check import PersonaUnsuited, check_persona, refuse_model
 from core.prompting.request import build_request
 from core.prompting.turns import Turn
 from core.rendering.reply_notes import append_note, close_text

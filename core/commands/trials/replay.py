@@ -11,7 +11,7 @@ from core.commands.trials.draft import CURRENT, Candidate, find_candidate, refus
 from core.commands.trials.rounds import Round, answer_rounds, list_past_questions, write_file, write_table
 from core.domain.messages import Rank
 from core.domain.wording import count_noun
-from core.prompting.persona_check import fit_persona
+from core.prompting.personas.check import fit_persona
 from core.rendering.reply_notes import append_note, close_text, remove_notes
 
 MOST = 50  # questions of a thread, the newest

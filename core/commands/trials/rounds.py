@@ -12,7 +12,7 @@ from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
 from core.rendering.strip_marks import strip_marks
-from core.store.stored_replies import PastQuestion
+from core.store.records.trials import PastQuestion
 
 LOOKED = 20  # questions of a channel for each that is wanted: not all may be read by everybody
 SEEN = 400  # characters of an answer of which a table shows the beginning
@@ -57,12 +57,15 @@ async def answer_rounds(
     for number, one in enumerate(past, 1):
         run.act(f"answering question {number} of {len(past)}")
         try:
-            turns = await run.read_turns(one)
+            told = [await run.read_turns(one, each.whole) for each in candidates]
         except CannotAnswer:
             gone += 1
             continue
         try:
-            answers = [await answer_turns(run, each.whole, turns, each.version, cached=cached) for each in candidates]
+            answers = [
+                await answer_turns(run, each.whole, turns, each.version, cached=cached)
+                for each, turns in zip(candidates, told, strict=True)
+            ]
         except (BudgetForbids, ClaudeError) as error:
             if not rounds:
                 raise

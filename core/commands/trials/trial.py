@@ -12,7 +12,7 @@ from core.commands.trials.rounds import list_past_questions
 from core.domain.messages import Rank
 from core.rendering.names import write_name
 from core.rendering.reply_notes import append_note, close_text, remove_notes
-from core.store.stored_replies import PastQuestion
+from core.store.records.trials import PastQuestion
 
 TOOLS = "Both were asked without tools."
 TOOLLESS = "The draft was asked without tools."
@@ -23,12 +23,12 @@ async def try_persona(run: TaskRun) -> TaskResult:
     """Ask the thread's last question under a draft, and show it beside what stands. Raises CannotAnswer, UsageError."""
     candidate = await read_candidate(run, run.values["what"])
     past = await _find_last_question(run)
-    turns = await run.read_turns(past)
+    turns = await run.read_turns(past, candidate.whole)
     if past.final:
         today = TriedAnswer(close_text(remove_notes(past.final.text)), "", past.micro_usd)
     else:
         run.act("answering as it is today")
-        today = await answer_turns(run, run.persona, turns)
+        today = await answer_turns(run, run.persona, await run.read_turns(past, run.persona))
     run.act("answering with the draft")
     tried = await answer_turns(run, candidate.whole, turns, candidate.version)
     tested = await answer_examples(run, candidate)

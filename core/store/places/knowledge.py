@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from core.domain.messages import Question, clean_text
 from core.domain.personas import KnowledgeFile, Persona, Place
 from core.store.places.advisory_locks import lock_personas
+from core.store.records.knowledge import KnowledgeText
 from core.store.sql_port import Row, Sql, stamp
-from core.store.stored_personas import KnowledgeText
 
 WAITING_FOR = timedelta(hours=1)  # that files wait for their author's word on what they cost
 VERSIONS = 20  # newest ones of a persona whose files are kept

@@ -14,8 +14,8 @@ from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_personas
 from core.store.places.audit import record_audit
 from core.store.places.knowledge import FILES, keep_files, keep_known, prune_files
+from core.store.records.knowledge import KnowledgeText
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_personas import KnowledgeText
 
 EXAMPLES = TypeAdapter(tuple[Example, ...])
 JSON: dict[str, TypeAdapter[Any]] = {"knowledge": FILES, "examples": EXAMPLES}
@@ -46,6 +46,7 @@ CHOICES = {
     "files",
     "long",
     "tools",
+    "context_tokens",
 }
 """Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 

@@ -18,12 +18,12 @@ from core.store.postgres.problems import FOREIGN, MENDS, explain, name_database
 from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
+from core.store.records.files import WaitingDeletions
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
-from core.store.stored_files import WaitingDeletions
 
 MAY = """
 SELECT current_schema() IS NOT NULL,

@@ -7,15 +7,16 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.knowledge import drop_waiting
-from core.store.protocols import Claim, Heartbeat
+from core.store.protocols import Claim
+from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
 from core.store.rules.forget import drop_private_answers
 from core.store.rules.ledger import write_off_requests
+from core.store.rules.made_files import keep_made_files
 from core.store.rules.questions import (
     WAKE,
     close_question,
-    keep_made_files,
     read_earlier_text,
     read_final_text,
     read_question,
@@ -120,6 +121,8 @@ ON CONFLICT (process) DO UPDATE SET beat_at = excluded.beat_at
 """
 
 LEAVE = "DELETE FROM processes WHERE process = :process"
+
+LIVING = "SELECT count(*) AS processes FROM processes WHERE beat_at >= :since"
 
 WITHDRAWN = """
 SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND questions.reply = questions.name
@@ -342,7 +345,8 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
     drop_private_answers(sql, now - POSTABLE_FOR)
     drop_waiting(sql)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
-    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
+    living = sql.many(LIVING, {"since": stamp(now - stale)})[0]["processes"]
+    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn, processes=living)
 
 
 def _free_claims(sql: Sql, process: str) -> frozenset[int]:

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from core.store.records.files import FileDeletion, FileState, WaitingDeletions
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_files import FileDeletion, FileState, WaitingDeletions
 
 ABANDONED = timedelta(minutes=2)  # after which an upload is under way no more: none takes that long
 

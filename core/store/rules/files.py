@@ -7,9 +7,9 @@ import json
 from collections.abc import Collection
 
 from core.store.places.advisory_locks import lock_channel
+from core.store.records.files import CODE, FilePlace, FileScope, FileState, StoredFile
 from core.store.rules.file_deletions import request_deletion
 from core.store.sql_port import Row, Sql, stamp
-from core.store.stored_files import CODE, FilePlace, FileScope, FileState, StoredFile
 
 TOLD = (FileState.UPLOADED.value, FileState.REFUSED.value)
 """States in which a row says all that is told of a file."""

@@ -15,6 +15,7 @@ from core.store.rules.erasures import erase_read_results, record_erasure, record
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
 from core.store.rules.questions import erase_calls, thread_values, withdraw_questions
+from core.store.rules.summaries import drop_all_summaries
 from core.store.sql_port import Row, Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
@@ -114,7 +115,7 @@ BY_PERSON = {
 
 ASKED_ABOUT = """
 SELECT id, options FROM questions
-WHERE private AND outcome IS NULL AND command IS NULL AND workspace = :workspace AND channel = :channel
+WHERE private AND outcome IS NULL AND command IS NULL AND {which}
 """
 
 POSTABLE = """
@@ -133,6 +134,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     values = {**asdict(scope), "at": stamp(now)}
     record_forgotten(sql, scope, now)
     withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
+    summaries = drop_all_summaries(sql, scope.workspace, scope.channel)
     names = sql.count_changes(_within(NAMES, scope), values)
     count = sql.count_changes(_within(MESSAGES, scope), values)
     release_forgotten_files(sql, scope.workspace, scope.channel)
@@ -143,11 +145,13 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     sql.execute(_within(VOTES, scope), values)
     sql.execute(_within(GRANTS, scope), values)
     about = "workspace = :workspace" + (" AND channel = :channel" if scope.channel else "")
-    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
+    # What private answers are about may be what is forgotten. Those that are being given are private from now on.
+    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))
+    _keep_private(sql, (row for row in sql.many(ASKED_ABOUT.format(which=about), values) if _read_about(row)))
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
     count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
-    if withdrawn or names or count or held:
+    if withdrawn or summaries or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}
     action, subject = AuditAction.FORGET, scope.person or ""
@@ -196,10 +200,21 @@ def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
     """Keep no private answer any more about a message of the channel, which is gone."""
     place = "workspace = :workspace AND channel = :channel"
     rows = sql.many(POSTABLE.format(which=place), thread_values(key))
-    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
-    for row in sql.many(ASKED_ABOUT, thread_values(key)):  # those that are being answered are private from now on
-        if json.loads(row["options"]).get(MESSAGE) == message:
-            sql.update("questions", row["id"], {"options": "{}"})
+    _drop_postable(sql, (row for row in rows if _read_about(row) == message))
+    asked = sql.many(ASKED_ABOUT.format(which=place), thread_values(key))
+    _keep_private(sql, (row for row in asked if _read_about(row) == message))
+
+
+def _read_about(row: Row) -> str | None:
+    """The message that a question is about, if it is about one."""
+    about: str | None = json.loads(row["options"]).get(MESSAGE)
+    return about
+
+
+def _keep_private(sql: Sql, rows: Iterable[Row]) -> None:
+    """Let nobody post what is being answered now."""
+    for row in rows:
+        sql.update("questions", row["id"], {"options": "{}"})
 
 
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from core.billing.ledger_rows import Scope
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
-from core.store.installations import Installation
 from core.store.places.advisory_locks import lock_installation
 from core.store.places.audit import record_audit
+from core.store.records.installations import Installation
 from core.store.rules.forget import forget
 from core.store.rules.ingest import record_end, withdraw_workspace
 from core.store.sql_port import Row, Sql, parse_stamp, stamp

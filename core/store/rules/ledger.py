@@ -20,9 +20,13 @@ request_id = :request, input = :input, output = :output, thinking = :thinking, c
 cache_write_5m = :cache_write_5m, cache_write_1h = :cache_write_1h, web_searches = :web_searches,
 micro_usd = CASE :state WHEN 'died' THEN coalesce(:micro_usd, bound) ELSE :micro_usd END, saved = :saved, miss = :miss,
 input_bound = coalesce(:input_bound, input_bound), output_bound = coalesce(:output_bound, output_bound),
-estimate = :estimate
+estimate = :estimate, step = CASE WHEN EXISTS (
+    SELECT 1 FROM questions WHERE questions.workspace = requests.workspace AND questions.channel = requests.channel
+    AND questions.name = requests.question AND questions.outcome IS NULL
+) THEN step END
 WHERE id = :id AND state = 'reserved' RETURNING *
 """
+"""It may have been asked when its question was closed already, by a process that did not know yet."""
 
 DIED = """
 UPDATE requests SET state = 'died', outcome = 'died', settled_at = :at, micro_usd = bound

@@ -15,6 +15,7 @@ from core.store.rules.questions import (
     thread_values,
     withdraw_questions,
 )
+from core.store.rules.summaries import drop_summaries_of
 from core.store.rules.threads import mark_stale
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
@@ -96,6 +97,7 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         release_files(sql, row, [one.id for one in message.attachments])
     if not row["mine"] and changes.keys() & {"text", "attachments", "quotes"}:
         record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
+        drop_summaries_of(sql, row)
         if any(row[name] not in ("", "[]") for name in changes.keys() & {"text", "attachments", "quotes"}):
             erase_read_results(sql, row["workspace"], row["channel"])
     return bool(changes)
@@ -136,6 +138,7 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     if row["attachments"] != "[]":
         release_files(sql, row)
     record_erasure(sql, row["workspace"], row["channel"], at)
+    drop_summaries_of(sql, row)
     key = thread_key(row)
     question = find_question(sql, key, row["message"])
     if question:

@@ -8,14 +8,14 @@ from core.domain.messages import Question, ThreadKey, Unanswered
 from core.store.audit_log import AuditAction
 from core.store.places.advisory_locks import lock_channel
 from core.store.protocols import Claim
+from core.store.records.calls import PATIENCE, CallState
+from core.store.records.replies import Asked
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
 from core.store.rules.questions import WAKE, find_question, keep_closed, keep_question, thread_key, thread_values
 from core.store.rules.threads import is_tracked
 from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_calls import PATIENCE, CallState
-from core.store.stored_replies import Asked
 
 ALLOWED = "It goes on."
 DENIED = "It does not do that."

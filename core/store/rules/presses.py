@@ -13,6 +13,7 @@ from core.domain.messages import MESSAGE, THREAD, Question, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
+from core.store.records.replies import DeletedReply, ListFiles
 from core.store.rules.feedback import keep_vote
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
@@ -31,7 +32,6 @@ from core.store.rules.questions import (
 from core.store.rules.reply_chains import WaitingChains, trace_chain
 from core.store.rules.threads import is_tracked, track_thread
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_replies import DeletedReply, ListFiles
 
 ENDED = "This answer has ended already."
 GONE = "I keep nothing of this answer any more."

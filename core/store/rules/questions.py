@@ -1,7 +1,7 @@
 """Questions as rows: asked once, withdrawn, closed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -12,7 +12,6 @@ from core.domain.messages import (
     Asks,
     Attachment,
     FinalText,
-    MadeFile,
     Outcome,
     Question,
     ThreadKey,
@@ -22,8 +21,8 @@ from core.domain.messages import (
 from core.store.places.knowledge import erase_knowledge
 from core.store.rules.drafts import read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
-from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
+from core.store.rules.made_files import read_made_files, release_made_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
@@ -59,7 +58,6 @@ WHERE id = :id
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
-MADE = TypeAdapter(tuple[MadeFile, ...])
 ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
@@ -159,37 +157,6 @@ def read_final_text(row: Row) -> FinalText | None:
     )
 
 
-def read_made_files(row: Row) -> tuple[MadeFile, ...]:
-    """The files that tools made for an answer; of a closed question only what they are called."""
-    return MADE.validate_json(row["made"]) if row.get("made") else ()
-
-
-def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
-    """Keep all files that tools made for an open question's answer. Others, kept before, are deleted at Anthropic."""
-    kept = {one.file_id for one in made}
-    _request_deletions(sql, row, (one for one in read_made_files(row) if one.file_id not in kept))
-    if made or row["made"]:
-        sql.update("questions", row["id"], {"made": _write_made_files(made)})
-
-
-def _release_made_files(sql: Sql, row: Row, *, postable: bool = False) -> None:
-    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files. Ours stay if it is `postable`."""
-    if made := read_made_files(row):
-        _request_deletions(sql, row, made)
-        ours = [one for one in made if postable and not one.file_id]
-        called = ours or [MadeFile(one.name, one.type) for one in made if one.name]
-        sql.update("questions", row["id"], {"made": _write_made_files(called)})
-
-
-def _request_deletions(sql: Sql, row: Row, made: Iterable[MadeFile]) -> None:
-    for one in made:
-        request_deletion(sql, row["workspace"], one.api_key, one.file_id, None)
-
-
-def _write_made_files(made: Sequence[MadeFile]) -> str | None:
-    return MADE.dump_json(tuple(made)).decode() if made else None
-
-
 def read_earlier_text(row: Row) -> FinalText | None:
     """What was said in the end before the question was opened again, while it is."""
     return read_final_text({**row, **json.loads(row["earlier"])}) if row["earlier"] else None
@@ -243,7 +210,7 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
         sql.execute(FREE_COMPANIONS, row)
         sql.execute(RELEASE, row)
     sql.execute(DELETE_PAGES, row)
-    _release_made_files(sql, row)
+    release_made_files(sql, row)
     sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
     return True
 
@@ -307,7 +274,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
     postable = outcome is Outcome.SHOWN and may_be_posted(row)
-    _release_made_files(sql, row, postable=postable)
+    release_made_files(sql, row, postable=postable)
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
     gone = sql.one(GONE_PAGE, row)

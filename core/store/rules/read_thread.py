@@ -17,13 +17,14 @@ from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unan
 from core.domain.tools import Container
 from core.store.places.advisory_locks import lock_channel
 from core.store.protocols import Thread
+from core.store.records.searches import FoundThread, Hit, Position, Search, SearchPage
 from core.store.rules.erasures import find_forgotten
 from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.split_questions import PIECE
+from core.store.rules.summaries import SUMMARY
 from core.store.rules.threads import ROW, is_tracked
-from core.store.searches import FoundThread, Hit, Position, Search, SearchPage
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 PERSON, ZONE, TOOLS = "person", "zone", "tools"  # kinds of words about a thread: names, questions' zones, tools
@@ -156,6 +157,7 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         pieces=frozenset(told[PIECE]),
         container=_read_container(told[CONTAINER].get(NEWEST)),
         tools=_read_tools(told),
+        summaries=told[SUMMARY],
     )
 
 

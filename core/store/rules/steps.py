@@ -8,8 +8,10 @@ from core.domain.messages import ThreadKey
 from core.store.protocols import Claim, Settled, Step, StepEnd
 from core.store.rules.claims import fence_claim, keep_final_text
 from core.store.rules.ledger import settle_request
-from core.store.rules.questions import keep_made_files, thread_values
+from core.store.rules.made_files import keep_made_files
+from core.store.rules.questions import thread_values
 from core.store.rules.read_thread import remember_container
+from core.store.rules.tool_calls import keeps_calls
 from core.store.sql_port import Row, Sql
 
 STEPS = """
@@ -40,7 +42,7 @@ def settle_step(sql: Sql, reservation: Reservation, settled: Settlement, end: St
         keep_made_files(sql, question, end.made)
     if end.container is not None:
         remember_container(sql, end.claim.question.key, end.container)
-    if end.content is not None:
+    if end.content is not None and keeps_calls(sql, question, end.called):
         sql.execute(KEEP_CONTENT, {"id": reservation.id, "content": end.content})
     return Settled(nearly, stored=end.final_text is not None)
 

@@ -11,11 +11,12 @@ from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
 from core.store.protocols import Claim
+from core.store.records.calls import CLOSED, PATIENCE, CallState, StoredCall
+from core.store.records.grants import Grant
 from core.store.rules.claims import fence_claim
+from core.store.rules.erasures import DELETE_READ
 from core.store.rules.questions import thread_key, thread_values
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_calls import CLOSED, PATIENCE, CallState, StoredCall
-from core.store.tool_use import Grant
 
 OF_QUESTION = """
 SELECT * FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name ORDER BY number
@@ -57,7 +58,8 @@ def begin_calls(
     """Keep the calls of a step, each once, and begin those that only read. As they stand. Raises LeaseLost.
 
     With the first that is new, those of an earlier run that nobody began are dropped: whoever lets one of them act now
-    has not seen this one.
+    has not seen this one. Where one of those `before` is kept no more, these may quote words that are gone, too: those
+    that only read are carried out, and not kept.
     """
     question = fence_claim(sql, claim)
     rows = [_set_apart(sql, row, calls) for row in sql.many(OF_QUESTION, question)]
@@ -74,6 +76,8 @@ def begin_calls(
             number += 1
             row = _keep(sql, question, call, number, acts=call.tool in acting, others=others, allowed=allowed)
         stored.append(_read_call(row))
+    if not known.keys() >= set(before):
+        sql.execute(DELETE_READ, question)
     return stored
 
 
@@ -142,6 +146,11 @@ def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: 
     told = {"arguments": fingerprint(call["arguments"]), "asker": question["person"], **details}
     place = question["workspace"], sql.now(), actor, action, question["channel"], question["thread"], call["tool"]
     record_audit(sql, AuditEntry(*place, told))
+
+
+def keeps_calls(sql: Sql, question: Row, calls: Collection[str]) -> bool:
+    """Whether all these calls of a question are kept. What one read is gone where something is that it may quote."""
+    return {row["call"] for row in sql.many(OF_QUESTION, question)}.issuperset(calls)
 
 
 def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:

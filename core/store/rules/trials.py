@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Draft
+from core.store.records.trials import PastQuestion
 from core.store.rules.drafts import read_draft
 from core.store.rules.questions import (
     find_question,
@@ -12,7 +13,6 @@ from core.store.rules.questions import (
     thread_values,
 )
 from core.store.sql_port import Engine, Row, Sql
-from core.store.stored_replies import PastQuestion
 
 # Who may not ask gets no answer by way of somebody else either.
 QUESTIONS = """

@@ -18,6 +18,7 @@ from core.domain.errors import StoreUnusable
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
 from core.store.protocols import Condition
+from core.store.records.files import WaitingDeletions
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
@@ -26,7 +27,6 @@ from core.store.sql_port import Unfit
 from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
-from core.store.stored_files import WaitingDeletions
 
 HEADER = b"SQLite format 3\0"  # begins every database, and so every copy of one, whatever its name
 COPIES = {".bak", ".bz2", ".db", ".dump", ".gz", ".sql", ".sqlite", ".sqlite3", ".xz", ".zip", ".zst"}

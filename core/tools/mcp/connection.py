@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,11 +36,6 @@ REFUSAL = 2_000  # characters of an error that a server tells
 log = logging.getLogger(__name__)
 
 
-def _now() -> float:
-    """Seconds, as the loop counts them."""
-    return asyncio.get_running_loop().time()
-
-
 @dataclass(slots=True)
 class ServerLog:
     """Warnings about one server, for the operator: one of a kind once in a while, however often it is true."""
@@ -49,7 +44,7 @@ class ServerLog:
     last: dict[str, float] = field(default_factory=dict)
 
     def warn(self, kind: str, more: str = "") -> None:
-        now = _now()
+        now = asyncio.get_running_loop().time()
         if now - self.last.get(kind, -QUIET) >= QUIET:
             self.last = {one: at for one, at in self.last.items() if now - at < QUIET} | {kind: now}
             log.warning("MCP server %s: %s%s", self.server, kind, more and f": {more}")
@@ -59,9 +54,18 @@ class McpConnection:
     """Keeps the newest list of a server's tools, and a session while there is any use for one."""
 
     def __init__(
-        self, server: McpServer, trusted: TrustedTools, limits: SessionLimits, told: ServerLog, places: CallPlaces
+        self,
+        server: McpServer,
+        trusted: TrustedTools,
+        limits: SessionLimits,
+        told: ServerLog,
+        places: CallPlaces,
+        *,
+        now: Callable[[], float] | None = None,
     ) -> None:
+        """`now` counts seconds, as the loop does."""
         self._server = server
+        self._now = now or asyncio.get_running_loop().time
         self._places = places
         self._trusted = trusted
         self._limits = limits
@@ -86,7 +90,7 @@ class McpConnection:
     async def list_tools(self) -> Sequence[Tool | Unavailable]:
         """The tools that may be used. Only the first list is waited for, and not for long; it raises nothing."""
         self._refresh_when_due()
-        left = self._began + self._limits.first - _now()
+        left = self._began + self._limits.first - self._now()
         if self._offer is None and self._refreshing and left > 0:
             await asyncio.wait({self._refreshing}, timeout=left)
         if (offer := self._offer) and len(self._usable) < len(offer.tools):  # an operator may have said yes meanwhile
@@ -105,7 +109,7 @@ class McpConnection:
 
     def _refresh_when_due(self) -> None:
         """Ask for the list in the background, where it is old, unless a server is given time after a failure."""
-        now = _now()
+        now = self._now()
         due = self._stale or now - self._began >= self._limits.refresh
         if due and now >= self._next_try and not self._refreshing:
             self._stale, self._began = False, now
@@ -116,11 +120,12 @@ class McpConnection:
         self._refreshing = None
         if not refreshing.cancelled() and (error := refreshing.exception()):
             self._stale = True
+            self._delay_next_try()
             log.error("MCP server %s: its tools could not be listed", self._server.name, exc_info=error)
 
     def _note_change(self) -> None:
         self._stale = True
-        if _now() - self._began >= CALM:
+        if self._now() - self._began >= CALM:
             self._refresh_when_due()
 
     async def _refresh(self) -> None:
@@ -131,10 +136,10 @@ class McpConnection:
             self._stale = True
             self._log.warn("its tools can't be listed", str(trouble))
             return
-        self._failures, self._next_try = 0, 0.0
         offer = await asyncio.to_thread(build_offer, self._server, listed)
         usable = await self._select_usable(offer)
         self._offer, self._usable = offer, usable
+        self._failures, self._next_try = 0, 0.0
         for problem in (*offer.problems, *session.link.describe_list()):
             self._log.warn(problem)
 
@@ -160,12 +165,12 @@ class McpConnection:
 
     def _delay_next_try(self) -> None:
         self._failures += 1
-        self._next_try = _now() + grow_pause(self._failures, FIRST, LONGEST)
+        self._next_try = self._now() + grow_pause(self._failures, FIRST, LONGEST)
 
     async def _get_session(self) -> McpSession:
         """The session, opened where there is none. Raises ServerLost, at once while the next try is not due."""
         if not self._sessions or self._sessions[-1].ended:
-            if _now() < self._next_try:
+            if self._now() < self._next_try:
                 raise ServerLost("it was tried just now", sent=False)
             self._sessions = [one for one in self._sessions if not one.gone]
             self._sessions.append(McpSession(self._server, self._limits, self._note_change, mode=self._mode))
@@ -194,7 +199,7 @@ class McpConnection:
         """Call a tool. Whatever goes wrong is told to Claude; what the server is to blame for, to the operator too."""
         if tool.definition.acts and self._offer and self._offer.marks.get(tool.name) != tool.mark:
             return fail_call(f"The server {self._server.name} changed this tool meanwhile, so it was not called.")
-        ends = _now() + self._limits.call
+        ends = self._now() + self._limits.call
         try:
             async with self._places.take(question, self._limits.call / 2):
                 result = await self._try_call(tool, arguments, ends)
@@ -215,14 +220,14 @@ class McpConnection:
             session = await self._get_session()
             if tool.definition.acts:
                 await session.ensure_known()
-            return await session.call(tool.name, arguments, ends - _now())
+            return await session.call(tool.name, arguments, ends - self._now())
         except SessionForgotten:
             pass
         except ServerLost as lost:
             if lost.sent and tool.definition.acts:
                 raise
         session = await self._get_session()
-        return await session.call(tool.name, arguments, ends - _now())
+        return await session.call(tool.name, arguments, ends - self._now())
 
 
 def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str:
@@ -233,7 +238,8 @@ def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str
     if isinstance(trouble, ServerUnclear):
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
     if isinstance(trouble, ServerBusy):
-        return f"The server {server} is busy with other calls, so nothing was done. It may have time later."
+        earlier = f"The server {server} has not answered earlier calls{trouble.whose} yet"
+        return f"{earlier}, so nothing was done. It may have time later."
     if isinstance(trouble, ServerSlow):
         return f"The server {server} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:

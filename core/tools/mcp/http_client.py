@@ -26,7 +26,13 @@ LATE = "no answer in time"
 PLAIN, UTF_8 = "identity", "utf-8"
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 """Nothing was sent when one of these is raised."""
+ENDS = 200  # bytes of an answer behind its result, in which its id is looked for
+OTHER = "it answers another request"
 _RETRY = re.compile(rb"(?<=[\r\n])r")
+_ID, _VERSION = rb'"id"\s*:\s*"?(\d{1,18})"?\s*', rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_BEGINNING = re.compile(rb'\s*\{\s*(?:%b,\s*|%b,\s*)*"(?:result|error)"\s*:' % (_ID, _VERSION))
+_END = re.compile(rb",\s*%b(?:,\s*%b)?\}\s*$" % (_ID, _VERSION))
+"""How an answer begins and ends: its id stands before its result or behind it."""
 
 
 class SteadyClient(httpx2.AsyncClient):
@@ -43,12 +49,15 @@ class SteadyClient(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         self.has_session = self.has_session or SESSION in request.headers
         request.headers["accept-encoding"] = PLAIN
-        deadline = anyio.current_time() + await self._bound_seconds(request)
+        told: Any = json.loads(await request.aread()) if request.method == "POST" else None
+        deadline = anyio.current_time() + self._bound_seconds(told)
         with anyio.move_on_at(deadline):
-            return await self._send(request, deadline, options)
+            return await self._send(request, deadline, told["id"] if _wants_answer(told) else None, options)
         return _fail_request(request, LATE, sent=True)
 
-    async def _send(self, request: httpx2.Request, deadline: float, options: dict[str, Any]) -> httpx2.Response:
+    async def _send(
+        self, request: httpx2.Request, deadline: float, asked: str | int | None, options: dict[str, Any]
+    ) -> httpx2.Response:
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:
@@ -63,17 +72,38 @@ class SteadyClient(httpx2.AsyncClient):
             return await _drop_body(response)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-            response.stream = BoundedStream(response.stream, deadline, streamed=streamed)
+            response.stream = BoundedStream(response.stream, deadline, asked, streamed=streamed)
         return response
 
-    async def _bound_seconds(self, request: httpx2.Request) -> float:
-        """How long it may take with its answer."""
-        if request.method != "POST":
+    def _bound_seconds(self, told: Any) -> float:
+        """How long a message may take with its answer; None stands for what is no message."""
+        if told is None:
             return math.inf
-        told = json.loads(await request.aread())
-        if "id" not in told or "method" not in told:
+        if not _wants_answer(told):
             return NOTICE
         return math.inf if told["method"] == LISTEN else self.longest
+
+
+def _wants_answer(told: Any) -> bool:
+    return told is not None and "id" in told and "method" in told
+
+
+def find_id(answer: bytes) -> bytes | None:
+    """The id of an answer in JSON, as far as a look at its beginning and its end shows."""
+    if not (begins := _BEGINNING.match(answer)):
+        return None
+    return begins[1] or ((ends := _END.search(answer[-ENDS:])) and ends[1]) or None
+
+
+def _is_answer(content: bytes, asked: str | int) -> bool:
+    """Whether it is the answer to this request. Of what is no message at all, the SDK says so."""
+    if (found := find_id(content)) is not None:
+        return found.decode() == str(asked)
+    try:
+        message = types.jsonrpc_message_adapter.validate_json(content, by_name=False)
+    except ValueError:
+        return True
+    return isinstance(message, types.JSONRPCResponse | types.JSONRPCError) and str(message.id) == str(asked)
 
 
 async def _drop_body(response: httpx2.Response) -> httpx2.Response:
@@ -106,19 +136,23 @@ def is_ours(error: types.ErrorData) -> bool:
 class BoundedStream(httpx2.AsyncByteStream):
     """A body that the SDK can read as JSON in short time, whole or event by event, and of at most `LARGEST` bytes.
 
-    Where it is larger, breaks off, or is not there by `deadline`, it raises what the SDK expects of one. The SDK bounds
+    Where it is larger, breaks off, is not there by `deadline`, or is one piece of JSON that does not answer what was
+    `asked`, for which the SDK would wait on, it raises what the SDK expects of one. The SDK bounds
     the bytes of an event, but not what a server says of when to come again: such lines become comments.
     """
 
-    def __init__(self, stream: httpx2.AsyncByteStream, deadline: float, *, streamed: bool) -> None:
+    def __init__(
+        self, stream: httpx2.AsyncByteStream, deadline: float, asked: str | int | None = None, *, streamed: bool
+    ) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._asked = asked
         self._streamed = streamed
         self._meter = JsonMeter(events=streamed)
         self._line_begins = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        count = 0
+        count, whole = 0, []
         chunks = aiter(self._stream)
         try:
             while chunk := await self._read(chunks):
@@ -126,11 +160,14 @@ class BoundedStream(httpx2.AsyncByteStream):
                 self._meter.count(chunk)
                 if not self._streamed and count > LARGEST:
                     raise httpx2.StreamError(TOO_LARGE)
+                whole += [] if self._streamed else [chunk]
                 yield self._mute_retry(chunk) if self._streamed else chunk
         except JsonTooLarge:
             raise (httpx2.SSEError if self._streamed else httpx2.StreamError)(TOO_LARGE) from None
         except httpx2.TransportError as error:
             raise httpx2.StreamError(f"the answer broke off ({type(error).__name__})") from None
+        if whole and self._asked is not None and not _is_answer(b"".join(whole), self._asked):
+            raise httpx2.StreamError(OTHER)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-MOST = 40_000  # parts of one answer: a machine reads so many in 40 ms or so, and nothing else runs meanwhile
+MOST = 20_000  # parts of one answer: a machine reads so many in 10 ms or so, and nothing else runs meanwhile
 ESCAPES = 25  # of these in texts take as long as one part
 PIECE = 65_536  # bytes that are counted without a look at what else there is to do
 TOO_LARGE = "the answer is too large"

@@ -1,6 +1,5 @@
 """MCP pipes: a server that is a process of ours, and its messages: lines on its pipes, of bounded length."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TextIO
@@ -12,7 +11,7 @@ from mcp.client.stdio import get_default_environment
 from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
 
-from core.tools.mcp.http_client import LARGEST
+from core.tools.mcp.http_client import LARGEST, find_id
 from core.tools.mcp.json_meter import TOO_LARGE, is_too_large
 from core.tools.mcp.settings import McpServer
 
@@ -20,12 +19,6 @@ FLUSH = 0.5  # seconds for what is still to be written
 ENDING = 2.0  # seconds to end by itself, and again after each signal
 POLL = 0.01  # seconds between two looks at whether it ended
 TOO_LONG = f"it wrote a line of more than {LARGEST:,} bytes"
-ENDS = 200  # bytes of an answer behind its result, in which its id is looked for
-_ID, _VERSION = rb'"id"\s*:\s*"?(\d{1,18})"?\s*', rb'"jsonrpc"\s*:\s*"2\.0"\s*'
-BEGINNING = re.compile(rb'\s*\{\s*(?:%b,\s*|%b,\s*)*"(?:result|error)"\s*:' % (_ID, _VERSION))
-END = re.compile(rb",\s*%b(?:,\s*%b)?\}\s*$" % (_ID, _VERSION))
-"""How an answer begins and ends: its id stands before its result or behind it."""
-
 Incoming = SessionMessage | Exception
 GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
 """One of these is raised where the other end of a pipe or a stream is no more."""
@@ -104,9 +97,7 @@ async def _read_messages(
 
 def _refuse_answer(line: bytes) -> Incoming:
     """What stands for an answer that takes too long to read, which costs the call that waits for it alone."""
-    begins = BEGINNING.match(line)
-    found = begins and (begins[1] or ((ends := END.search(line[-ENDS:])) and ends[1]))
-    if not found:
+    if (found := find_id(line)) is None:
         return ValueError(TOO_LARGE)
     error = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {TOO_LARGE}")
     return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(found), error=error))

@@ -1,14 +1,13 @@
 """MCP provider: the tools of all servers that an operator lists, each with a session for each workspace."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.domain.messages import ThreadKey
 from core.store.protocols import Notes
 from core.tools.mcp.connection import McpConnection, ServerLog
 from core.tools.mcp.definitions import name_tool
-from core.tools.mcp.places import CallPlaces
+from core.tools.mcp.places import CallPlaces, share_places
 from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
@@ -23,13 +22,20 @@ class McpTools:
 
     free = False
 
-    def __init__(self, servers: Sequence[McpServer], limits: SessionLimits | None = None) -> None:
+    def __init__(
+        self,
+        servers: Sequence[McpServer],
+        limits: SessionLimits | None = None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        """`now` counts the seconds between tries, in the place of the loop."""
+        self._now = now
         self._servers = servers
         self._trusted: TrustedTools | None = None
         self._limits = limits or SessionLimits()
         self._logs = {server.name: ServerLog(server.name) for server in servers}
-        everywhere = Counter[tuple[str, ...]]()
-        self._places = {server.name: CallPlaces(everywhere) for server in servers}
+        questions = share_places(len(servers))
+        self._places = {server.name: CallPlaces(questions) for server in servers}
         self._connections: dict[tuple[str, str], McpConnection] = {}
 
     @property
@@ -65,5 +71,5 @@ class McpTools:
         place = (server.name, "" if server.shared else key.workspace)
         if place not in self._connections:
             log, places = self._logs[server.name], self._places[server.name]
-            self._connections[place] = McpConnection(server, trusted, self._limits, log, places)
+            self._connections[place] = McpConnection(server, trusted, self._limits, log, places, now=self._now)
         return self._connections[place]

@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
+from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import CONNECT, LARGEST, REDIRECTS, UNREACHABLE, SteadyClient, is_ours
 from core.tools.mcp.pipes import Incoming, open_pipes
 from core.tools.mcp.results import BLOCKS, VALUES, keep_first
@@ -144,10 +145,11 @@ class WatchedStream:
     def _clean_result(self, result: dict[str, Any]) -> None:
         """The SDK refuses a listing in which one tool is malformed: here that tool alone is left out.
 
-        And it looks at each part of a result and each value of a table: here at hardly more of them than are told.
+        And it looks at each tool of a page, each part of a result and each value of a table: here at hardly more of
+        them than are used or told.
         """
         if isinstance(tools := result.get("tools"), list):
-            result["tools"] = [one for one in tools if self._is_tool(one)]
+            result["tools"] = [one for one in tools[: LISTED + 1] if self._is_tool(one)]
         if isinstance(content := result.get("content"), list):
             result["content"] = content[: BLOCKS + 1]
         if isinstance(table := result.get("structuredContent"), dict):

@@ -81,7 +81,14 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
         api, gateway = discord.discord_api_url, discord.discord_gateway_url
         found.append(
             Discord(
-                discord.token, store.notes, store.installations, api_url=api, gateway_url=gateway, quick=True, edit=EDIT
+                discord.token,
+                store.notes,
+                store.installations,
+                api_url=api,
+                gateway_url=gateway,
+                installers=discord.discord_user_install,
+                quick=True,
+                edit=EDIT,
             )
         )
     return found

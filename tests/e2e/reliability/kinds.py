@@ -25,6 +25,7 @@ CODE = "Here it is:\n\n```python circle_area.py\nprint(3)\n```\nRun it."
 FILE = "files circle_area.py ('print(3)\\n')"
 PLOT = Answer(text=SHORT, code=(Run(makes=(("chart.png", "image/png", b"a picture"),)),), chunk=20, delay=0.02)
 PICTURE = "files chart.png ('a picture')"
+TAKEN = {"DISCORD_USER_INSTALL": "everybody"}
 RUNNING = {"CONFAB_TOOLS": "code", "CONFAB_DEFAULT_TOOLS": "code"}
 AGAIN = "Another answer, in other words than the first one has."
 BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
@@ -53,6 +54,8 @@ class Kind:
     """Variables that its processes have."""
     attend: Callable[[Any], Awaitable[None]] | None = None
     """What somebody does all the while."""
+    aside: Callable[[list[Page]], bool] | None = None
+    """Whether that is what must stand there in the end, of a command that nobody acknowledged in time."""
     fault: Callable[[Any], str] = lambda _world: ""
     """What is wrong in the end with what was done besides, in words of which the first counts."""
 
@@ -117,6 +120,24 @@ def interact(command: str, **options: str) -> Callable[[DiscordWorld], Awaitable
         world.asked = world.interaction.id
 
     return ask
+
+
+async def take_along(world: DiscordWorld) -> None:
+    """Ask where the bot is no member."""
+    world.discord.install("ada")
+    lobby = world.discord.elsewhere("9100", "Elsewhere", "lobby")
+    world.interaction = await world.discord.interact("ada", lobby, "ask", {"prompt": "q"})
+    world.asked = world.interaction.id
+
+
+def in_one_message(pages: list[Page]) -> bool:
+    """The beginning of a long answer where the bot is no member, and once the file that has all of it."""
+    return len(pages) == 1 and LESS[:400] in pages[0].text and pages[0].mark.count("files answer.md") == 1
+
+
+def told_aside(pages: list[Page]) -> bool:
+    """A direct message that says why nothing stands where the command was given, with the answer if there was one."""
+    return bool(pages) and "could not answer you" in pages[0].text and {page.place for page in pages} == {"@ada"}
 
 
 def growing(text: str) -> Answer:
@@ -220,6 +241,18 @@ KINDS = [
     Kind("discord three pages", discord_world, mention("q"), whole(LESS, 3), growing(LESS)),
     Kind("discord ask", discord_world, interact("ask", prompt="q"), says(SHORT)),
     Kind("discord ask, three pages", discord_world, interact("ask", prompt="q"), whole(LESS, 3), growing(LESS)),
+    Kind(
+        "discord taken along", discord_world, take_along, says(SHORT, place="lobby"), settings=TAKEN, aside=told_aside
+    ),
+    Kind(
+        "discord taken along, long",
+        discord_world,
+        take_along,
+        in_one_message,
+        growing(LESS),
+        settings=TAKEN,
+        aside=told_aside,
+    ),
     Kind("discord code file", discord_world, mention("q"), attached, growing(CODE)),
     Kind(
         "discord gone on",

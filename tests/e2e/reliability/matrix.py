@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
 FILE_REQUESTS = {"POST": "upload", "DELETE": "deletion", "GET": "list of files"}
-ANSWERING = 30.0  # seconds that a question gets
+ANSWERING = 60.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
 """Of a request: nothing happened; it happened and nobody was told; it was answered."""
 WHISPERED = {
@@ -99,6 +99,8 @@ class Run:
         pages = self.pages()
         if expected is None:
             return self.kind.shown(pages)
+        if self.world.unacknowledged and self.kind.aside:
+            return self.kind.aside(pages)
         if self.world.unacknowledged:  # the command's answer has nothing to hang on
             return [(page.place, page.text) for page in pages] == [(page.place, page.text) for page in expected]
         return pages == list(expected)

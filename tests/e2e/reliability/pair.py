@@ -6,8 +6,8 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -32,14 +32,22 @@ TRIED = f"""
 SELECT question, step FROM requests WHERE outcome = 'died' GROUP BY question, step HAVING count(*) >= {ATTEMPTS}
 """
 """The questions over which as many processes ended as may, which are given up with a visible refusal."""
+SPARED = f"""
+SELECT step FROM requests JOIN questions ON questions.workspace = requests.workspace
+    AND questions.channel = requests.channel AND questions.name = requests.question AND questions.outcome IS NULL
+WHERE requests.outcome = 'died' GROUP BY question, step HAVING count(*) >= {ATTEMPTS - 1}
+"""
+"""What is left of the questions that one more death would end."""
+CARRIED_OUT = 0.05  # seconds in which a database has carried out what a process sent it before it was stopped
 ASLEEP = 2.5 * STALE.total_seconds()  # longer than a process may be silent
 AWAKE = 2.0
+SPARING = 0.1  # seconds after which it is looked up again whether a death would end a question
 ROOMS = 10
 
 
 @dataclass(slots=True)
 class Pair:
-    """Two processes; how often one was killed, and the other put to sleep."""
+    """Two processes; how often one was killed, the other put to sleep, and a question spared both."""
 
     world: SlackWorld
     nursery: Nursery
@@ -47,6 +55,7 @@ class Pair:
     database: Database
     kills: int = 0
     naps: int = 0
+    spared: int = 0
 
     async def start(self) -> Bot:
         times = self.world.connections + 1
@@ -59,7 +68,8 @@ class Pair:
         """Kill it every few seconds, and start another."""
         while True:
             await asyncio.sleep(chance.uniform(2, 4))
-            await bot.kill()
+            async with self.stopped(bot):
+                await bot.kill()
             self.kills += 1
             bot = await self.start()
 
@@ -67,12 +77,28 @@ class Pair:
         """Stop it until others have taken over what it was answering, and let it go on."""
         while True:
             await asyncio.sleep(AWAKE)
-            bot.signal(signal.SIGSTOP)
-            self.naps += 1
-            try:
+            async with self.stopped(bot):
+                self.naps += 1
                 await asyncio.sleep(ASLEEP)
-            finally:
+
+    @asynccontextmanager
+    async def stopped(self, bot: Bot) -> AsyncIterator[None]:
+        """It stands still, from a moment on at which no question is open that one more death would end.
+
+        It is stopped before that is looked up, so that it can't take up such a question meanwhile.
+        """
+        try:
+            while True:
+                bot.signal(signal.SIGSTOP)
+                await asyncio.sleep(CARRIED_OUT)
+                if not await asyncio.to_thread(self.database.rows, SPARED):
+                    break
+                self.spared += 1
                 bot.signal(signal.SIGCONT)
+                await asyncio.sleep(SPARING)
+            yield
+        finally:
+            bot.signal(signal.SIGCONT)
 
     async def let_finish(self, trouble: Sequence[asyncio.Task[None]]) -> Bot:
         """End the trouble, and wait until all is answered, two minutes at most. The bot that nobody troubled."""
@@ -125,9 +151,9 @@ async def ask(
 
 
 def wrong(slack: SlackFake, database: Database) -> Counter[str]:
-    """What is lost, doubled, cut off or out of order: replies against the questions that they are named after.
+    """What is lost, doubled, given up, cut off or out of order: replies against the questions they are named after.
 
-    A question that was in work whenever a process ended, as often as is allowed, is refused and not lost.
+    A question that was in work whenever a process ended, as often as is allowed, is given up and not lost.
     """
     found: Counter[str] = Counter()
     tried = {question for question, _ in database.rows(TRIED)}
@@ -159,7 +185,10 @@ def listed(names: Collection[str]) -> str:
 async def storm(
     world: SlackWorld, nursery: Nursery, folder: Path, database: Database, threads: int, each: int, seconds: float
 ) -> dict:
-    """Ask while both processes are troubled, let them finish, and count what is wrong."""
+    """Ask while both processes are troubled, let them finish, and count what is wrong.
+
+    No question is in work at a third death that we cause, so none may be given up.
+    """
     began, chance = time.monotonic(), random.Random(7)
     world.claude.answer = answer
     pair = Pair(world, nursery, folder, database)
@@ -173,5 +202,7 @@ async def storm(
     found["unaccounted"] = max(0, len(requests) - database.count("requests"))
     found["lost"] += count - database.count("questions", "outcome = 'shown'") - found["given up"]
     names = ("given up", "lost", "doubled", "cut off", "disordered", "overtaken", "unaccounted")
-    counted = {"questions": count, "kills": pair.kills, "naps": pair.naps} | {name: found[name] for name in names}
+    counted = {"questions": count, "kills": pair.kills, "naps": pair.naps, "spared": pair.spared} | {
+        name: found[name] for name in names
+    }
     return counted | {"open": database.open, "seconds": round(time.monotonic() - began)}

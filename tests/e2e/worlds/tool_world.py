@@ -246,6 +246,7 @@ class World:
         assert unseen == []
         assert {name for name, _, _ in rows} == set(self.asked)
         self._check_prompts()
+        self._check_told()
         await self._check_money(database)
 
     def _check_prompts(self) -> None:
@@ -254,6 +255,14 @@ class World:
             marks = set(re.findall(r"x\d+x", str(request.body["messages"])))
             names = {self.keys[name].thread for name, one in self.asked.items() if one.text.split()[0] in marks}
             assert len(names) <= 1, (marks, names)
+
+    def _check_told(self) -> None:
+        """Of each call Claude is told what it brought, or in a line that it failed; never the result of another call."""
+        for request in (one for one in self.claude.requests if one.path == "/v1/messages"):
+            blocks = [block for turn in request.body["messages"] for block in turn["content"]]
+            called = {block["id"]: block for block in blocks if block["type"] == "tool_use"}
+            for block in (one for one in blocks if one["type"] == "tool_result"):
+                self.shop.check_told(called[block["tool_use_id"]], block)
 
     async def _check_money(self, database: Database) -> None:
         assert database.count("requests", "state = 'reserved'") == 0

@@ -26,6 +26,7 @@ from tests.fakes.mcp.tools import Context, answer, define
 LIMITS = SessionLimits(connect=40.0, call=15.0, first=40.0, refresh=5.0)  # of a brisk loop's seconds
 GIVEN = {"type": "object", "properties": {"what": {"type": "string"}}}
 HUGE = b'{"resultType":"complete","content":[{"type":"text","text":"%b"}]}' % (b"x" * 10_000_000)
+VERBS = {"look": "seen", "make": "made"}
 TABLE = b'{"resultType":"complete","content":[],"structuredContent":{"rows":[%b{}]}}' % (b'{"id":7},' * 200_000)
 
 
@@ -89,6 +90,15 @@ class Workshop:
 
     def check(self) -> None:
         assert self.wrong == [], self.wrong
+
+    def check_told(self, called: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        """What Claude was told of a call: what it brought, or a line that says why there is nothing."""
+        words = told["content"] if isinstance(told["content"], str) else told["content"][0]["text"]
+        verb, what = VERBS[called["name"].removeprefix(self.prefix)], called["input"]["what"]
+        if told.get("is_error"):
+            assert words.endswith(".") or words.startswith("The server shop answered with an error: "), words
+        else:
+            assert words == f"{verb} {what}" or words.startswith("x" * 1000), words
 
     @asynccontextmanager
     async def open(self, _store: Store) -> AsyncIterator[ToolRegistry]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.fakes.discord.nouns import Json, Permission
+from tests.fakes.discord.nouns import Channel, Json, Permission
 from tests.fakes.discord.refusals import malformed, refused
 from tests.fakes.discord.rest import Ask, Route
 from tests.fakes.discord.world import APPLICATION, World
@@ -14,6 +14,8 @@ NAME = 32
 DESCRIPTION = 100
 CREATES = 200  # new commands a day in one place
 DAY = 24 * 3600
+CONTEXTS = GUILD, BOT_DM, PRIVATE = 0, 1, 2
+INSTALLS = 0, 1  # by a guild, by a person
 GROUPS = {1, 2}  # subcommand, subcommand group
 OPTION_TYPES = range(1, 12)
 COMMAND = {
@@ -81,11 +83,23 @@ class Commands:
         self._kept[place] = [self._stored(command, old, place) for command in ask.items]
         return self._kept[place]
 
-    def visible(self, guild: str | None, permissions: Permission) -> list[Json]:
-        """What a person with these permissions is offered in a guild, or in a DM with the bot."""
-        here = [*self._kept.get(guild, []), *self._kept[None]] if guild else self._kept[None]
-        context = 0 if guild else 1
-        return [command for command in here if _offered(command, context, permissions, dm=guild is None)]
+    def visible(self, user: str, channel: Channel) -> list[Json]:
+        """What a person is offered in a place: of the application's own there, and of what they have installed."""
+        world, guild = self._world, channel.guild
+        own = self._kept.get(guild, []) if guild and world.ours(channel) else []
+        context = GUILD if guild else BOT_DM if world.ours(channel) else PRIVATE
+        installs = {kind for kind, here in ((0, world.ours(channel)), (1, user in world.installs)) if here}
+        granted = world.permissions(user, channel)
+        return [
+            command
+            for command in (*own, *self._kept[None])
+            if installs & set(command["integration_types"]) and _offered(command, context, granted, dm=guild is None)
+        ]
+
+    def widen(self) -> None:
+        """Let the global commands be offered in all places, and for all installations."""
+        for command in self._kept[None]:
+            command |= {"contexts": list(CONTEXTS), "integration_types": list(INSTALLS)}
 
     def _place(self, ask: Ask) -> str | None:
         if ask.path["application"] != APPLICATION:
@@ -106,6 +120,7 @@ class Commands:
         before = old.get((command.get("type", 1), command["name"]), {})
         permissions = command.get("default_member_permissions")
         filled: Json = {"type": 1, "description": "", "options": [], "nsfw": False, "contexts": None} | command
+        filled |= {"integration_types": command.get("integration_types") or [0]}
         filled |= {"default_member_permissions": None if permissions is None else str(permissions)}
         filled |= {"id": before.get("id") or self._world.snowflake(), "application_id": APPLICATION}
         filled |= {"guild_id": place} if place else {}
@@ -116,6 +131,11 @@ class Commands:
 def check(command: Json, path: str) -> None:
     """Refuse a command that Discord refuses."""
     _known(command, COMMAND, path)
+    for field, allowed in (("contexts", CONTEXTS), ("integration_types", INSTALLS)):
+        for number, value in enumerate(command.get(field) or ()):
+            if value not in allowed:
+                where = f"{path}.{field}.{number}"
+                raise malformed(where, "BASE_TYPE_CHOICES", f"Value must be one of {allowed}.")
     kind = command.get("type", 1)
     _named(command, path, slash=kind == 1)
     if kind == 1:
@@ -188,7 +208,7 @@ def _size(thing: Json) -> int:
 
 def _offered(command: Json, context: int, permissions: Permission, *, dm: bool) -> bool:
     contexts, wanted = command.get("contexts"), command["default_member_permissions"]
-    here = context in contexts if contexts is not None else True
+    here = context in (contexts if contexts is not None else {GUILD, BOT_DM})
     if dm or wanted is None:
         return here
     needed = int(wanted) or int(Permission.ADMINISTRATOR)

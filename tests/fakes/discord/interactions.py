@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from tests.fakes.discord import forms
+from tests.fakes.discord.commands import BOT_DM, GUILD, PRIVATE
 from tests.fakes.discord.components import CUSTOM_ID
 from tests.fakes.discord.drafts import draft, redraft
 from tests.fakes.discord.message_payloads import message_json
-from tests.fakes.discord.nouns import Channel, Flag, Json, Post, Type
+from tests.fakes.discord.nouns import Channel, Flag, Json, Permission, Post, Type
 from tests.fakes.discord.payloads import user_json
 from tests.fakes.discord.posts import mentioned, note_pings, publish, reference, remove, rewrite
 from tests.fakes.discord.refusals import malformed, refused
@@ -15,6 +16,7 @@ from tests.fakes.discord.world import APPLICATION, World
 
 FIRST = 3.0  # seconds until an interaction that got no answer is gone
 TOKEN = 15 * 60.0  # seconds a token lives
+FOLLOWUPS = 5  # messages after the first answer, where only a person has installed the application
 CHOICES = 25  # of an autocompletion
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5  # interaction types
@@ -52,6 +54,29 @@ class Interaction:
     choices: list[Json] | None = None
 
     @property
+    def owners(self) -> Json:
+        """Who has installed the application that it was set off with: 0 the server, 1 a person.
+
+        A component's are those of its message.
+        """
+        source = self.world.posts.get(self.source or "")
+        if source and source.interaction:
+            return dict(source.interaction["authorizing_integration_owners"])
+        by_place = {"0": self.channel.guild or "0"} if self.world.ours(self.channel) else {}
+        return by_place | ({"1": self.user} if self.user in self.world.installs else {})
+
+    @property
+    def alone(self) -> bool:
+        """Whether only a person has installed the application: the bot itself is not there."""
+        return "0" not in self.owners
+
+    @property
+    def context(self) -> int:
+        if self.channel.guild:
+            return GUILD
+        return BOT_DM if self.world.ours(self.channel) else PRIVATE
+
+    @property
     def thinking(self) -> bool:
         """True while the first answer is deferred."""
         post = self.world.posts.get(self.original or "")
@@ -75,9 +100,8 @@ class Interaction:
 
     def metadata(self) -> Json:
         """How Discord marks the answers."""
-        owner = self.channel.guild or "0"
         user = user_json(self.world.users[self.user])
-        marked: Json = {"id": self.id, "type": self.type, "user": user, "authorizing_integration_owners": {"0": owner}}
+        marked: Json = {"id": self.id, "type": self.type, "user": user, "authorizing_integration_owners": self.owners}
         if self.source:
             marked["interacted_message_id"] = self.source
         if self.before:
@@ -133,6 +157,8 @@ class Interactions:
         if held.thinking and held.original:
             return self._changed(self._world.posts[held.original], ask)
         forms.only(ask.body, forms.WEBHOOK)
+        if held.alone and len(held.posted) >= FOLLOWUPS:
+            raise refused(40094)
         post = self._post(held, ask, Type.REPLY)
         held.posted.append(post.id)
         self._world.changes.tell()
@@ -165,6 +191,9 @@ class Interactions:
     def _post(self, held: Interaction, ask: Ask, kind: Type, *, loading: bool = False) -> Post:
         """Publish an answer: to everybody, or to the one who asked."""
         ephemeral = Flag(ask.body.get("flags") or 0) & Flag.EPHEMERAL
+        if held.alone and not self._world.may(held.user, held.channel, Permission.USE_EXTERNAL_APPS):
+            ephemeral = Flag.EPHEMERAL
+            ask = replace(ask, body=ask.body | {"flags": int(ephemeral | Flag(ask.body.get("flags") or 0))})
         flags, marked = ephemeral | (Flag.LOADING if loading else 0), held.metadata()
         parts: Json = {"type": kind if held.type == COMMAND or kind == Type.REPLY else Type.DEFAULT, "flags": flags}
         target = self._world.posts.get(held.original or "")
@@ -180,6 +209,8 @@ class Interactions:
 
     def _changed(self, post: Post, ask: Ask) -> Json:
         forms.only(ask.body, forms.WEBHOOK)
+        if any(size > self._world.largest_file for size in ask.sizes):
+            raise refused(40005)
         changed = redraft(self._world, post, ask)
         if Flag.LOADING in post.flags:
             changed = mentioned(self._world, changed, ask.body.get("allowed_mentions"))

@@ -29,6 +29,7 @@ class Permission(IntFlag):
     CREATE_PUBLIC_THREADS = 1 << 35
     CREATE_PRIVATE_THREADS = 1 << 36
     SEND_MESSAGES_IN_THREADS = 1 << 38
+    USE_EXTERNAL_APPS = 1 << 50
     BYPASS_SLOWMODE = 1 << 52
 
 
@@ -45,6 +46,7 @@ TALK = (
     | Permission.USE_APPLICATION_COMMANDS
     | Permission.CREATE_PUBLIC_THREADS
     | Permission.SEND_MESSAGES_IN_THREADS
+    | Permission.USE_EXTERNAL_APPS
 )
 
 
@@ -85,6 +87,7 @@ class Kind(IntEnum):
     TEXT = 0
     DM = 1
     VOICE = 2
+    GROUP = 3
     CATEGORY = 4
     NEWS = 5
     THREAD = 11
@@ -94,6 +97,7 @@ class Kind(IntEnum):
 
 
 FORUMS = {Kind.FORUM, Kind.MEDIA}  # in which there are threads alone
+UNGUILDED = {Kind.DM, Kind.GROUP}  # of no server: direct messages, and groups of them
 SPOKEN = {Kind.VOICE, Kind.STAGE}  # which have a text chat, and no threads
 NEWS_THREAD = 10  # the type of a thread of an announcement channel
 PRIVATE_THREAD = 12  # the type of a thread to which people are invited

@@ -9,6 +9,7 @@ from tests.fakes.discord.nouns import (
     NEWS_THREAD,
     PRIVATE_THREAD,
     SPOKEN,
+    UNGUILDED,
     Channel,
     Guild,
     Json,
@@ -73,14 +74,15 @@ def role_json(role: Role, position: int) -> Json:
 
 def channel_json(world: World, channel: Channel) -> Json:
     """A channel of any kind, as REST and the gateway show it."""
-    if channel.kind == Kind.DM:
+    if channel.kind in UNGUILDED:
         recipients = [user_json(world.users[user]) for user in channel.recipients if user != world.me.id]
         return {
             "id": channel.id,
-            "type": 1,
+            "type": int(channel.kind),
             "recipients": recipients,
             "last_message_id": _last(world, channel),
             "flags": 0,
+            **({"name": channel.name, "owner_id": channel.owner, "icon": None} if channel.kind == Kind.GROUP else {}),
         }
     if channel.kind == Kind.THREAD:
         return _thread_json(world, channel)

@@ -134,8 +134,7 @@ class People:
         """Choose a command from a message's menu, under Apps."""
         post = self.world.posts[message]
         held = self._held(user, self.world.channels[post.channel], COMMAND)
-        granted = self.world.permissions(held.user, held.channel)
-        offered = self.commands.visible(held.channel.guild, granted)
+        offered = self.commands.visible(held.user, held.channel)
         found = next(one for one in offered if (one["type"], one["name"]) == (3, command))
         shown = {message: message_json(self.world, post)}
         body = {"id": found["id"], "name": command, "type": 3, "target_id": message, "resolved": {"messages": shown}}
@@ -176,8 +175,7 @@ class People:
         return self.world.dm(self.world.user(user).id) if channel == "dm" else self.world.channel(channel)
 
     def _offered(self, held: Interaction, command: str) -> Json:
-        granted = self.world.permissions(held.user, held.channel)
-        for found in self.commands.visible(held.channel.guild, granted):
+        for found in self.commands.visible(held.user, held.channel):
             if found["name"] == command.split(maxsplit=1)[0]:
                 return found
         raise LookupError(f"{self.world.users[held.user].name} sees no /{command} in {held.channel.name}")
@@ -189,8 +187,13 @@ class People:
 
     def _send(self, held: Interaction, body: Json) -> Interaction:
         payload = interaction_json(held) | {"data": body}
-        self.world.tell(Event("INTERACTION_CREATE", payload, held.channel.guild))
+        there = self.world.ours(held.channel)  # what comes from elsewhere is told to the first shard
+        self.world.tell(Event("INTERACTION_CREATE", payload, held.channel.guild if there else None))
         return held
+
+
+TAKEN_ALONG = Permission.ATTACH_FILES | Permission.EMBED_LINKS | Permission.MENTION_EVERYONE
+"""What an application may do in any place where only a person has installed it."""
 
 
 def interaction_token(key: str) -> str:
@@ -209,11 +212,11 @@ def interaction_json(held: Interaction) -> Json:
         "version": 1,
         "channel_id": place.id,
         "channel": partial_channel(world, place, user),
-        "app_permissions": str(int(world.permissions(world.me.id, place))),
+        "app_permissions": str(int(TAKEN_ALONG if held.alone else world.permissions(world.me.id, place))),
         "locale": "en-US",
         "entitlements": [],
-        "authorizing_integration_owners": {"0": place.guild or "0"},
-        "context": 0 if place.guild else 1,
+        "authorizing_integration_owners": held.owners,
+        "context": held.context,
         "attachment_size_limit": FILE,
     }
     source = world.posts.get(source_of(held) or "")

@@ -184,6 +184,30 @@ class DiscordFake(People):
         self.world.guilds[key] = house(key, name)
         self.world.tell(Event("GUILD_CREATE", guild_create(self.world, self.world.guilds[key]), key, Intent.GUILDS))
 
+    def elsewhere(self, key: str, name: str, room: str) -> str:
+        """One more guild, with all people, in which the bot is no member, and its channel `room`; that one's id."""
+        guild = house(key, name)
+        self.world.guilds[key] = replace(guild, members=tuple(one for one in guild.members if one[0] != self.me))
+        channel = Channel(self.world.snowflake(), Kind.TEXT, room, key)
+        self.world.channels[channel.id] = channel
+        return channel.id
+
+    def circle(self, name: str, *people: str) -> str:
+        """Direct messages of people among themselves: of two, or a group; the channel's id."""
+        members = tuple(self.world.user(one).id for one in people)
+        kind = Kind.DM if len(members) == 2 else Kind.GROUP
+        channel = Channel(self.world.snowflake(), kind, name, owner=members[0], recipients=members)
+        self.world.channels[channel.id] = channel
+        return channel.id
+
+    def install(self, user: str) -> None:
+        """A person installs the application for themselves."""
+        self.world.installs.add(self.world.user(user).id)
+
+    def offer_everywhere(self) -> None:
+        """Offer every command in all places and for all installations, as clients do that know them from before."""
+        self.commands.widen()
+
     def remove_bot(self, key: str) -> None:
         """Somebody removes the bot from a guild, which stays where it is."""
         guild = self.world.guilds[key]

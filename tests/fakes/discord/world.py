@@ -131,6 +131,10 @@ class World:
         self.pings: list[Ping] = []
         self.nonces: dict[tuple[str, str], tuple[str, float]] = {}
         self.interactions_url: str | None = None
+        self.largest_file = 10 * 1024 * 1024
+        """Bytes of a file with which an interaction may be answered."""
+        self.installs: set[str] = set()
+        """People who have installed the application for themselves."""
         self.sessions = 999
         """How often the bot may still connect today."""
         self.silent_dms: set[str] = set()
@@ -151,6 +155,10 @@ class World:
     def inside(self, guild: str) -> bool:
         """Whether the bot is a member of a guild."""
         return guild in self.guilds and self.guilds[guild].roles_of(self.me.id) is not None
+
+    def ours(self, channel: Channel) -> bool:
+        """Whether the bot is in a place: in its server, or one of the two of its direct messages."""
+        return self.inside(channel.guild) if channel.guild else self.me.id in channel.recipients
 
     def tell(self, event: Event) -> None:
         reaches = event.guild is None or event.name == "GUILD_DELETE" or event.guild not in self.guilds

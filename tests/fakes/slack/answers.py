@@ -24,7 +24,9 @@ def acked(world: World, envelope: Envelope, payload: Raw) -> None:
 
 
 def _submitted(world: World, key: str, payload: Raw) -> None:
-    view = world.views.pop(key)
+    view = world.views.pop(key, None)
+    if view is None:  # it was sent twice, and the first answer has closed it
+        return
     match payload.get("response_action"):
         case "errors":
             fields = {block["block_id"] for block in view.payload["blocks"] if block["type"] == "input"}

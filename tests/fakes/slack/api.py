@@ -14,7 +14,7 @@ from tests.fakes.slack import files as slack_files
 from tests.fakes.slack import socket as slack_socket
 from tests.fakes.slack import streams as slack_streams
 from tests.fakes.slack import views as slack_views
-from tests.fakes.slack.faults import Cut, Fault, Faults, Phase
+from tests.fakes.slack.faults import Cut, Fault, Faults, Limited, Phase
 from tests.fakes.slack.nouns import Call, Grant, Raw
 from tests.fakes.slack.oauth import METHOD as OAUTH
 from tests.fakes.slack.oauth import OAuth
@@ -97,7 +97,9 @@ class Api:
         return response
 
     def _meet_fault(self, call: Call) -> Fault:
-        return self.faults.take(call.method, self.world.clock(), str(call.arguments.get("channel", ""))) or Fault()
+        grant = self.grants.get(call.token)
+        limited = Limited(grant.team if grant else "", str(call.arguments.get("channel", "")))
+        return self.faults.take(call.method, self.world.clock(), limited) or Fault()
 
     async def method(self, call: Call, request: web.Request) -> web.Response:
         """Do what a Web API method does."""

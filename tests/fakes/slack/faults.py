@@ -46,22 +46,42 @@ class Limit:
     each: bool = False
 
 
+TIER_2, TIER_3, TIER_4 = Limit(20, 60), Limit(50, 60), Limit(100, 60)
 TIERS = {
+    "agents.sessions.setStatus": TIER_3,
     "assistant.threads.setStatus": Limit(60, 60),
-    "bots.info": Limit(50, 60),
-    "chat.delete": Limit(50, 60),
-    "chat.postEphemeral": Limit(100, 60),
+    "assistant.threads.setSuggestedPrompts": TIER_4,
+    "bots.info": TIER_3,
+    "chat.appendStream": TIER_4,
+    "chat.delete": TIER_3,
+    "chat.postEphemeral": TIER_4,
     "chat.postMessage": Limit(60, 60, each=True),
-    "chat.update": Limit(50, 60),
-    "conversations.history": Limit(50, 60),
-    "conversations.info": Limit(50, 60),
-    "conversations.open": Limit(50, 60),
-    "conversations.replies": Limit(50, 60),
-    "users.conversations": Limit(50, 60),
-    "users.info": Limit(100, 60),
-    "views.open": Limit(100, 60),
+    "chat.startStream": TIER_2,
+    "chat.stopStream": TIER_2,
+    "chat.update": TIER_3,
+    "conversations.history": TIER_3,
+    "conversations.info": TIER_3,
+    "conversations.open": TIER_3,
+    "conversations.replies": TIER_3,
+    "files.completeUploadExternal": TIER_4,
+    "files.getUploadURLExternal": TIER_4,
+    "files.info": TIER_4,
+    "usergroups.list": TIER_2,
+    "users.conversations": TIER_3,
+    "users.info": TIER_4,
+    "views.open": TIER_4,
+    "views.publish": TIER_4,
 }
-"""What a workspace gets of each method at least (docs.slack.dev, rate limits); of posts about one a second."""
+"""What an app gets of each method in each workspace at least (docs.slack.dev, rate limits); of posts about one a second.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Who calls and where: an app has its limits in each workspace, and of some methods in each channel."""
+
+    team: str = ""
+    channel: str = ""
 
 
 class Faults:
@@ -72,7 +92,7 @@ class Faults:
         self.delays: dict[str, float] = {}
         self._next: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._limits: dict[str, Limit] = {}
-        self._times: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._times: defaultdict[tuple[str, str, str], deque[float]] = defaultdict(deque)
         self.limited: list[str] = []
         """The methods of the calls that a limit has refused."""
 
@@ -86,23 +106,23 @@ class Faults:
     def script(self, method: str, fault: Fault, times: int) -> None:
         self._next[method].extend([fault] * times)
 
-    def take(self, method: str, now: float, channel: str = "") -> Fault | None:
+    def take(self, method: str, now: float, place: Limited) -> Fault | None:
         """The fault that meets this request, if any; it is used up."""
         for name in (method, EVERY):
             if self._next[name]:
                 return self._next[name].popleft()
-        wait = self._wait(method, now, channel)
+        wait = self._wait(method, now, place)
         if not wait:
             return None
         self.limited.append(method)
         return Fault(429, "ratelimited", wait)
 
-    def _wait(self, method: str, now: float, channel: str) -> float:
+    def _wait(self, method: str, now: float, place: Limited) -> float:
         """Whole seconds until `method` may be called again; 0 counts this call."""
         limit = self._limits.get(method)
         if limit is None:
             return 0
-        times = self._times[method, channel if limit.each else ""]
+        times = self._times[method, place.team, place.channel if limit.each else ""]
         while times and times[0] <= now - limit.seconds:
             times.popleft()
         if len(times) < limit.calls:

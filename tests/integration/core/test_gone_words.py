@@ -13,7 +13,7 @@ from core.domain.controls import Control
 from core.domain.events import Deleted, Edited
 from core.tools.builtin import BuiltinTools
 from core.tools.registry import ToolRegistry
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, press
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, use
@@ -95,6 +95,21 @@ async def test_claude_is_asked_anew_without_what_is_gone_and_so_is_the_person(st
     assert "4711" not in str(requests(claude)[asked:])
     assert shed.called == [("make", {"what": 2})]
     assert board.shown("t1") == ["It is noted."]
+
+
+async def test_what_claude_goes_on_to_say_after_words_are_gone_that_it_was_told_is_not_kept(store, board, claude):
+    shed = Shed()
+    async with house(store, claude, board, tools=ToolRegistry([BuiltinTools(), shed])) as assistant:
+        gate = Gate()
+        quote = replace(call(use("look", 2, what=4711), text="The code is 4711."), gate=gate)
+        told = await ask(assistant, board, store, claude, quote, call(use("make", 3, what=1), text="4711 it is."))
+        await gate.reached.wait()
+        await ENDS["deleted"](assistant, store, told)
+        gate.opened.set()
+        await is_asked(store, board, 1)
+
+        assert shed.called == [("look", {"what": 4711})]
+        assert "4711" not in await kept(store)
 
 
 async def test_what_was_allowed_acts_where_claude_that_is_asked_anew_wants_just_that_again(store, board, claude):

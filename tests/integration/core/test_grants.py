@@ -1,6 +1,6 @@
 """`grants`: what a person lets tools do in a thread without being asked again, shown and taken back.
 
-Tests core.commands.approvals, core.store.tool_use, core.store.rules.tool_calls.
+Tests core.commands.approvals, core.store.records.grants, core.store.rules.tool_calls.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.messages import Rank
-from core.store.tool_use import Grant
+from core.store.records.grants import Grant
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, press
 from tests.support.house import house

@@ -16,10 +16,11 @@ from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
 from core.domain.tools import ToolResult
 from core.store import open_store
+from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.inspection import inspect_server
-from core.tools.mcp.places import CALLS, QUESTIONS
 from core.tools.mcp.provider import McpTools
+from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
 from tests.fakes.mcp.server import McpFake
@@ -49,6 +50,7 @@ UNSURE = (
     "The connection to the server tickets broke before it answered. It is not known whether it was done: say so, and do "
     "not call it again unasked."
 )
+OTHER = ThreadKey("discord:7", "5", "1")
 KINDS = {"of today": {}, "of before 2026": {"legacy": True}}
 
 
@@ -122,28 +124,35 @@ async def test_fifty_calls_of_one_answer_run_on_one_session_so_many_at_once_and_
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
         tool = await find(provider, "hang")
         running = [asyncio.create_task(tool.run(SCOPE, {"query": str(number)})) for number in range(50)]
-        await until(lambda: len(fake.calls) == CALLS)
+        await until(lambda: len(fake.calls) == 16)  # half of what the server takes: one person leaves as much to others
         fake.release.set()
 
         assert await asyncio.gather(*running) == [text(f"released: {number}") for number in range(50)]
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
-async def test_a_server_that_hangs_holds_some_questions_and_others_are_told_at_once(store, caplog):
+async def test_a_server_that_hangs_holds_some_questions_of_a_person_others_are_told_and_another_workspace_is_served(
+    store, caplog
+):
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
         tool = await find(provider, "hang")
         running = [asyncio.create_task(tool.run(ask(number), {"query": str(number)})) for number in range(100)]
-        await until(lambda: len(fake.calls) == CALLS and sum(map(asyncio.Task.done, running)) == 100 - QUESTIONS)
+        await until(lambda: len(fake.calls) == 16 and sum(map(asyncio.Task.done, running)) == 68)
+        search = await find(provider, "search", OTHER)
+        assert await search.run(ask(101, OTHER), {"query": "a"}) == text("found: a")
 
         waiting = [one for one in running if not one.done()]
         told = [one.result() for one in running if one.done()]
-        busy = "The server tickets is busy with other calls, so nothing was done. It may have time later."
+        busy = (
+            "The server tickets has not answered earlier calls of this person yet, so nothing was done. "
+            "It may have time later."
+        )
         assert {(one.failed, one.words) for one in told} == {(True, busy)}
-        assert (len(told), len(waiting), len(fake.calls)) == (100 - QUESTIONS, QUESTIONS, CALLS)
+        assert (len(told), len(waiting), len(fake.calls)) == (68, 32, 17)
         fake.release.set()
         assert not any(one.failed for one in await asyncio.gather(*waiting))
     assert [one.getMessage() for one in caplog.records] == [
-        "MCP server tickets: it is slow, so calls were not made: too many questions wait for it"
+        "MCP server tickets: it is slow, so calls were not made: too many questions of one person wait for it"
     ]
 
 
@@ -409,6 +418,52 @@ async def test_a_list_that_changes_is_asked_for_again(store, kind):
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":999999,"result":{"resultType":"complete","content":[]}}',
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}',
+        b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"a"}}',
+    ],
+    ids=["another id", "no id", "no answer"],
+)
+async def test_an_answer_to_another_request_ends_the_call_that_got_it_at_once_and_the_session_goes_on(store, body):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        create = await find(provider, "create")
+        fake.odd = {"create": (200, {"content-type": "application/json"}, body)}
+
+        told = await create.run(SCOPE, {"query": "a"})
+
+        assert told.words == (
+            "The server tickets answered with an error: Failed to parse JSON response: it answers another request. It is "
+            "not known whether it was done: say so, and do not call it again unasked."
+        )
+        assert await call(provider, "search", query="a") == text("found: a")
+        assert [asked for asked, _ in fake.requests].count("server/discover") == 1
+
+
+async def test_a_list_that_can_not_be_taken_up_is_asked_for_again_after_pauses_that_grow(store, caplog):
+    class Broken:
+        async def get(self, name):
+            raise RuntimeError("a bug")
+
+    clock = [100.0]
+    async with McpFake().serve() as fake:
+        provider = McpTools([over_http(fake)], SessionLimits(first=30.0), now=lambda: clock[0])
+        provider.open(Broken())
+        listings = []
+        try:
+            for seconds in (0.0, 0.0, 0.9, 0.7, 1.9, 0.7, 0.0):
+                clock[0] += seconds
+                assert await names(provider) == [None]
+                listings.append(fake.listings)
+        finally:
+            await provider.close()
+
+    assert listings == [1, 1, 1, 2, 2, 3, 3]
+    assert len(caplog.records) == 3
+
+
 async def test_a_list_is_asked_for_again_when_it_is_old(store):
     async with McpFake().serve() as fake, tools_of(store, over_http(fake), refresh=0) as provider:
         await names(provider)
@@ -487,6 +542,20 @@ async def test_an_answer_whose_bytes_are_not_those_of_its_words_is_not_read(stor
         assert await tool.run(SCOPE, {"query": "a"}) == text("found: a")
 
 
+async def test_of_a_page_of_a_list_hardly_more_tools_are_read_than_are_looked_at(store, caplog):
+    many = [{"name": f"a{number:04}", "inputSchema": {"type": "object"}} for number in range(LISTED + 2)]
+    async with (
+        McpFake().serve() as fake,
+        tools_of(store, over_http(fake, tools=frozenset({"a1000", "a1001"}))) as provider,
+    ):
+        fake.raw = many
+
+        assert await names(provider) == ["tickets__a1000"]
+    assert [one.getMessage() for one in caplog.records] == [
+        "MCP server tickets: it has no tool 'a1001', which the file names"
+    ]
+
+
 async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):
     good = {"name": "search", "inputSchema": {"type": "object"}}
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
@@ -500,10 +569,9 @@ async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):
 
 
 async def test_each_workspace_has_a_session_unless_it_is_shared(store):
-    other = ThreadKey("discord:7", "5", "1")
     for shared, sessions in ((False, 2), (True, 1)):
         async with McpFake().serve() as fake, tools_of(store, over_http(fake, shared=shared)) as provider:
-            for key in (KEY, other, KEY):
+            for key in (KEY, OTHER, KEY):
                 await call(provider, "search", key)
 
             assert [asked for asked, _ in fake.requests].count("server/discover") == sessions

@@ -1,6 +1,7 @@
 """The model catalog (core.claude.model_catalog) and the commands over it: not there is not unknown."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -29,7 +30,7 @@ async def client(claude):
 
 @pytest.fixture
 def catalog(client, store, board):
-    return ModelCatalog(client, store.notes, board.now, read_prices(), patience=0.5)
+    return ModelCatalog(client, store.notes, board.now, read_prices(), patience=30)
 
 
 def asked_after(claude, name: str = HAIKU) -> int:
@@ -113,6 +114,30 @@ async def test_the_list_is_kept_for_who_chooses(catalog, store, board):
     assert shown[OLD] == "claude-sonnet-4-5: $3 in, $15 out, reads 200,000, retires 2026-11-30"
     assert RETIRED not in shown
     assert read_choices(None) == {}
+
+
+async def test_the_cheapest_model_is_one_that_is_listed_today_and_allowed(catalog):
+    assert await catalog.find_cheapest("claude-opus-5-5") == HAIKU
+    assert await catalog.find_cheapest("claude-opus-5-5", ["claude-opus-5-5", OLD]) == OLD
+
+
+@pytest.mark.parametrize("days", [0, 365], ids=["retired by the API", "its day has come"])
+async def test_a_retired_model_is_never_the_cheapest_also_where_it_was_listed_before(catalog, store, board, days):
+    retired = OLD if days else RETIRED
+    await store.notes.put(MODELS, json.dumps({retired: f"{retired}: listed before"}))
+    board.slept(timedelta(days=days).total_seconds())
+
+    assert await catalog.find_cheapest("claude-opus-5-5", [retired]) == "claude-opus-5-5"
+
+
+async def test_while_the_models_api_can_not_be_asked_the_personas_own_model_is_the_cheapest(
+    claude, client, catalog, store, board
+):
+    await catalog.list_models()
+    claude.script(Fault(500, "api_error"), path="/v1/models")
+    other = ModelCatalog(client, store.notes, board.now, read_prices())
+
+    assert await other.find_cheapest("claude-opus-5-5") == "claude-opus-5-5"
 
 
 async def give(store, claude, board, *lines: str, persona: Persona | None = None) -> list[str]:

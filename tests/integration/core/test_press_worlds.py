@@ -196,7 +196,7 @@ async def _live(steps: list[Step]) -> None:
 
 
 @seed(1)
-@settings(max_examples=WORLDS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=WORLDS, database=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=8, max_size=16))
 def test_whatever_is_pressed_each_question_has_one_reply(steps):
     brisk.run(_live([Ask(0), Settle(), *steps]))

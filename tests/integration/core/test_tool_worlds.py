@@ -24,7 +24,7 @@ ENGINES = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
 
 def live(worlds, world) -> None:
     """Live through some worlds, which a seed chooses."""
-    quiet = settings(max_examples=worlds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    quiet = settings(max_examples=worlds, database=None, suppress_health_check=list(HealthCheck))
     seed(int(os.environ.get("TOOL_SEED", "1")))(quiet(world))()
 
 

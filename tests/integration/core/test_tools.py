@@ -1,6 +1,6 @@
 """Tools in answers: calls are carried out and told, those that act ask first, and a restart repeats none that acted.
 
-Tests core.tools.runner, core.tools.approvals, core.store.stored_calls, core.store.rules.tool_calls,
+Tests core.tools.runner, core.tools.approvals, core.store.records.calls, core.store.rules.tool_calls,
 core.store.rules.parking.
 """
 

@@ -14,7 +14,7 @@ from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.messages import Question, Rank
 from core.domain.personas import KnowledgeFile, Persona, Place, Version
-from core.store.stored_personas import KnowledgeText
+from core.store.records.knowledge import KnowledgeText
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import ask, closed, command, key, messages, press

@@ -3,6 +3,8 @@
 Tests bots.discord.history, bots.discord.directory, bots.discord.surface.
 """
 
+import asyncio
+from collections import Counter
 from dataclasses import replace
 
 from tests.support.discord_house import confab, settled, told
@@ -85,3 +87,36 @@ async def test_a_thread_on_a_message_that_is_deleted_costs_one_call_too(guild, c
 
     assert told(claude) == [[("user", "Cy: a good plan\nAda: is it?")]]
     assert (reads(guild, before), lookups(guild)) == (["messages"], [])
+
+
+class Watched:
+    """A protocol of the store that counts its calls; `waits` names one that waits until another has begun."""
+
+    def __init__(self, within, begun: dict[str, asyncio.Event], calls: Counter[str], waits: str = "") -> None:
+        self._within, self._begun, self._calls, self._waits = within, begun, calls, waits
+
+    def __getattr__(self, name):
+        async def call(*given, **named):
+            self._calls[name] += 1
+            if name in self._begun:
+                self._begun[name].set()
+            if name == self._waits:
+                await asyncio.gather(*(event.wait() for event in self._begun.values()))
+            return await getattr(self._within, name)(*given, **named)
+
+        return call
+
+
+async def test_a_thread_that_was_never_seen_is_read_once_again_and_its_names_are_kept_while_the_zone_is_found(
+    guild, claude, store
+):
+    begun, calls = {"remember_names": asyncio.Event()}, Counter[str]()
+    threads, ledger = Watched(store.threads, begun, calls), Watched(store.ledger, begun, calls, "budgets")
+    start = await guild.say("bob", "general", "the plan is this")
+    thread = await guild.start_thread(start, "plans", "bob")
+    async with confab(guild, claude, replace(store, threads=threads, ledger=ledger)) as running:
+        await guild.say("ada", thread, f"<@{guild.me}> is it?")
+        await settled(guild, running)
+
+    assert told(claude) == [[("user", "Bob: the plan is this\nAda: is it?")]]
+    assert calls["thread"] == 2

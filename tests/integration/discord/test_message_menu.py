@@ -96,6 +96,24 @@ async def test_a_command_of_the_menu_that_asks_nothing_is_given_as_before(guild,
     assert "forgotten" in said
 
 
+@pytest.mark.parametrize("of", ["the question", "the answer"])
+async def test_show_the_prompt_shows_who_chose_it_what_claude_was_told_about_that_conversation_alone(
+    guild, running, claude, of
+):
+    asked = await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+    await guild.say("ada", "general", f"<@{guild.me}> what is for lunch?")
+    await settled(guild, running)
+    page = next(one for one in ours(guild) if one.reference == asked)
+    chosen = await guild.choose("bob", asked if of == "the question" else page.id, "Show the prompt")
+    said = await answered(running, chosen)
+    shown = "\n".join([said, *chosen.followups])
+
+    assert "why is the sky blue?" in shown
+    assert "lunch" not in shown
+    assert chosen.ephemeral
+    assert len(told(claude)) == 2
+
+
 async def test_what_is_posted_is_told_to_claude_when_somebody_replies_to_it(guild, running, claude):
     message = await guild.say("bob", "general", SAID)
     asked = await ask(guild, running, message)

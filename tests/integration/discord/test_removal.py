@@ -37,6 +37,22 @@ class Dying:
         await asyncio.Event().wait()
 
 
+class Slow:
+    """Installations of a database that keeps a call of one method waiting."""
+
+    def __init__(self, installations, method: str) -> None:
+        self._installations, self._method = installations, method
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def __getattr__(self, name):
+        return self._wait if name == self._method else getattr(self._installations, name)
+
+    async def _wait(self, *given, **named):
+        await self.gate.wait()
+        return await getattr(self._installations, self._method)(*given, **named)
+
+
 async def servers(store) -> list[str]:
     return [one.workspace.partition(":")[2] for one in await store.installations.list("discord")]
 
@@ -130,6 +146,77 @@ async def test_a_process_that_dies_at_the_end_leaves_the_same_as_one_that_does_n
 
     assert await words(store, key) == []
     assert await history(store) == [CAME, WENT]
+
+
+@pytest.mark.parametrize("erase", [False, True], ids=["keep", "erase"])
+async def test_a_server_that_removes_the_bot_before_it_is_written_down_is_ended_and_what_it_asked_withdrawn(
+    guild, claude, store, erase
+):
+    gate, slow = Gate(), Slow(store.installations, "list")
+    claude.script(Answer(text="fine", gate=gate))
+    slow.gate.clear()
+    async with confab(guild, claude, replace(store, installations=slow), erase=erase) as running:
+        asked = await guild.say("ada", "general", f"<@{guild.me}> a secret plan")
+        await gate.reached.wait()
+        guild.remove_bot(HOME)
+        await until(lambda: HOME not in running.discord._intake._membership)
+        slow.gate.set()
+        await idle(running)
+        gate.opened.set()
+
+    key = ThreadKey(f"discord:{HOME}", guild.world.channel("general").id, asked)
+    assert ours(guild) == []
+    assert (await words(store, key) == []) is erase
+    assert await history(store) == [CAME, WENT]
+    assert await servers(store) == []
+
+
+async def test_a_server_that_removes_the_bot_as_soon_as_it_was_added_is_ended(guild, claude, store):
+    slow = Slow(store.installations, "find")
+    async with confab(guild, claude, replace(store, installations=slow)) as running:
+        await written(store, HOME)
+        guild.remove_bot(HOME)
+        await written(store)
+        slow.gate.clear()
+        guild.add_bot(HOME)
+        asked = await guild.say("ada", "general", f"<@{guild.me}> a secret plan")
+        guild.remove_bot(HOME)
+        await until(lambda: HOME not in running.discord._intake._membership)
+        slow.gate.set()
+        await until(lambda: any(event.id == asked for event in running.heard))
+        await idle(running)
+
+    assert await history(store) == [CAME, WENT, CAME, WENT]
+    assert await servers(store) == []
+
+
+async def test_a_server_that_was_left_between_two_sessions_is_ended_though_it_was_never_written_down(
+    guild, claude, store
+):
+    gate, slow = Gate(), Slow(store.installations, "list")
+    claude.script(Answer(text="fine", gate=gate))
+    slow.gate.clear()
+    async with confab(guild, claude, replace(store, installations=slow)) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why?")
+        await gate.reached.wait()
+        guild.gateway.forget()
+        guild.remove_bot(HOME)
+        guild.gateway.cut()
+        await until(lambda: HOME not in running.discord._intake._membership)
+        slow.gate.set()
+        await idle(running)
+        gate.opened.set()
+
+    assert await history(store) == [CAME, WENT]
+
+
+async def test_a_bug_in_the_review_of_servers_is_logged(guild, claude, store, caplog):
+    class Broken(Slow):
+        async def _wait(self, *given, **named):
+            raise RuntimeError("a bug")
+
+    async with confab(guild, claude, replace(store, installations=Broken(store.installations, "list"))):
+        await until(lambda: "a bug kept the servers that we are in from being reviewed" in caplog.text)
 
 
 async def test_an_outage_ends_nothing_and_loses_no_question(guild, claude, store):

@@ -32,7 +32,8 @@ async def store(tmp_path, simcord_clock):
 
 @pytest.fixture
 def platform(store):
-    return Discord("a.b.c", store.notes, store.installations, shards=(None, 1), quick=True, edit=0.0, pause=at_once)
+    chosen = {"installers": {"everybody"}, "shards": (None, 1), "quick": True, "edit": 0.0, "pause": at_once}
+    return Discord("a.b.c", store.notes, store.installations, **chosen)  # simcord knows of no person's installation
 
 
 @pytest.fixture

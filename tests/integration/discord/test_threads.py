@@ -350,6 +350,50 @@ async def test_a_post_is_told_with_title_tags_and_starter_also_after_it_was_arch
     assert said(guild, post) == ["fine"]
 
 
+async def test_a_post_whose_starter_was_deleted_is_told_with_its_title_by_who_opened_it(guild, claude, running):
+    post = await guild.forum_post("bob", "questions", "Installing", "how do I install it?", tags=["bug"])
+    await guild.delete(post)
+    await ask(guild, post, "can you help?")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "Bob: # Installing\n  (tags: bug)\nAda: can you help?")]]
+
+
+async def test_a_post_whose_starter_is_deleted_later_keeps_its_title_also_when_it_is_read_again(guild, claude, store):
+    async with confab(guild, claude, store) as running:
+        post = await guild.forum_post("bob", "questions", "Installing", f"<@{guild.me}> how?")
+        await settled(guild, running)
+        await guild.delete(post)
+        await ask(guild, post, "can you help?")
+        await settled(guild, running)
+    async with confab(guild, claude, store, process="p2") as running:
+        await ask(guild, post, "please")
+        await settled(guild, running)
+
+    assert [turns[0] for turns in told(claude)] == [
+        ("user", "Bob: # Installing\n  how?"),
+        ("user", "Bob: # Installing"),
+        ("user", "Bob: # Installing"),
+    ]
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["a starter", "none any more"])
+async def test_a_post_of_more_messages_than_are_read_is_told_with_its_title(guild, claude, running, deleted):
+    post = await guild.forum_post("bob", "questions", "Installing", "how do I install it?")
+    for number in range(1001):
+        await guild.say("cy", post, f"so {number}")
+    if deleted:
+        await guild.delete(post)
+    await ask(guild, post, "can you help?")
+    await settled(guild, running)
+
+    words = told(claude)[0][0][1]
+    assert words.startswith(
+        "Bob: # Installing\nCy: so 2\n" if deleted else "Bob: # Installing\n  how do I install it?\nCy: so 2\n"
+    )
+    assert words.endswith("Ada: can you help?")
+
+
 async def test_a_locked_thread_costs_nothing_and_its_asker_is_told_once(guild, claude, store):
     async with confab(guild, claude, store) as running:
         thread = await guild.start_thread("general", "plans", "bob")

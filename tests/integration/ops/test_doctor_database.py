@@ -18,8 +18,8 @@ from core.domain.errors import StoreUnusable
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome
 from core.store import inspect, open_store
+from core.store.records.files import WaitingDeletions
 from core.store.sqlite.schema import migrations
-from core.store.stored_files import WaitingDeletions
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import KEY, NOON, PLATFORMS, asked
 

@@ -10,7 +10,7 @@ from bots.slack.doctor import PURPOSES, RENEWAL, SLACK, SPARE, UNSEALED
 from bots.slack.installations.setup import TOKENS
 from bots.slack.manifest import SCOPES
 from core.store import open_store
-from core.store.installations import Installation
+from core.store.records.installations import Installation
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import TEAM, Grant, Team
 from tests.fakes.slack.server import SlackFake

@@ -11,7 +11,7 @@ from core.domain.clock import system_clock
 from core.domain.personas import Persona, Place
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, Channel
-from tests.support.home_page import open_home, press_home, read_home, render_view, save_form
+from tests.support.home_page import open_home, press_home, read_home, render_view, save_form, send_form
 from tests.support.slack_house import at_home
 
 TEAM = "slack:T024"
@@ -139,6 +139,26 @@ async def test_a_form_about_a_persona_that_was_changed_meanwhile_changes_nothing
 
     assert errors["text"].startswith("Somebody else changed this persona after you had opened the form")
     assert (await home.store.personas.persona(Place(TEAM, "C0DEV"))).persona.system == "Newer."
+
+
+def list_answers(home, key: str) -> list:
+    """What Slack was answered, each time that it sent this."""
+    return [one.payload for one in home.slack.outbox.acks if one.id == key]
+
+
+async def test_a_form_that_slack_sends_twice_is_taken_once_and_no_fault_is_found_in_what_it_did_itself(alone):
+    await open_home(alone, "ada")
+    form = await press_home(alone, "ada", "persona set", "C0DEV")
+    key = await send_form(alone, "ada", form, text="Be a poet.")
+    await alone.slack.acked(key)
+    await alone.rest()
+    alone.slack.outbox.again(key)
+    await alone.slack.until(lambda: len(list_answers(alone, key)) == 2)
+    await alone.rest()
+
+    assert list_answers(alone, key) == [{}, {}]
+    held = await alone.store.personas.persona(Place(TEAM, "C0DEV"))
+    assert (held.number, held.persona.system) == (1, "Be a poet.")
 
 
 async def test_a_form_about_a_budget_that_was_changed_meanwhile_changes_nothing_and_says_so(alone):

@@ -4,13 +4,28 @@ Tests bots.slack.throttle, bots.slack.client, bots.slack.history.
 """
 
 import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
 
 from bots.slack.client import SCARCE_BATCH
 from bots.slack.throttle import PAUSE, Throttle
 from core.answering.conversation import UNREAD
-from tests.support.slack_house import at_home
+from core.store import open_store
+from tests.fakes.claude.script import Answer
+from tests.fakes.slack.faults import Fault
+from tests.support.slack_house import at_home, living
+from tests.support.waiting import PATIENCE
 
 REPLIES = "conversations.replies"
+
+
+@pytest.fixture
+async def store(tmp_path):
+    """A database that outlives a house."""
+    kept = await open_store(f"sqlite:///{tmp_path}/confab.db")
+    yield kept
+    await kept.shut()
 
 
 async def ask_late(home, number: int, said: int = 1) -> str:
@@ -70,3 +85,55 @@ async def test_a_thread_that_was_answered_in_is_told_whole_whatever_was_read_wit
         assert "the plan is late" in str(home.prompt(2))
         assert UNREAD not in str(home.prompt(2))
         assert len(home.slack.called(REPLIES)) <= 1
+
+
+@asynccontextmanager
+async def scarce_house(slack, claude, store, **options):
+    """One process after another on the same store: each has a page of history to read in its first minute."""
+    scarce = {"pause": PAUSE, "sleep": asyncio.sleep, "scarce": True}
+    async with living(slack, claude, store, **scarce, rules={"alone": False}, **options) as home:
+        yield home
+
+
+async def fill_thread(home) -> str:
+    """A thread of more than Slack shows at once, in which Confab has answered."""
+    root = await home.slack.say("ada", "dev", "<@U0BOT> the plan is late")
+    await home.answered()
+    for number in range(SCARCE_BATCH):
+        await home.slack.say("bob", "dev", f"<@U0ADA> so it is, {number}", root)
+    await home.rest()
+    return root
+
+
+async def test_an_answer_in_a_longer_thread_that_a_restart_interrupts_is_given_from_what_was_heard(
+    slack, claude, store
+):
+    async with scarce_house(slack, claude, store) as home:
+        root = await fill_thread(home)
+        asked = len(home.asked)
+        claude.script(Answer(text="Never.", first=PATIENCE))
+        await slack.say("ada", "dev", "<@U0BOT> why?", root)
+        await slack.until(lambda: len(home.asked) > asked)
+    claude.script(Answer(text="Because of the rain."))
+    async with scarce_house(slack, claude, store) as home:
+        await home.answered(asked + 2)
+
+        assert home.texts("dev", root)[1:] == ["Because of the rain."]
+        assert "the plan is late" in str(home.prompt())
+        assert "so it is, 14" in str(home.prompt())
+        assert UNREAD not in str(home.prompt())
+
+
+async def test_a_page_that_a_process_posted_before_it_died_is_found_in_a_longer_thread(slack, claude, store):
+    async with scarce_house(slack, claude, store) as home:
+        root = await fill_thread(home)
+        claude.script(Answer(text="Because of the rain."))
+        slack.fail_next("chat.postMessage", Fault(lost=True))
+        slack.limit(REPLIES, 0, 60.0)
+        await slack.say("ada", "dev", "<@U0BOT> why?", root)
+        await slack.until(lambda: len(home.ours("dev", root)) == 2)
+    slack.limit(REPLIES, 2, 60.0)
+    async with scarce_house(slack, claude, store) as home:
+        await home.rest()
+
+        assert home.texts("dev", root)[1:] == ["Because of the rain."]

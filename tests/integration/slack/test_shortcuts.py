@@ -6,6 +6,7 @@ Tests bots.slack.slash, bots.slack.intake, bots.slack.ephemeral, bots.slack.surf
 import pytest
 
 from bots.slack.slash import name_shortcut
+from core.answering.inbox import SUBJECT_GONE
 from core.commands import TABLE
 from core.store.rules.presses import POSTED, VISIBLE
 from tests.fakes.claude.script import Answer
@@ -109,6 +110,19 @@ async def test_where_we_are_no_member_what_the_payload_holds_is_told_and_the_ans
 
     assert "  Only here." in home.prompt()[-1][1]
     assert [ANSWER in text for text in replies(home, ts, "elsewhere")] == [True]
+
+
+async def test_a_form_about_a_message_that_was_deleted_meanwhile_says_so_and_asks_nothing(home):
+    ts = await home.slack.say("bob", "dev", SAID)
+    view = await choose(home, ts)
+    await home.slack.delete("bob", "dev", ts)
+    await home.slack.settled()
+    values = {"question": {"question": {"type": "plain_text_input", "value": "Why is that?"}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, values))
+    await home.rest()
+
+    assert home.slack.world.views[view].errors == {"question": SUBJECT_GONE}
+    assert (home.asked, whispers(home)) == ([], [])
 
 
 async def test_a_long_message_is_kept_by_the_form_and_told_whole(home):

@@ -411,6 +411,10 @@ def test_a_proxy_that_may_work_is_taken(bare_environment, value):
         ),
         ({"CONFAB_MODELS": "a,\x1b[31mb"}, "CONFAB_MODELS: '\\x1b[31mb' is no model's id,"),
         ({"DISCORD_GUILDS": " , "}, "DISCORD_GUILDS: names no server; leave it out to answer in all."),
+        (
+            {"DISCORD_USER_INSTALL": "friends"},
+            "DISCORD_USER_INSTALL: 'friends' is neither members nor everybody, nor a person's id, which is a number.",
+        ),
         ({"DISCORD_GUILDS": "8138,My Server"}, "DISCORD_GUILDS: 'My Server' is no server's id, which is a number."),
         ({"DISCORD_GUILDS": "https://discord.com/channels/8138"}, "DISCORD_GUILDS: 'https"),
     ],

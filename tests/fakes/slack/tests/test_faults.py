@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.fakes.slack.faults import Cut, Fault
-from tests.fakes.slack.nouns import Clock
-from tests.fakes.slack.server import SlackFake
+from tests.fakes.slack.nouns import Clock, Grant, Team
+from tests.fakes.slack.server import SCOPES, SlackFake
 
 POST = "chat.postMessage"
 
@@ -48,6 +48,27 @@ async def test_the_documented_tiers_are_enforced_and_posts_are_counted_in_each_c
         await client.chat_update(channel="C0DEV", ts=posts[0]["ts"], text="z")
 
     assert slack.limited == [POST, "chat.update"]
+
+
+async def test_each_workspace_has_the_documented_tiers_for_itself() -> None:
+    clock = Clock()
+    async with SlackFake(clock) as slack:
+        slack.add_workspace(Team("T0TWO", "Difference Engines"))
+        slack.grants["xoxb-second"] = Grant("T0TWO", SCOPES)
+        here, there = (
+            AsyncWebClient(token, base_url=slack.base_url, retry_handlers=[]) for token in (slack.token, "xoxb-second")
+        )
+        slack.enforce_tiers()
+        for _ in range(60):
+            await here.chat_postMessage(channel="C0DEV", text="x")
+        await there.chat_postMessage(channel="C0DEV", text="x")
+        for _ in range(50):
+            await here.conversations_info(channel="C0DEV")
+        await there.conversations_info(channel="C0DEV")
+        with pytest.raises(SlackApiError):
+            await here.conversations_info(channel="C0DEV")
+
+    assert slack.limited == ["conversations.info"]
 
 
 FAULTS = {

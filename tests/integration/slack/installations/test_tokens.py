@@ -4,6 +4,7 @@ Tests bots.slack.installations.credentials, bots.ops.sealing.
 """
 
 import asyncio
+import json
 import logging
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,9 +12,11 @@ from datetime import timedelta
 import pytest
 
 from bots.ops.logs import OURS, configure
+from bots.ops.sealing import Seal
 from bots.slack.installations.installed import NOT_READABLE
+from bots.slack.installations.setup import TOKENS
 from core.domain.clock import system_clock
-from core.domain.errors import CannotConnect, StoreUnavailable
+from core.domain.errors import CannotConnect, StoreUnavailable, TokenRefused
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.slack.faults import Fault
@@ -246,3 +249,23 @@ async def test_tokens_that_slack_renews_no_more_are_told_once_and_a_new_installa
         await until(lambda: len(two.second.texts("dev", root)) == 1)
 
         assert caplog.text.count("Slack renews the token of slack:T0TWO no more (invalid_refresh_token)") == 1
+
+
+async def test_tokens_that_another_process_sealed_with_another_key_are_told_in_words_and_other_workspaces_go_on(
+    slack, claude, store, later, caplog
+):
+    async with town(slack, claude, store, clock=later) as two:
+        workspaces = two.home.platform._installed.workspaces
+        web = (await workspaces.find("slack:T0TWO")).web
+        kept = await store.installations.find("slack:T0TWO")
+        sealed = Seal(KEYS[1:], TOKENS).close(json.dumps(["slack:T0TWO", "xoxb-other", "xoxe-other"]))
+        await store.installations.renew(kept, sealed, kept.expires_at)
+        slack.refuse(workspaces._entries["slack:T0TWO"].credentials.tokens.bot, "token_revoked")
+        with pytest.raises(TokenRefused):
+            await web.call_once("auth.test")
+        await workspaces.renew_due()
+        root = await slack.say("bob", "dev", "<@U0BOT> hello")
+        await two.home.answered()
+
+        assert NOT_READABLE.format(names="slack:T0TWO") in caplog.text
+        assert len(two.home.texts("dev", root)) == 1

@@ -98,3 +98,38 @@ async def test_words_are_erased_where_that_is_set(slack, claude, store):
         ]
         kept = ["a secret plan" in [one.text for one in (await store.threads.thread(key)).messages] for key in keys]
         assert kept == [True, False]
+
+
+async def test_an_end_that_comes_before_the_installation_is_kept_is_not_lost(slack, claude, store):
+    async with town(slack, claude, store, installed=False) as two:
+
+        async def remove_early(_: int, method: str, phase: str) -> None:
+            if (method, phase) == ("auth.test", "after") and not slack.outbox.sent:
+                remove(two)
+                await slack.settled()
+
+        slack.on_request(remove_early)
+        page = await two.browser.install(slack, SECOND)
+
+        assert (page.status, page.title) == (502, "Slack did not complete the installation")
+        assert await store.installations.list("slack") == []
+        actions = [row.action for row in await store.audit.page("slack:T0TWO", 0)]
+        assert actions == [AuditAction.INSTALLATION.value, AuditAction.INSTALLATION_ENDED.value]
+
+
+async def test_a_button_of_an_answer_that_the_end_has_cut_off_says_so_after_a_new_installation(two, slack, claude):
+    gate = Gate(after=4)
+    claude.script(Answer(text="It begins. It never ends.", chunk=10, gate=gate))
+    root = await two.second.say("bob", "dev", "<@U0BOT> hello")
+    await slack.until(lambda: two.second.texts("dev", root))
+    remove(two)
+    await slack.settled()
+    gate.opened.set()
+    await two.home.rest()
+    await two.browser.install(slack, SECOND)
+    page = two.second.world.replies(two.second.world.posts[slack.place("dev").id, root])[-1].ts
+    await slack.acked(await two.second.press("bob", "dev", page, "Stop"))
+    whispers = two.second.world.ephemerals
+    await slack.until(lambda: whispers)
+
+    assert [one.text for one in whispers] == ["This answer has ended already."]

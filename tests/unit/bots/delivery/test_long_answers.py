@@ -25,7 +25,7 @@ def test_six_pages_are_shown_and_the_last_names_the_file_outside_of_code(text, r
 
     assert len(shown) == SHOWN
     assert shown[:4] == render(text)[:4]
-    assert shown[-1].endswith(f"({REST})*")
+    assert shown[-1].endswith(f"({REST.format('answer.md')})*")
     assert all(page.count("\n```") + page.startswith("```") in (0, 2, 4) for page in shown)
     assert len(shown[-1]) > 1000
 
@@ -39,7 +39,7 @@ def test_notes_of_the_answer_stay_below_its_last_page():
     text = append_note(append_note(PROSE, "I could not read `a.docx`."), "Say “go on”.")
 
     last = shorten_answer(text, render_pages)[-1]
-    assert last.index(REST) < last.index("a.docx") < last.index("go on")
+    assert last.index(REST.format("answer.md")) < last.index("a.docx") < last.index("go on")
     assert "go on" not in remove_notes(last)
 
 
@@ -51,6 +51,14 @@ def test_what_is_posted_is_the_whole_answer_first_and_ten_files_in_all():
         "answer.md",
         *(f"{n}.py" for n in range(9)),
     ]
+
+
+def test_the_file_of_a_whole_answer_takes_the_name_of_no_other_and_is_named_as_it_is():
+    files = [File("Answer.md", "text/markdown", b"By Claude.\n"), File("answer-2.md", "text/markdown", b"Too.\n")]
+    shown = shorten_answer(PROSE, render_pages, files)
+
+    assert shown[-1].endswith(f"({REST.format('answer-3.md')})*")
+    assert [one.name for one in list_files(PROSE, files, shortened=True)] == ["answer-3.md", "Answer.md", "answer-2.md"]
 
 
 def test_files_that_could_not_be_attached_are_told_in_words_that_the_text_lacks():

@@ -1,6 +1,6 @@
 """What Confab asks for when it is invited."""
 
-from bots.discord.invite import build_intents, build_invite_url
+from bots.discord.invite import build_install_url, build_intents, build_invite_url
 
 
 def test_the_invitation_asks_for_the_least_permissions():
@@ -17,3 +17,10 @@ def test_the_gateway_tells_no_more_than_messages():
 
     assert build_intents(content=False).value == guilds | guild_messages | direct_messages
     assert build_intents(content=True).value == guilds | guild_messages | direct_messages | content
+
+
+def test_the_address_for_a_person_asks_for_commands_alone():
+    address = build_install_url("4242")
+
+    assert address.startswith("https://discord.com/oauth2/authorize?client_id=4242&scope=applications.commands")
+    assert address.endswith("&integration_type=1")

@@ -8,7 +8,7 @@ import pytest
 
 from bots.discord import parse as read
 from bots.discord.formatting import build_buttons
-from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
+from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, ForumPost
 from core.domain.controls import Control
 from core.domain.messages import Asks, Quote, QuoteKind
 
@@ -165,7 +165,7 @@ def test_who_mentions_us_in_words_of_its_own_asks(parts, place, asks):
 
 
 def test_a_forum_post_begins_with_its_title_and_tags():
-    us = BotIdentity("4343", find_title={"81399": "# Installing\n(tags: bug)"}.get)
+    us = BotIdentity("4343", find_post={"81399": ForumPost("# Installing\n(tags: bug)", "7002")}.get)
     place = ChannelPlace("discord:8138", "81385", "81399", whole=True)
     first, second = (
         read.parse_message(payload(id=key, content=f"<@4343> {key}"), place, us) for key in ("81399", "81400")

@@ -255,6 +255,6 @@ def test_what_another_bot_quotes_above_its_answer_is_nobodys_question():
 def test_deletions_are_read(payload, gone):
     key = ThreadKey("discord:8138", "81382", "")
 
-    deleted = read.parse_deletion(sample(payload), CHANNEL, NOW)
+    deleted = read.parse_deletion(sample(payload), CHANNEL, NOW, US)
 
     assert deleted == [Deleted(f"{name(one)}:deleted", key, name(one), NOW) for one in gone]

@@ -68,3 +68,19 @@ def test_an_application_is_known_only_by_a_bots_token(token):
 
 def test_the_application_stands_in_the_first_part_of_the_token():
     assert chosen(discord_bot_token=TOKEN).platforms["discord"].application_id() == "123"
+
+
+@pytest.mark.parametrize("given", ["members", "everybody", "7001, members"])
+def test_who_may_take_us_along_is_members_everybody_or_people(given):
+    settings = chosen(discord_user_install=given, discord_guilds="8138").platforms["discord"]
+
+    assert settings.discord_user_install == {one.strip() for one in given.split(",")}
+
+
+def test_nobody_may_take_us_along_unless_the_operator_says_so():
+    assert chosen().platforms["discord"].discord_user_install == frozenset()
+
+
+async def test_members_need_the_servers_whose_members_they_are(store):
+    with pytest.raises(SettingsError, match="DISCORD_USER_INSTALL: members needs DISCORD_GUILDS"):
+        open_discord(store, discord_bot_token=TOKEN, discord_user_install="members")

@@ -17,10 +17,11 @@ async def answer(call: Invocation) -> CommandResult:
     return CommandResult("")
 
 
-def uploaded(table) -> dict[str, dict]:
+def uploaded(table, *, installable: bool = False) -> dict[str, dict]:
     """What the library sends for a table, by the commands' names."""
     tree = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
-    for command in commands.build_commands(table, nothing, nothing, commands.suggest_choices, nothing):
+    given = nothing, nothing, commands.suggest_choices, nothing
+    for command in commands.build_commands(table, *given, installable=installable):
         tree.add_command(command)
     return {command.name: command.to_dict(tree) for command in tree.get_commands()}
 
@@ -122,6 +123,18 @@ def test_every_command_states_where_it_can_be_given():
     places = {name: (command["contexts"], command["integration_types"]) for name, command in uploaded(TABLE).items()}
 
     assert set(map(str, places.values())) == {"([0, 1], [0])"}
+
+
+def test_what_means_something_where_we_are_no_member_is_offered_there_too():
+    sent = uploaded(TABLE, installable=True)
+    anywhere = {name for name, command in sent.items() if command["integration_types"] == [0, 1]}
+    menus = {row.action for row in TABLE if row.action}
+
+    assert anywhere == {"ask", "persona", "budget", "usage", "help", *menus}
+    assert all(sent[name]["contexts"] == [0, 1, 2] for name in anywhere)
+    assert {str((one["contexts"], one["integration_types"])) for name, one in sent.items() if name not in anywhere} == {
+        "([0, 1], [0])"
+    }
 
 
 async def test_a_form_asks_for_one_long_text():

@@ -83,6 +83,22 @@ def test_an_answer_needs_few_messages(size, messages):
     assert len(take_all(write_mixed(size))) == messages
 
 
+@pytest.mark.parametrize("size", [9_900, 9_990, 10_100, 11_400, 12_000, 25_000])
+@pytest.mark.parametrize("above", ["", "| one | two |\n"], ids=["first row", "second row"])
+def test_a_table_row_of_any_length_is_shown_whole(size, above):
+    words = "word " * (size // 5)
+    shown = take_all(f"Before.\n\n| a | b |\n|---|---|\n{above}| x | {words}|\n| three | four |\n\nAfter.")
+
+    assert sum(page.count("word") for page in shown) == size // 5
+    assert all(sum(page.count(one) for page in shown) == 1 for one in ("| three | four |", "Before.", "After."))
+
+
+def test_two_tables_that_are_too_long_together_are_on_two_pages():
+    table = f"| a | b |\n|---|---|\n| x | {'word ' * 1_100}|\n"
+
+    assert len(take_all(f"{table}\nBetween.\n\n{table}")) == 2
+
+
 @pytest.mark.parametrize("size", [15_000, 60_000])
 def test_no_code_and_no_table_is_cut_in_an_answer(size):
     shown = take_all(write_mixed(size))

@@ -127,6 +127,15 @@ def test_a_first_text_is_held_for_a_moment_and_while_no_edit_is_left_to_end_it_w
     assert growing[0].shown == []
 
 
+def test_a_text_begins_to_grow_however_much_others_have_shown_of_theirs(clock, throttle):
+    write(clock, [Writer(throttle, clock) for _ in range(12)], 2 * MINUTE)
+    with throttle.grow() as growth:
+        growth.take_turn()
+        clock.advance(HOLD + STEP)
+
+        assert growth.take_turn() == 0.0
+
+
 def test_a_text_that_is_cancelled_while_it_waits_for_its_turn_gives_it_to_the_next(clock, throttle):
     with pytest.raises(asyncio.CancelledError), throttle.grow() as first:
         first.show("first words")

@@ -107,6 +107,19 @@ async def test_who_watches_a_reply_that_is_not_ours_any_more_is_told_to_stop(loo
                 await reply.record_page("p2")
 
 
+async def test_no_title_is_waited_for_while_the_request_is_held(reply):
+    async def make_title():
+        return "Plans"
+
+    reply.hold_request()
+    held = asyncio.create_task(reply.title(3600))
+    await asyncio.sleep(0)
+    reply.release_request()
+    reply.begin(make_title)
+
+    assert (await held, await reply.title(3600)) == ("", "Plans")
+
+
 async def look_at(reply):
     async for text in reply.texts():
         return text

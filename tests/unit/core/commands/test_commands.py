@@ -1,6 +1,7 @@
 """What each command does: core.commands.persona, core.commands.prompt, core.commands.forget, core.commands.help."""
 
 import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -386,12 +387,36 @@ async def test_a_name_that_could_be_markup_stands_as_code(give, board):
     )
 
 
-async def test_help_names_every_command_and_who_may_give_it(give):
+async def test_help_names_every_command_in_one_message(give):
     shown = await give("help")
 
-    assert TABLE
-    assert [row.words for row in TABLE if (f"- `{row.words}" in shown) is bool(row.asks)] == []
-    assert "system prompt (managers)" in shown
+    lines = [line for line in shown.splitlines() if line.startswith("- `")]
+    told = {word for line in lines for word in re.findall(r"\w+", line.partition(": ")[0])}
+    assert {word for row in TABLE if not row.asks for word in row.words.split()} <= told
+    assert len(shown) < 1_900  # what Discord shows on one page
+
+
+async def test_help_tells_of_the_commands_that_begin_with_a_word_and_who_may_give_them(give):
+    shown = await give("help persona")
+
+    lines = shown.splitlines()
+    assert [line for line in lines if not line.startswith("- `persona ")] == []
+    assert len(lines) == sum(row.words.startswith("persona ") for row in TABLE)
+    assert "- `persona set TEXT [...]`: Give Claude a persona in this channel: its system prompt (managers)" in lines
+    assert len(shown) < 1_900
+
+
+async def test_help_tells_all_that_a_command_takes(give):
+    row = next(row for row in TABLE if row.words == "persona tune")
+
+    shown = await give("help persona tune")
+
+    assert [one.name for one in row.parameters if f"- `{one.name}`: {one.about}" not in shown] == []
+
+
+async def test_help_of_a_command_that_is_none_names_the_nearest(give):
+    with pytest.raises(UsageError, match=r"There is no command `persna`\. Did you mean `persona "):
+        await give("help persna")
 
 
 async def test_a_command_is_a_question_that_its_event_makes_once(store, board):

@@ -9,6 +9,7 @@ from core.domain.errors import ConfabError
 
 DETAILS = {
     "core.claude.stream.MalformedStream",
+    "core.commands.craft.moments.UnreadableMoment",
     "core.files.converters.converted.Unreadable",
     "core.store.postgres.connection.CommitLost",
     "core.store.sql_port.Unfit",

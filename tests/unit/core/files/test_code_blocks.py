@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.messages import File
+from core.domain.messages import File, FinalText, MadeFile
 from core.files.code_blocks import (
     EXTENSIONS,
     LARGEST,
@@ -15,6 +15,7 @@ from core.files.code_blocks import (
     NAMED,
     bound_files,
     list_code_files,
+    list_replaced_files,
     make_answer_file,
 )
 from core.prompting.request import HOUSE
@@ -164,3 +165,12 @@ def test_files_beyond_ten_are_named_below_the_text_and_ten_have_no_note():
     left = ", ".join(f"`{number}a.py`" for number in range(MOST, 17))
     assert shown == append_note(text, f"An answer has at most 10 files. Not attached, but above: {left}.")
     assert bound_files(text, files[:MOST]) == (text, files[:MOST])
+
+
+def test_an_answer_that_is_given_anew_replaces_its_file_under_the_name_that_it_had():
+    long = "word " * 2_001
+    plain = list_replaced_files(FinalText(long))
+    beside = list_replaced_files(FinalText(long, made=(MadeFile("answer.md", "text/markdown"),)))
+
+    assert [one.name for one in plain] == ["answer.md"]
+    assert [one.name for one in beside] == ["answer.md", "answer-2.md"]

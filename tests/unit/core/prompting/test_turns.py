@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from core.domain.content import CodeFile, FileContent, Image, Text, Uploaded
 from core.domain.messages import Attachment, FinalText, Message, Unanswered
 from core.prompting.speakers import LONGEST
-from core.prompting.turns import Turn, build_turns, select_trunk
+from core.prompting.turns import Turn, select_trunk
 from core.rendering.reply_notes import append_note
+from tests.support.turns import build_turns
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 NAMES = {"U1": "Ada", "U2": "Bob", "B9": "Build"}

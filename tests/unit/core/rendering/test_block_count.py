@@ -102,14 +102,14 @@ def test_no_page_of_an_answer_has_more_blocks_than_it_may(answer):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | scribbles(80))
 def test_no_page_of_any_text_has_more_blocks_than_it_may(text):
     assert [page for page in pages(text, CROWDED) if parse(page) > MOST + OVER] == []
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_while_blocks_grow_only_the_last_page_changes(text):
     fixed: list[str] = []

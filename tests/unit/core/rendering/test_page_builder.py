@@ -35,7 +35,7 @@ def faults(shown: list[str], dialect: Dialect) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=scribbles(120), limit=LIMITS)
 def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit):
     dialect = dialects(limit)[kind]
@@ -48,7 +48,7 @@ def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(text=scribbles(30), limit=LIMITS)
 def test_while_a_text_grows_only_the_last_page_changes(kind, text, limit):
     grows(text, dialects(limit)[kind])
@@ -86,3 +86,13 @@ def test_an_answer_fits_on_its_pages(answer, kind, limit):
 
     assert shown
     assert faults(shown, dialect) == []
+
+
+@pytest.mark.parametrize("header", [50, 190, 210, 600])
+def test_a_row_that_no_page_has_room_for_beneath_its_header_is_text(header):
+    dialect = Dialect(2_000, standalone=True, rows=5, cells=200)
+
+    shown = pages(f"| {'h' * header} | b |\n|---|---|\n| x | {'word ' * 100}|\n\nAfter.", dialect)
+
+    assert sum(page.count("word") for page in shown) == 100
+    assert shown[-1].endswith("After.")

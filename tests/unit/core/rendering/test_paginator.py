@@ -70,7 +70,7 @@ def test_pages_together_say_all_of_what_becomes_something_else(text):
     assert all(says(pages(text, Dialect(limit)), text, kept=letters) for limit in range(40, 61, 4))
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(text=scribbles(80), limit=st.sampled_from([40, 45, 90]))
 def test_pages_together_say_all_of_any_text(text, limit):
     assert says(pages(text, Dialect(limit)), text, kept=letters)
@@ -197,7 +197,7 @@ def test_what_belongs_together_is_not_cut_when_that_can_be_helped(token, before)
     assert any(token in page for page in shown)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     text=st.lists(
         st.sampled_from(["👩‍💻", "👨‍👩‍👧‍👦", "🇩🇪", "🇯🇵", "e\u0301", "नि", "각", "漢", "字", "a", " ", "👍🏽", "1️⃣"])
@@ -212,7 +212,7 @@ def test_no_grapheme_is_cut(text, limit):
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     text=st.lists(st.sampled_from(["word ", "longer ", "a. ", "x,\n", "end.\n\n"]), min_size=20).map("".join),
     limit=st.integers(40, 80),
@@ -281,7 +281,7 @@ def test_a_long_answer_is_cut_in_time_that_grows_with_its_length(limit):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=scribbles(60), data=st.data())
 def test_a_pager_cuts_as_if_it_remembered_nothing(kind, text, data):
     dialect = dialects(45)[kind]

@@ -4,7 +4,7 @@ import json
 
 from core.domain.content import Image, Text
 from core.domain.tools import ToolCall, ToolDefinition, ToolResult
-from core.store.stored_calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import MANY, SHOWN, describe_acts, write_request
 from core.tools.runner import IMAGES, LONGEST, RESULT, cap_result
 from core.tools.tool import Tool

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.tools.mcp.json_meter import ESCAPES, MOST, JsonMeter, JsonTooLarge
@@ -30,7 +30,6 @@ def count(value):
     return 1 + max(0, len(value) - 1) + sum(map(count, value)) if isinstance(value, list) else 0
 
 
-@settings(deadline=None)
 @given(value=VALUES, sizes=st.lists(st.integers(0, 9)), events=st.booleans(), spaced=st.booleans())
 def test_what_stands_in_strings_counts_nothing_however_the_text_is_cut(value, sizes, events, spaced):
     meter, text = JsonMeter(events=events), json.dumps(value, indent=1 if spaced else None).encode()
@@ -41,7 +40,6 @@ def test_what_stands_in_strings_counts_nothing_however_the_text_is_cut(value, si
     assert meter.parts == count(value)
 
 
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 40_000), max_size=6), end=st.sampled_from(["\n\n", "\r\n\r\n", "\r\r"]))
 def test_each_event_counts_by_itself(sizes, end):
     event = f"data: [{'7,' * (MOST - 2)}7]{end}".encode()

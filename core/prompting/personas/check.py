@@ -7,6 +7,7 @@ from core.domain.errors import ConfabError
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.wording import count_noun
+from core.prompting.context_window import LONGEST_CONTEXT, SHORTEST_CONTEXT
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
@@ -70,6 +71,10 @@ def excludes_thinking(persona: Persona) -> bool:
 
 def _check_exclusions(persona: Persona) -> None:
     """What the API takes of no model: choices that exclude each other. Raises PersonaUnsuited."""
+    if persona.context_tokens is not None and not SHORTEST_CONTEXT <= persona.context_tokens <= LONGEST_CONTEXT:
+        raise PersonaUnsuited(
+            f"context_tokens is a number of tokens from {SHORTEST_CONTEXT:,} to {LONGEST_CONTEXT:,}.", "context_tokens"
+        )
     if persona.max_tokens is not None and not 1 <= persona.max_tokens <= LONGEST:
         raise PersonaUnsuited(f"max_tokens is a number of tokens from 1 to {LONGEST:,}.", "max_tokens")
     if excludes_thinking(persona):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from core.domain.models import Model
 from core.domain.personas import KnowledgeFile
-from core.prompting.persona_check import PersonaUnsuited
+from core.prompting.context_window import DENSE_BYTES
+from core.prompting.personas.check import PersonaUnsuited
 from core.prompting.speakers import indent
 
 WINDOW = 200_000  # tokens that a model reads at once, where it does not say how many
 CONVERSATION = 100_000  # of them that are left for a conversation and its answer
-DENSEST = 3  # bytes of a token, in words of any kind: what is weighed against a window is no estimate
 
 HEAD = """\
 These files belong to this channel: who manages it gave them to you, so that you know what they say. Each stands \
@@ -30,7 +30,7 @@ def write_knowledge(files: Sequence[tuple[str, str]]) -> str:
 def check_knowledge(files: Sequence[KnowledgeFile], model: Model) -> None:
     """Raise PersonaUnsuited where the model's window is too small for these files and a conversation."""
     window = model.max_input_tokens or WINDOW
-    most, size = (window - CONVERSATION) * DENSEST, sum(one.size for one in files)
+    most, size = (window - CONVERSATION) * DENSE_BYTES, sum(one.size for one in files)
     if size > most:
         raise PersonaUnsuited(
             f"The files of this channel have {_describe(size)} together, and {model.id} reads "

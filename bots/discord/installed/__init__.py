@@ -1,0 +1,1 @@
+"""User install: places where we are no member, and answer by interactions alone."""

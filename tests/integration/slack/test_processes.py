@@ -1,0 +1,58 @@
+"""Two processes on one workspace keep within Slack's tiers together: each takes its share of what Slack allows.
+
+Tests bots.delivery.living_processes, bots.slack.throttle. Slack's minute is shorter here, and so are all pauses of ours.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from bots.delivery.living_processes import LivingProcesses
+from bots.slack.throttle import PAUSE
+from core.store import open_store
+from core.telemetry import AnswerBegun, TelemetryEvent
+from tests.fakes.claude.script import Answer
+from tests.support.slack_house import living
+from tests.support.waiting import PATIENCE, until
+
+FASTER = 10  # than Slack's minute
+ANSWERS, WORDS = 16, 400
+LONG = 10 * PATIENCE  # seconds; a busy machine needs many times as long as an idle one
+
+
+@asynccontextmanager
+async def process(name, slack, claude, store):
+    """One of several processes that share a database, in a workspace that enforces its tiers."""
+    shared, begun = LivingProcesses(), list[TelemetryEvent]()
+
+    def note(event: TelemetryEvent) -> None:
+        shared(event)
+        begun.extend([event] if isinstance(event, AnswerBegun) else [])
+
+    rules = {"process": name, "alone": False, "emit": note}
+    ways = {"pause": PAUSE / FASTER, "sleep": asyncio.sleep, "processes": shared.count}
+    async with living(slack, claude, store, rules=rules, **ways) as home:
+        yield home, shared, begun
+
+
+async def test_answers_that_grow_in_two_processes_at_once_stay_within_slacks_tiers(slack, claude, tmp_path):
+    slack.enforce_tiers(60 / FASTER)
+    claude.answer = lambda body: Answer(text=f"{'word ' * WORDS}end.", chunk=50, delay=0.1)
+    async with AsyncExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/confab.db"
+        stores = [await open_store(url) for _ in range(2)]
+        for store in stores:
+            stack.push_async_callback(store.shut)
+        houses = [
+            await stack.enter_async_context(process(f"p{number}", slack, claude, store))
+            for number, store in enumerate(stores)
+        ]
+        await until(lambda: all(shared.count() == 2 for _, shared, _ in houses))
+        home = houses[0][0]
+        roots = [await slack.say("ada", "dev", f"<@U0BOT> {number}") for number in range(ANSWERS)]
+        await slack.until(lambda: len(home.asked) >= ANSWERS, LONG)
+        async with asyncio.timeout(LONG):
+            await home.assistant.worker.idle()
+
+        assert ["".join(home.texts("dev", root)).count("word") for root in roots] == [WORDS] * ANSWERS
+        assert slack.limited == []
+        assert all(begun for _, _, begun in houses)
