@@ -73,8 +73,7 @@ class Assistant:
         commands = self._commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        made, summaries = made_files or MadeFiles(), self._make_summary_maker(clock)
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made, summaries)
+        self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -88,9 +87,10 @@ class Assistant:
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
-    def _make_summary_maker(self, clock: Clock) -> SummaryMaker:
-        asking, catalog = self._completions.structured_output, self._completions.catalog
-        return SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=self._rules.models)
+    def _make_composer(self, clock: Clock, files: FileReader, tools: ToolRegistry, made: MadeFiles) -> Composer:
+        rules, asking, catalog = self._rules, self._completions.structured_output, self._completions.catalog
+        summaries = SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=rules.models)
+        return Composer(self._store, self._platforms, self._completions, rules, clock, files, tools, made, summaries)
 
     def _build_command_context(
         self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary

@@ -23,14 +23,14 @@ from core.answering.final_answer import (
     tell_acts,
     tell_who_asked,
 )
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
-from core.commands import TABLE, registry
+from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
@@ -69,10 +69,6 @@ class Responder:
     @property
     def platforms(self) -> Mapping[str, Platform]:
         return self.composer.platforms
-
-    @property
-    def rules(self) -> Rules:
-        return self.composer.rules
 
     async def answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one claimed question visibly, and close it."""
@@ -156,7 +152,7 @@ class AnswerTask:
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
-            find_persona_in_force(store.personas, key, self.responder.rules.defaults),
+            find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
@@ -330,7 +326,7 @@ class AnswerTask:
         if isinstance(decision, AnswerWith):
             return decision.answer
         if self.question.command is not None and self.task is None:
-            return await self._run_command(self.question.command)
+            return await self._run_command()
         await self.reply.wait_until_showable()
         of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
         commands, reply = self.responder.commands, self.reply
@@ -363,11 +359,9 @@ class AnswerTask:
         self.cited = said.citations
         self.reply.say(said.text)
 
-    async def _run_command(self, line: str) -> Answer:
-        command, rest = registry.find_command(TABLE, line)
-        values = registry.parse_values(command, rest, self.question.values)
-        invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
-        result = await registry.run_command(command, invocation)
+    async def _run_command(self) -> Answer:
+        command, call = registry.read_invocation(self.question, self.surface, self.responder.commands)
+        result = await registry.run_command(command, call)
         return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
 
     async def _recover(self) -> None:
@@ -377,7 +371,7 @@ class AnswerTask:
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
         responder, together = self.responder, self.claim.together
-        patience = None if self.claim.resumed else responder.rules.patience
+        patience = None if self.claim.resumed else responder.composer.rules.patience
         try:
             self.thread, history = await refresh_conversation(
                 responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience

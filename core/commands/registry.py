@@ -269,6 +269,12 @@ def format_usage(row: Command) -> str:
     return " ".join(parts)
 
 
+def read_invocation(question: Question, surface: Surface, context: CommandContext) -> tuple[Command, Invocation]:
+    """The command that a question gives, and what it was given with. Raises UsageError."""
+    row, rest = find_command(context.table, question.command or "")
+    return row, Invocation(question, parse_values(row, rest, question.values), surface, context)
+
+
 async def run_command(row: Command, call: Invocation) -> CommandResult:
     """Authorise and run a command. Raises RankTooLow."""
     await check_rank(row, call)

@@ -22,7 +22,7 @@ from core.commands.registry import (
     UsageError,
     check_rank,
     find_command,
-    parse_values,
+    read_invocation,
 )
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Outcome, Question
@@ -59,10 +59,8 @@ class TaskAnswer:
     async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer. Raises CannotAnswer, UsageError where the command can't be given so."""
         question, composer = self.claim.question, self.composer
-        row, rest = find_command(TABLE, question.command or "")
+        row, call = read_invocation(question, self.surface, self.context)
         assert row.task is not None
-        values = parse_values(row, rest, question.values)
-        call = Invocation(question, values, self.surface, self.context)
         await check_rank(row, call)
         allowed = composer.rules.models
         if allowed and self.persona.model not in allowed:
