@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,10 +70,9 @@ class Responder:
     def platforms(self) -> Mapping[str, Platform]:
         return self.composer.platforms
 
-    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
+    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
-        async with self.composer.tend_asides(claim.question):
-            await AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
+        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -107,29 +106,32 @@ class AnswerTask:
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
-        outcome = Outcome.EXPIRED
-        try:
-            await self._open()
-            decision = await self._decide()
-            outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
-        except TokenRefused:  # it stays open until a token works, unless nobody waits for it any more
-            if not self.lease.stop.is_set():
-                raise
-        except PlaceClosed as error:
-            fallback, answer = self.responder.fallback, self._find_whole_text()
-            if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
-                outcome = Outcome.REFUSED
-        except QuestionDeleted:
-            outcome = Outcome.WITHDRAWN
-        except (CannotShow, NotShown) as error:
-            log.warning("can't be shown an answer: %s", error)
-        if (waiting := self.waiting) and waiting.awaits is not None:
-            await self.responder.store.questions.park(self.claim, waiting.after or "", waiting.awaits, waiting.so_far)
-            log.info("parked: waits for a person")
-            return
-        await self.responder.store.questions.close(self.claim, outcome)
-        self.responder.emit(QuestionClosed(self.question, outcome))
-        log.info("closed: %s", outcome.value)
+        async with self.responder.composer.tend_asides(self.question):
+            outcome = Outcome.EXPIRED
+            try:
+                await self._open()
+                decision = await self._decide()
+                outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
+            except TokenRefused:  # it stays open until a token works, unless nobody waits for it any more
+                if not self.lease.stop.is_set():
+                    raise
+            except PlaceClosed as error:
+                fallback, answer = self.responder.fallback, self._find_whole_text()
+                if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
+                    outcome = Outcome.REFUSED
+            except QuestionDeleted:
+                outcome = Outcome.WITHDRAWN
+            except (CannotShow, NotShown) as error:
+                log.warning("can't be shown an answer: %s", error)
+            if (waiting := self.waiting) and waiting.awaits is not None:
+                await self.responder.store.questions.park(
+                    self.claim, waiting.after or "", waiting.awaits, waiting.so_far
+                )
+                log.info("parked: waits for a person")
+                return
+            await self.responder.store.questions.close(self.claim, outcome)
+            self.responder.emit(QuestionClosed(self.question, outcome))
+            log.info("closed: %s", outcome.value)
 
     @property
     def question(self) -> Question:
