@@ -1,4 +1,7 @@
-"""Files that a channel knows: attached once, told under the cache, and gone when they are to be."""
+"""Files that a channel knows: attached once, told under the cache, and gone when they are to be.
+
+Tests core.commands.craft.knowledge, core.prompting.personas.knowledge.
+"""
 
 import asyncio
 import re

@@ -1,7 +1,7 @@
 """Personas that are tried before they count: seen by one person alone, paid for once, kept once.
 
 Tests core.commands.trials.trial, core.commands.trials.draft, core.commands.trials.answers, core.commands.trials.keep,
-core.answering.tasks.past_questions, core.store.rules.trials and core.store.rules.drafts.
+core.answering.tasks.past_questions, core.store.records.trials, core.store.rules.trials and core.store.rules.drafts.
 """
 
 import asyncio
