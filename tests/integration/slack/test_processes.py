@@ -1,6 +1,6 @@
-"""Two processes on one workspace keep within Slack's tiers together: each takes its share of what Slack allows.
+"""Two processes on one workspace keep within Slack's tiers together, each with its share; and take a form once.
 
-Tests bots.delivery.living_processes, bots.slack.throttle. Slack's minute is shorter here, and so are all pauses of ours.
+Tests bots.delivery.living_processes, bots.slack.throttle, bots.slack.parse. Slack's minute is shorter here, and so are all pauses of ours.
 """
 
 import asyncio
@@ -56,3 +56,22 @@ async def test_answers_that_grow_in_two_processes_at_once_stay_within_slacks_tie
         assert ["".join(home.texts("dev", root)).count("word") for root in roots] == [WORDS] * ANSWERS
         assert slack.limited == []
         assert all(begun for _, _, begun in houses)
+
+
+async def test_a_form_that_both_of_two_processes_are_sent_is_taken_once_and_one_with_other_words_too(slack, claude):
+    store = await open_store("sqlite://")
+    async with process("p0", slack, claude, store) as (home, *_), process("p1", slack, claude, store):
+        ts = await slack.say("bob", "dev", "Deploys stop on Friday.")
+        await slack.acked(await slack.choose("ada", "dev", ts, "confab_ask_about"))
+        (view,) = slack.world.views
+        given = [{"question": {"question": {"type": "plain_text_input", "value": text}}} for text in ("Why?", "How?")]
+        keys = [await slack.submit_view("ada", view, values) for values in given * 3]
+        for key in keys * 2:
+            slack.outbox.again(key)
+        await slack.settled()
+        await home.rest()
+
+        assert len(slack.sockets.links) == 2
+        assert len(home.asked) == 2
+        assert len([one for one in slack.visible("dev", "ada") if one.user == "ephemeral"]) == 2
+    await store.shut()
