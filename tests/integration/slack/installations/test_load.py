@@ -19,7 +19,7 @@ from tests.support.loop_watch import settle_heap
 from tests.support.slack_house import living
 from tests.support.slack_installations import Browser, make_installing
 from tests.support.stalls import measure_stalls
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import PATIENCE, Closing, until
 
 WORKSPACES, QUESTIONS = 30, 4
 STORM, SLOTS = 60, 16  # questions in one workspace, and of all those that ask Claude at the same time
@@ -33,29 +33,24 @@ settled = pytest.fixture(settle_heap)
 
 
 @asynccontextmanager
-async def installed_in_many(slack, claude, store, **options):
+async def installed_in_many(slack, claude, store, closing, *, http=False, **rules):
     """A house that so many workspaces have installed, once Slack enforces its tiers."""
     teams = [Team(f"T0W{number:02}", f"Workspace {number}") for number in range(WORKSPACES)]
     neighbours = [slack.add_workspace(team) for team in teams]
     ways = {"installing": make_installing(slack, store), "pause": PAUSE / FASTER, "sleep": asyncio.sleep}
-    async with living(slack, claude, store, **ways, **options) as home:
+    async with living(slack, claude, store, http, rules={"emit": closing, **rules}, **ways) as home:
         for team in teams:
             assert (await Browser(home.port).install(slack, team)).status == 200
         slack.enforce_tiers(60 / FASTER)
         yield home, neighbours
 
 
-async def rest(home, asked: int) -> None:
-    await home.slack.until(lambda: len(home.asked) >= asked, LONG)
-    async with asyncio.timeout(LONG):
-        await home.assistant.worker.idle()
-
-
 @pytest.mark.reliability
 async def test_all_questions_of_thirty_workspaces_are_answered_whole_and_slack_refuses_nothing(
     slack, claude, store, settled, record_property
 ):
-    async with installed_in_many(slack, claude, store) as (home, neighbours):
+    closing = Closing(WORKSPACES * QUESTIONS)
+    async with installed_in_many(slack, claude, store, closing) as (_, neighbours):
         claude.answer = lambda body: Answer(text=ANSWER, chunk=100, delay=0.1)
         began, busy = time.monotonic(), time.process_time()
         async with measure_stalls() as stalls:
@@ -64,7 +59,7 @@ async def test_all_questions_of_thirty_workspaces_are_answered_whole_and_slack_r
                 for number in range(QUESTIONS)
                 for one in neighbours
             ]
-            await rest(home, len(asked))
+            await closing.wait(LONG)
         figures = {"seconds": time.monotonic() - began, "busy": time.process_time() - busy, "longest": max(stalls)}
         record_property("figures", {"what": "thirty workspaces of Slack", **figures})
 
@@ -85,16 +80,16 @@ def list_firsts(slack, roots: set[str]) -> list[float]:
 
 @pytest.mark.reliability
 async def test_a_workspace_in_a_storm_keeps_none_of_the_others_waiting(slack, claude, store, record_property):
-    gate, semaphore = Gate(), FairSemaphore(SLOTS)
+    gate, semaphore, closing = Gate(), FairSemaphore(SLOTS), Closing(STORM + WORKSPACES - 1)
     claude.answer = lambda body: Answer(text=ANSWER, chunk=100, delay=0.1, gate=gate)
-    async with installed_in_many(slack, claude, store, http=True, rules={"semaphore": semaphore}) as (home, neighbours):
+    async with installed_in_many(slack, claude, store, closing, http=True, semaphore=semaphore) as (home, neighbours):
         stormy, *calm = neighbours
         storm = [await stormy.say("bob", "dev", f"<@U0BOT> storm {number}") for number in range(STORM)]
-        await home.slack.until(lambda: len(home.asked) == SLOTS, LONG)
+        await until(lambda: len(semaphore._waiting) == STORM - SLOTS, LONG)
         asked = [await one.say("bob", "dev", "<@U0BOT> calm") for one in calm]
         await until(lambda: len(semaphore._waiting) == STORM + len(calm) - SLOTS, LONG)
         gate.opened.set()
-        await rest(home, STORM + len(calm))
+        await closing.wait(LONG)
         order = ["calm" in str(body["messages"][-1]) for body in home.asked]
         ours, theirs = list_firsts(slack, set(storm)), list_firsts(slack, set(asked))
         figures = {"storm": median(ours), "others": median(theirs), "longest": max(theirs)}
