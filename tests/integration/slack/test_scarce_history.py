@@ -168,14 +168,16 @@ async def test_a_thread_of_three_thousand_messages_is_answered_from_what_was_hea
         root = await slack.say("ada", "dev", "<@U0BOT> the plan is late")
         await home.answered()
         key = ThreadKey("slack:T024", slack.place("dev").id, root)
-        for number in range(3_000):
-            ts = slack.world.stamp()
-            said = Message(ts, "U0BOB", f"so it is, {number}", parse_timestamp(ts))
-            await home.assistant.ingest(Posted(ts, key, said, Asks.NO))
+        stamps = [slack.world.stamp() for _ in range(3_000)]
+        said = [
+            Message(ts, "U0BOB", f"so it is, {number}", parse_timestamp(ts))
+            for number, ts in enumerate(stamps, start=1)
+        ]
+        await asyncio.gather(*(home.assistant.ingest(Posted(one.id, key, one, Asks.NO)) for one in said))
     async with scarce_house(slack, claude, store) as home:
         await slack.say("ada", "dev", "<@U0BOT> why?", root)
         await home.answered(2)
 
         assert len(home.texts("dev", root)) == 2
-        assert "so it is, 2999" in str(home.prompt())
+        assert "so it is, 3000" in str(home.prompt())
         assert UNREAD not in str(home.prompt())

@@ -82,7 +82,10 @@ def list_firsts(slack, roots: set[str]) -> list[float]:
 async def test_a_workspace_in_a_storm_keeps_none_of_the_others_waiting(slack, claude, store, record_property):
     gate, semaphore, closing = Gate(), FairSemaphore(SLOTS), Closing(STORM + WORKSPACES - 1)
     claude.answer = lambda body: Answer(text=ANSWER, chunk=100, delay=0.1, gate=gate)
-    async with installed_in_many(slack, claude, store, closing, http=True, semaphore=semaphore) as (home, neighbours):
+    async with installed_in_many(slack, claude, store, closing, http=True, silence=LONG, semaphore=semaphore) as (
+        home,
+        neighbours,
+    ):
         stormy, *calm = neighbours
         storm = [await stormy.say("bob", "dev", f"<@U0BOT> storm {number}") for number in range(STORM)]
         await until(lambda: len(semaphore._waiting) == STORM - SLOTS, LONG)
