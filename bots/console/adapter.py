@@ -211,7 +211,7 @@ class Console:
         await ingest(event)
         await self._wait(name, ingest)
         if line.lower() == HELP:
-            self.terminal.write("\n".join(["In this terminal also:", "", *describe_moves()]))
+            self.terminal.write("\n".join(["", "In this terminal also:", "", *describe_moves()]))
 
     async def _press(self, control: Control, ingest: Ingest) -> None:
         """Do with the newest answer here what a word says, and wait for what comes of it."""

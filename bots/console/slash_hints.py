@@ -13,7 +13,7 @@ def add_slashes(text: str, table: Sequence[Command]) -> str:
     What is quoted or stands in a fence is somebody's, and stays as it is.
     """
     words = "|".join(re.escape(row.words) for row in sorted(table, key=lambda row: -len(row.words)))
-    named = re.compile(rf"(?<!`)`(?=(?:{words})(?: [^`\n]*)?`)")
+    named = re.compile(rf"(?<!`)`(?=(?:{words})(?:[ |][^`\n]*)?`)")
     lines: list[str] = []
     fence: Fence | None = None
     for line in text.split("\n"):

@@ -55,7 +55,7 @@ def _summarize(word: str, rows: list[Command]) -> str:
     """One line for all commands that begin with the same word."""
     if len(rows) == 1:
         return f"- `{rows[0].words}`: {rows[0].about}{_describe_rank(rows[0])}"
-    return f"- `{word}` {', '.join(row.words.removeprefix(word).strip() for row in rows)}: {GROUPS[word]}"
+    return f"- `{word} {'|'.join(row.words.removeprefix(word).strip() for row in rows)}`: {GROUPS[word]}"
 
 
 def _describe(row: Command) -> str:

@@ -1,1 +1,0 @@
-"""What teams do every day with their threads, with Claude's help."""

@@ -1,4 +1,7 @@
-"""Long threads, asked of Claude's API: one summary a step, healed, paid for, and never in an answer's way."""
+"""Long threads, asked of Claude's API: one summary a step, healed, paid for, and never in an answer's way.
+
+Tests core.answering.asides.summaries.
+"""
 
 import asyncio
 import json

@@ -434,7 +434,7 @@ async def test_a_command_that_asks_again_by_interaction_lets_the_old_page_be_edi
     shown = ours(guild, guild.world.posts[reply.pages[0]].channel)
     assert " ".join(shown) == TWO_PAGES
     assert pages == ["fine"]
-    assert "persona show" in given.answer
+    assert "persona show|" in given.answer
 
 
 async def test_a_command_that_replies_to_a_slash_answer_knows_what_was_asked(guild, running):

@@ -125,7 +125,7 @@ async def test_help_is_seen_by_its_person_alone(guild, claude, running):
     given = await guild.interact("bob", "general", "help")
     shown = await answered(running, given)
 
-    assert "- `persona show`" in shown
+    assert "- `persona show|set|" in shown
     assert Flag.EPHEMERAL in guild.world.posts[given.original].flags
     assert guild.visible("general") == []
 
