@@ -47,7 +47,7 @@ class Stage(Protocol):
     """A platform on loopback, as a bench uses it."""
 
     async def thread(self, messages: int) -> str:
-        """A thread of so many messages, which the bot was not told of."""
+        """A thread of so many messages, which the bot was not told of; of none, a channel in Discord."""
 
     async def ask(self, thread: str, name: str) -> None:
         """Somebody asks the bot."""
@@ -115,7 +115,7 @@ class DiscordStage:
         fake.world.listener = self._listen
 
     async def thread(self, messages: int) -> str:
-        key = await self._fake.start_thread("general", "a thread")
+        key = await self._fake.start_thread("general", "a thread") if messages else self._fake.room("a channel")
         world = self._fake.world
         for _ in range(messages):
             said = DiscordPost(world.snowflake(), key, world.user("bob").id, MESSAGE, world.clock())

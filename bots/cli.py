@@ -187,6 +187,53 @@ def trust(server: str, yes: bool) -> None:
     trust_server(configuration, server, unasked=yes)
 
 
+@main.group()
+def persona() -> None:
+    """Personas of a workspace as files, for a folder that you keep.
+
+    They are read from and written to the database that DATABASE_URL names.
+    """
+
+
+@persona.command("export")
+@click.argument("folder", type=click.Path())
+@click.option("--workspace", required=True, help="Whose personas, such as slack:T024.")
+@click.option("--channel", default="", help="Only this channel's, by its id.")
+def export_personas(folder: str, workspace: str, channel: str) -> None:
+    """Write the personas of a workspace into FOLDER, a file each.
+
+    A file is called after its channel's id, or workspace.md. One of that name is overwritten.
+    Settings other than model, effort, tools and examples, and attached files, are left out.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.app.persona_folders import export_folder
+
+    lines = asyncio.run(export_folder(read_configuration(), folder, workspace, channel))
+    click.echo(escape_controls("\n".join(lines), "\n"))
+
+
+@persona.command("import")
+@click.argument("folder", type=click.Path())
+@click.option("--workspace", required=True, help="Whose personas, such as slack:T024.")
+@click.option("--channel", default="", help="Only this channel's, by its id.")
+@click.option("--name", default="", help="For --channel: the persona of this name, whatever its file is called.")
+def import_personas(folder: str, workspace: str, channel: str, name: str) -> None:
+    """Set the personas of a workspace as the files in FOLDER have them.
+
+    A file is called after its channel's id, or workspace.md. Each that differs makes a new
+    version; what runs takes it up by itself. Where one file is wrong, none is taken.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.app.persona_folders import import_folder
+
+    lines = asyncio.run(import_folder(read_configuration(), folder, workspace, channel, name=name))
+    click.echo(escape_controls("\n".join(lines), "\n"))
+
+
 @main.command()
 @click.option(
     "--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Answer on this platform alone."

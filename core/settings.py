@@ -171,6 +171,9 @@ class Settings(EnvironmentSettings):
         default=(), description="Those of them that are on where no persona chooses; unset: built-in ones that read."
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
+    confab_personas: str = Field(
+        default="", description="A folder of personas to choose from, beside those that ship; each a Markdown file."
+    )
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
     confab_files: Literal["upload", "inline"] = Field(
         default="upload",

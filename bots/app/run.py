@@ -46,6 +46,7 @@ from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
+from core.library.library import PersonaLibrary
 from core.settings import Settings
 from core.store import open_store
 from core.store.audit_log import AuditKeys
@@ -123,6 +124,7 @@ async def assemble(
         files=FileReader(uploads=uploads),
         made_files=MadeFiles(client.files),
         tools=tools,
+        library=PersonaLibrary(settings.confab_personas),
     )
     try:
         async with tools.connect(store.notes), run_worker(assistant, uploads):

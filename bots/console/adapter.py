@@ -17,6 +17,7 @@ from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
+from core.commands.craft.attached_files import takes_files
 from core.commands.help import HOW_TO_ASK
 from core.commands.persona import offer_tools
 from core.commands.registry import Parameter, find_missing_text
@@ -206,7 +207,8 @@ class Console:
         else:
             needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
             text = {needed[1].name: await self._ask_text(needed[1])} if needed else {}
-            event = Commanded(name, key, person, line[1:], at, text)
+            files = self.attachments.take() if takes_files(TABLE, line[1:]) else ()
+            event = Commanded(name, key, person, line[1:], at, text, attachments=files)
         self._answered[name] = asyncio.Event()
         await ingest(event)
         await self._wait(name, ingest)
@@ -217,7 +219,7 @@ class Console:
         """Do with the newest answer here what a word says, and wait for what comes of it."""
         name, key, person = str(time.time_ns()), self._place.key, self._place.person
         reply = self._newest.find_subject(control, key)
-        awaited = {Control.CONTINUE: name, Control.RETRY: reply}.get(control)
+        awaited = {Control.CONTINUE: name, Control.RETRY: reply, Control.KEEP: name}.get(control)
         if asked := parse_call(reply or ""):
             awaited = asked[0]
         for one in filter(None, (awaited, name)):

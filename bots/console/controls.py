@@ -16,6 +16,7 @@ VERBS = {
     Control.ALLOW: "lets it act",
     Control.ALLOW_THREAD: "always does here",
     Control.DENY: "does not",
+    Control.KEEP: "gives the channel this persona",
 }
 WAITS = (
     "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type {}"

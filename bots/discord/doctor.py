@@ -34,6 +34,10 @@ FOREIGN = (
 )
 SWITCH = f"Switch on “{SWITCHES[0]}” at {PORTAL} (Bot), and restart."
 OPEN = f"Switch off “Public Bot” at {PORTAL} (Bot), or set DISCORD_GUILDS to the ids of your servers."
+NEEDLESS = (
+    "We never need to. Take “Mention @everyone, @here, and All Roles” away from our roles there (Server Settings, "
+    "Roles), and from @everyone's; “Administrator” is more than we need, too."
+)
 CLEAR = f"Clear “Interactions Endpoint URL” at {PORTAL} (General Information)."
 
 T = TypeVar("T")
@@ -97,6 +101,9 @@ async def _check_servers(client: discord.Client, allowed: Collection[str]) -> Ch
         yield DISCORD.warning("servers", "we are in none", f"Invite us: {address}")
     for difference in _check_allowed({str(server["id"]): server["name"] for server in servers}, allowed):
         yield difference
+    if loud := [server["name"] for server in servers if _may_ping_everybody(server)]:
+        says = f"we may mention @everyone, @here and every role in {len(loud):,}: {', '.join(loud[:FEW_NAMES])}"
+        yield DISCORD.warning("mentions", says, NEEDLESS)
     hindered = [(server["name"], missing) for server in servers if (missing := _list_missing(server))]
     for name, missing in hindered:
         mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
@@ -132,6 +139,12 @@ def _list_missing(server: Json) -> list[str]:
     if granted.administrator:
         return []
     return [name.replace("_", " ") for name, wanted in build_permissions() if wanted and not getattr(granted, name)]
+
+
+def _may_ping_everybody(server: Json) -> bool:
+    """Whether our roles let us notify all members at once. What we post notifies nobody, so we never need to."""
+    granted = Permissions(int(server["permissions"]))
+    return granted.mention_everyone or granted.administrator
 
 
 async def _check_commands(client: discord.Client) -> CheckResults:

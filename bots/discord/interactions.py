@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress, write_link
 from bots.discord.admission import Admission
+from bots.discord.buttons.press import build_press, can_end_alone, read_button, write_end
 from bots.discord.directory import read_rank
 from bots.discord.installed.place import build_installed_place, explain_limit, find_installer
 from bots.discord.intake import build_place, identify_bot
@@ -24,7 +25,7 @@ from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
 from core.commands.ask import build_question, quote_subject
 from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven, list_missing
-from core.domain.controls import Control, parse_call, parse_control
+from core.domain.controls import parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import MESSAGE, THREAD, Asks, Message, Question, Quote
@@ -156,9 +157,11 @@ class Interactions:
 
         A button that names no control of ours is another program's, which has the same token.
         """
-        pressed, page = parse_control(_read_button(interaction)), interaction.message
+        pressed, page = parse_control(read_button(interaction)), interaction.message
         if pressed and page and not await self._decline(interaction):
-            await self._store_press(interaction, _build_press(interaction, page, *pressed))
+            where = _parse_place(interaction)
+            press = build_press(interaction, page, pressed, where, _address_answer(interaction, where))
+            await self._store_press(interaction, press)
 
     async def _open_form(
         self, interaction: Interaction, title: str, missing: Sequence[Parameter], build: Build
@@ -222,18 +225,23 @@ class Interactions:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
 
     async def _store_press(self, interaction: Interaction, press: Pressed) -> None:
-        """Store it, then acknowledge it with what there is to say; if the store is slow, that follows."""
-        acknowledged = self._expect_deferral(press.id)
+        """Store it, then acknowledge it with what there is to say; if the store is slow, that follows.
+
+        So it does where the press alone can still change its message.
+        """
+        acknowledged, ends = self._expect_deferral(press.id), can_end_alone(interaction, press.control)
         storing = asyncio.create_task(asyncio.wait_for(persist(self._ingest, press), KEPT))
         stored, _ = await asyncio.wait({storing}, timeout=self._defer_after)
+        at_once = bool(stored) and not ends
         try:
-            await _answer_press(interaction, storing.result().note if stored else "", self._defer_for)
+            await _answer_press(interaction, storing.result().note if at_once else "", self._defer_for)
         finally:
             acknowledged.set_result(None)  # from here on Discord takes further answers
-        if stored:
+        if at_once:
             return
         try:
             note = (await storing).note
+            await _end_message(interaction, self._defer_for, stopped=not note) if ends else None
         except TimeoutError:
             note = LOST
         await _answer_press(interaction, note, self._defer_for)
@@ -277,43 +285,12 @@ async def _answer_press(interaction: Interaction, note: str, seconds: float) -> 
         log.warning("press %s could not be answered: %r", interaction.id, error)
 
 
-def _read_button(interaction: Interaction) -> str:
-    """The id of the button that was pressed, if this is a press."""
-    pressed = interaction.type is discord.InteractionType.component
-    named: Mapping[str, object] = interaction.data or {}
-    return str(named.get("custom_id", "")) if pressed else ""
-
-
-def _build_press(interaction: Interaction, message: discord.Message, control: Control, subject: str) -> Pressed:
-    """The press of a button below `message`, the last page of a reply to a question. It is about that, or a call."""
-    question, _ = parse_call(subject) or (subject, 0)
-    where, person = _parse_place(interaction), str(interaction.user.id)
-    first = _find_slash_answer(message, question)
-    prompt = formatting.split_page(first.content, quote=True)[0] if first else ""
-    told = {
-        "prompt": (prompt or None) if control is Control.RETRY else None,
-        "under": _find_reply_target(message, question),
-        "person": person,
-    }
-    address = _address_answer(interaction, where).model_copy(update=told)
-    key = replace(where, whole=where.whole and first is None).key(question)
-    return Pressed(str(interaction.id), key, person, control, subject, snowflake_time(interaction.id), address.dump())
-
-
-def _find_slash_answer(message: discord.Message, question: str) -> discord.Message | None:
-    """The page that answers the slash command `question`: this one, or the one that it replies to."""
-    replied = message.reference.resolved if message.reference else None
-    for page in (message, replied):
-        marked = page.interaction_metadata if isinstance(page, discord.Message) else None
-        if isinstance(page, discord.Message) and marked and str(marked.id) == question:
-            return page
-    return None
-
-
-def _find_reply_target(message: discord.Message, question: str) -> str:
-    """What further pages reply to: this page, or the page of ours that it replies to itself."""
-    replied = message.reference.message_id if message.reference else None
-    return str(message.id) if replied is None or str(replied) == question else str(replied)
+async def _end_message(interaction: Interaction, seconds: float, *, stopped: bool) -> None:
+    """Let the message of a press say that it is `stopped`, without buttons, by the press's own token."""
+    shown = write_end(interaction) if stopped else None
+    with suppress(*UNDEFERRED):
+        async with asyncio.timeout(seconds):
+            await interaction.edit_original_response(content=shown or discord.utils.MISSING, view=None)
 
 
 async def _defer(interaction: Interaction, private: bool, seconds: float) -> str | None:

@@ -11,6 +11,7 @@ from discord.utils import snowflake_time
 from bots.discord import formatting, markup, message_content
 from bots.discord.address import DiscordAddress
 from core.commands import TABLE
+from core.commands.craft.attached_files import list_taken_files
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Posted
@@ -242,7 +243,8 @@ def _parse_command(message: Message, payload: Json, place: ChannelPlace, us: Bot
         return None
     key, values = place.key(_find_root(message)), {"message": message.parent} if message.parent else {}
     address, private = _build_command_address(message, place, payload, us), is_answered_privately(TABLE, line)
-    return Commanded(message.id, key, message.author, line, message.at, values, address, private and line != "help")
+    private, files = private and line != "help", list_taken_files(TABLE, line, message)
+    return Commanded(message.id, key, message.author, line, message.at, values, address, private, attachments=files)
 
 
 def _calls_others(payload: Json, target: Json) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import Signature
 from itertools import groupby
+from textwrap import shorten
 from typing import Any
 
 import discord
@@ -19,6 +20,7 @@ from core.domain.messages import Rank
 
 ASK = "ask"
 CHOICES = 25  # suggestions that Discord takes at once
+DESCRIPTION = 100  # characters of what a command is about
 MODEL = "model"  # the parameter whose suggestions are the models that are known
 SHOWN = 100  # characters of a suggestion; Discord refuses longer ones
 TITLE = 45  # characters of a form's title
@@ -145,9 +147,10 @@ def _build_ask(ask: Ask, offer: Availability) -> SlashCommand:
 
 def _build_group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest, offer: Availability) -> Group:
     """Discord hides a group from those below the least rank in it; who may do what is checked when it is done."""
+    about = f"{word.capitalize()}: " + ", ".join(row.words.split()[1] for row in rows)
     group = Group(
         name=word,
-        description=f"{word.capitalize()}: " + ", ".join(row.words.split()[1] for row in rows),
+        description=shorten(about, DESCRIPTION, placeholder=" ..."),
         allowed_contexts=offer.contexts,
         allowed_installs=offer.installs,
         default_permissions=_choose_permissions(min(row.rank for row in rows)),

@@ -12,6 +12,7 @@ from bots.slack import message_content
 from bots.slack.address import SlackAddress
 from bots.slack.markup import calls_group
 from core.commands import TABLE
+from core.commands.craft.attached_files import list_taken_files
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.controls import Control, parse_control
@@ -268,7 +269,8 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
 
 
 def _build_command(key: ThreadKey, said: Message, line: str) -> Commanded:
-    return Commanded(said.id, key, said.author, line, said.at, private=is_answered_privately(TABLE, line))
+    private, files = is_answered_privately(TABLE, line), list_taken_files(TABLE, line, said)
+    return Commanded(said.id, key, said.author, line, said.at, private=private, attachments=files)
 
 
 def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:

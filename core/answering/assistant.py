@@ -12,7 +12,7 @@ from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona, read_conversation
+from core.answering.conversation import name_persona, read_conversation, read_knowledge
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
@@ -30,6 +30,7 @@ from core.domain.platform import Platform, Surface
 from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
+from core.library.library import PersonaLibrary
 from core.prompting.context_window import limit_thread
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
@@ -60,20 +61,19 @@ class Assistant:
         files: FileReader | None = None,
         made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
+        library: PersonaLibrary | None = None,
     ) -> None:
         self._store = store
         self._completions = completions
         self._rules = rules
         self._platforms = platforms
-        tools = tools or ToolRegistry()
+        tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = self._commands = self._build_command_context(clock, tools)
+        commands = self._commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        reader = files or FileReader()
-        made, summaries = made_files or MadeFiles(), self._make_summary_maker(clock)
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made, summaries)
+        self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -87,11 +87,14 @@ class Assistant:
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
-    def _make_summary_maker(self, clock: Clock) -> SummaryMaker:
-        asking, catalog = self._completions.structured_output, self._completions.catalog
-        return SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=self._rules.models)
+    def _make_composer(self, clock: Clock, files: FileReader, tools: ToolRegistry, made: MadeFiles) -> Composer:
+        rules, asking, catalog = self._rules, self._completions.structured_output, self._completions.catalog
+        summaries = SummaryMaker(self._store.summaries, asking, catalog, clock, allowed=rules.models)
+        return Composer(self._store, self._platforms, self._completions, rules, clock, files, tools, made, summaries)
 
-    def _build_command_context(self, clock: Clock, tools: ToolRegistry) -> registry.CommandContext:
+    def _build_command_context(
+        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary
+    ) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
         return registry.CommandContext(
             self._store,
@@ -107,6 +110,9 @@ class Assistant:
             tools=tools,
             heartbeat=self._heartbeat,
             managers_approve=rules.managers_approve,
+            library=library,
+            files=files,
+            ttl=rules.ttl,
         )
 
     async def _heartbeat(self) -> None:
@@ -155,6 +161,7 @@ class Assistant:
             conversation.turns,
             ttl=self._rules.ttl,
             instructions=self._platforms[question.key.platform].instructions,
+            knowledge=await read_knowledge(self._store.personas, question.key, persona),
             tools=[tool.definition for tool in tools],
         )
         models = [persona.model or "", *self._rules.fallbacks]

@@ -18,6 +18,7 @@ from core.answering.conversation import (
     leave_out_files,
     name_persona,
     read_conversation,
+    read_knowledge,
 )
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
@@ -39,7 +40,7 @@ from core.prompting.code_requests import place_code
 from core.prompting.context_window import limit_thread
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.names import clean_name, find_ids, replace_ids
-from core.prompting.persona_check import refuse_model
+from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
@@ -191,11 +192,13 @@ class Composition:
         self.files = self.shown = conversation.files
         self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
-        known = await self._tell_acts(steps, tools)
-        told = [known(turns) for turns in await self._summarize(conversation, steps)]
+        acted = await self._tell_acts(steps, tools)
+        known = await read_knowledge(composer.store.personas, key, persona)
+        told = [acted(turns) for turns in await self._summarize(conversation, steps)]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
-            made = build_request(persona, turns, model, rules.ttl, instructions=words, tools=definitions)
+            told = {"instructions": words, "knowledge": known}
+            made = build_request(persona, turns, model, rules.ttl, **told, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
         build = partial(_build_as_before, make, told, self.acted, steps)

@@ -10,17 +10,19 @@ from typing import ParamSpec, TypeVar
 from core.claude.metering import Renew
 from core.domain.content import CodeFile, Content, FileContent, Files, Text
 from core.domain.errors import CannotAnswer, QuestionDeleted
-from core.domain.messages import FinalText, Message, Question
-from core.domain.personas import Persona
+from core.domain.messages import FinalText, Message, Question, ThreadKey
+from core.domain.personas import Persona, Place
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.file_names import clean_attached_name, write_name_as_code
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.prompting.personas.knowledge import write_knowledge
 from core.prompting.speakers import collect_people
-from core.prompting.turns import LIMIT, NOTHING, WHOLE, CutThread, Turn, cut_thread, select_trunk
+from core.prompting.turns import LIMIT, WHOLE, CutThread, Turn, cut_thread, select_trunk
 from core.store.protocols import Thread, Threads
+from core.store.records.knowledge import Personas
 
 THINKING = "thinking"
 LOST = "The answer that this should go on with is gone."
@@ -96,11 +98,10 @@ async def read_conversation(
     messages = [one for one in _leave_out_waiting(thread, question) if one.answers != question.name]
     aside = sum(len(one.text) for one in messages) > LARGE
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
-    speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     zones, thread = await asyncio.gather(
         _remember_zone(threads, thread, question, None if earlier else find_zone),
-        _introduce_unknown(threads, thread, people, surface, speakers),
+        _introduce_unknown(threads, thread, people, surface, messages),
     )
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
@@ -232,6 +233,15 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
     return told
 
 
+async def read_knowledge(personas: Personas, key: ThreadKey, persona: Persona) -> str:
+    """What Claude is told of the files that a persona knows, those of this channel alone: the same bytes every time."""
+    if not persona.knowledge:
+        return ""
+    place, ids = Place(key.workspace, key.channel), [one.id for one in persona.knowledge]
+    found = await personas.read_knowledge(place, ids)
+    return write_knowledge([(one.file.name, one.content) for one in found])
+
+
 async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> tuple[Persona, Thread]:
     """The persona with names in the place of ids, in each thread for ever those that Claude was told there first.
 
@@ -245,12 +255,13 @@ async def name_persona(threads: Threads, thread: Thread, persona: Persona, surfa
 
 
 async def _introduce_unknown(
-    threads: Threads, thread: Thread, people: Iterable[str], surface: Surface, speakers: Mapping[str, str] = NOTHING
+    threads: Threads, thread: Thread, people: Iterable[str], surface: Surface, messages: Sequence[Message] = ()
 ) -> Thread:
     """The thread with names for all of `people`, and for us, so that nobody in it can have our name.
 
-    Those that the platform shows, or that stand above a message (`speakers`), are kept.
+    Those that the platform shows, or that stand above one of the `messages`, are kept.
     """
+    speakers = {message.voice: message.speaker for message in messages if message.speaker}
     unknown = {one: None for one in (surface.us, *people) if one and one not in thread.names}
     if not unknown:
         return thread

@@ -11,7 +11,7 @@ from core.commands.registry import UsageError, name_person
 from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, MadeFile, Outcome, Question, Unanswered
-from core.domain.personas import Persona
+from core.domain.personas import Draft, Persona
 from core.domain.platform import Surface
 from core.files.code_blocks import list_code_files
 from core.rendering.reply_notes import (
@@ -56,6 +56,8 @@ class Answer:
     """Its final text is on disk."""
     made: tuple[MadeFile, ...] = ()
     """Files that tools made for it."""
+    draft: Draft | None = None
+    """The persona that was tried for it."""
     awaits: int | None = None
     """It is no final text: a call with this number waits for a person, and it goes on afterwards."""
     so_far: str = ""
@@ -95,27 +97,31 @@ class Answer:
     @property
     def final_text(self) -> FinalText:
         """What is stored of it before it is shown."""
-        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut, made=self.made)
+        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut, None, self.made, self.draft)
 
 
 def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     """The answer, to a command or not, whose text was stored before this process took it up."""
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
     outcome = noticed if stored.notice else Outcome.SHOWN
-    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut, made=stored.made)
+    told = Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
+    return replace(told, made=stored.made, draft=stored.draft)
 
 
 def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
     """The buttons below an answer to this question: a private one about a message, or to a command, can be posted.
+
+    A persona that was tried for it can be kept.
 
     Once it is, nobody can have it answered anew: what was asked is kept by nobody.
     """
     if question.about is None and question.command is None:
         return answer.controls
     said = answer.outcome is Outcome.SHOWN and answer.unanswered is None and remove_notes(answer.text).strip()
+    keep = (Control.KEEP,) if answer.draft else ()
     if question.private:
-        return (Control.POST,) if said else ()
-    return (*FEEDBACK, Control.DELETE) if said or question.command is None else ()
+        return (*keep, Control.POST) if said else ()
+    return (*keep, *FEEDBACK, Control.DELETE) if said or question.command is None else ()
 
 
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from core.domain.controls import Control, name_call
+from core.domain.controls import PRIVATE, Control, name_call
 from core.domain.messages import File, Question
 from core.rendering.reply_notes import append_note
 
@@ -147,13 +147,14 @@ class Reply:
     ) -> None:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
 
-        `controls` stand below it where everybody sees it: what one person sees can only be posted. They are about the
-        `call` of this number, if there is one: then all of it is shown, for nobody allows what they have not seen.
+        `controls` stand below it where everybody sees it: what one person sees can only be posted, or kept. They are
+        about the `call` of this number, if there is one: then all of it is shown, for nobody allows what they have not
+        seen.
         """
         if call is not None:
             self.subject, self.brief = name_call(self.question.name, call), False
         self.private = self.private or whispered
-        private = [one for one in controls if one is Control.POST]
+        private = [one for one in controls if one in PRIVATE]
         self.controls = private if self.private else controls
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files

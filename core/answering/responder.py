@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,14 +23,14 @@ from core.answering.final_answer import (
     tell_acts,
     tell_who_asked,
 )
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
-from core.commands import TABLE, registry
+from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
@@ -70,14 +70,9 @@ class Responder:
     def platforms(self) -> Mapping[str, Platform]:
         return self.composer.platforms
 
-    @property
-    def rules(self) -> Rules:
-        return self.composer.rules
-
-    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
+    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
-        async with self.composer.tend_asides(claim.question):
-            await AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
+        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -111,29 +106,32 @@ class AnswerTask:
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
-        outcome = Outcome.EXPIRED
-        try:
-            await self._open()
-            decision = await self._decide()
-            outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
-        except TokenRefused:  # it stays open until a token works, unless nobody waits for it any more
-            if not self.lease.stop.is_set():
-                raise
-        except PlaceClosed as error:
-            fallback, answer = self.responder.fallback, self._find_whole_text()
-            if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
-                outcome = Outcome.REFUSED
-        except QuestionDeleted:
-            outcome = Outcome.WITHDRAWN
-        except (CannotShow, NotShown) as error:
-            log.warning("can't be shown an answer: %s", error)
-        if (waiting := self.waiting) and waiting.awaits is not None:
-            await self.responder.store.questions.park(self.claim, waiting.after or "", waiting.awaits, waiting.so_far)
-            log.info("parked: waits for a person")
-            return
-        await self.responder.store.questions.close(self.claim, outcome)
-        self.responder.emit(QuestionClosed(self.question, outcome))
-        log.info("closed: %s", outcome.value)
+        async with self.responder.composer.tend_asides(self.question):
+            outcome = Outcome.EXPIRED
+            try:
+                await self._open()
+                decision = await self._decide()
+                outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
+            except TokenRefused:  # it stays open until a token works, unless nobody waits for it any more
+                if not self.lease.stop.is_set():
+                    raise
+            except PlaceClosed as error:
+                fallback, answer = self.responder.fallback, self._find_whole_text()
+                if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
+                    outcome = Outcome.REFUSED
+            except QuestionDeleted:
+                outcome = Outcome.WITHDRAWN
+            except (CannotShow, NotShown) as error:
+                log.warning("can't be shown an answer: %s", error)
+            if (waiting := self.waiting) and waiting.awaits is not None:
+                await self.responder.store.questions.park(
+                    self.claim, waiting.after or "", waiting.awaits, waiting.so_far
+                )
+                log.info("parked: waits for a person")
+                return
+            await self.responder.store.questions.close(self.claim, outcome)
+            self.responder.emit(QuestionClosed(self.question, outcome))
+            log.info("closed: %s", outcome.value)
 
     @property
     def question(self) -> Question:
@@ -156,7 +154,7 @@ class AnswerTask:
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
-            find_persona_in_force(store.personas, key, self.responder.rules.defaults),
+            find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
@@ -330,7 +328,7 @@ class AnswerTask:
         if isinstance(decision, AnswerWith):
             return decision.answer
         if self.question.command is not None and self.task is None:
-            return await self._run_command(self.question.command)
+            return await self._run_command()
         await self.reply.wait_until_showable()
         of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
         commands, reply = self.responder.commands, self.reply
@@ -363,11 +361,9 @@ class AnswerTask:
         self.cited = said.citations
         self.reply.say(said.text)
 
-    async def _run_command(self, line: str) -> Answer:
-        command, rest = registry.find_command(TABLE, line)
-        values = registry.parse_values(command, rest, self.question.values)
-        invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
-        result = await registry.run_command(command, invocation)
+    async def _run_command(self) -> Answer:
+        command, call = registry.read_invocation(self.question, self.surface, self.responder.commands)
+        result = await registry.run_command(command, call)
         return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
 
     async def _recover(self) -> None:
@@ -377,7 +373,7 @@ class AnswerTask:
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
         responder, together = self.responder, self.claim.together
-        patience = None if self.claim.resumed else responder.rules.patience
+        patience = None if self.claim.resumed else responder.composer.rules.patience
         try:
             self.thread, history = await refresh_conversation(
                 responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience

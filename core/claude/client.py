@@ -31,7 +31,7 @@ from core.claude.stream import (
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
 from core.domain.tools import Container, ToolCall, drop_repeated_calls
 from core.domain.usage import Usage
-from core.prompting.persona_check import EFFORTS, THINKING
+from core.prompting.personas.check import EFFORTS, THINKING
 from core.prompting.request import Request
 
 log = logging.getLogger(__name__)

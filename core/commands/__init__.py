@@ -12,7 +12,8 @@ from core.commands import (
     replies,
     usage,
 )
-from core.commands.craft import classification, draft, one_message, summary
+from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
+from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
 TABLE = (
     *one_message.ROWS,
@@ -20,7 +21,16 @@ TABLE = (
     *classification.ROWS,
     *draft.ROWS,
     *persona.ROWS,
+    *persona_models.ROWS,
     *persona_versions.ROWS,
+    *library.ROWS,
+    *knowledge.ROWS,
+    *trial.ROWS,
+    *comparison.ROWS,
+    *evaluation.ROWS,
+    *keep.ROWS,
+    *replay.ROWS,
+    *examples.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,

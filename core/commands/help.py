@@ -19,6 +19,7 @@ HOW_TO_ASK = "Mention me, or write to me directly, and Claude answers in the thr
 MORE = "`help COMMAND` shows what one takes: `help persona`."
 GROUPS = {
     "budget": "What may be spent here",
+    "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",
     "persona": "How Claude behaves in this channel",
 }

@@ -2,17 +2,27 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
-from core.billing.prices import Price
-from core.claude.errors import ClaudeError
+from core.commands.craft.persona_changes import explain_changes_since, write_setting
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
-from core.domain.personas import PROMPT, PROMPTS, REASON, Persona, Place, Version, resolve_personas, split_prompts
+from core.domain.personas import (
+    PROMPT,
+    PROMPTS,
+    REASON,
+    Persona,
+    Place,
+    Version,
+    list_settings,
+    resolve_personas,
+    split_prompts,
+)
 from core.prompting.names import clean_name, find_ids, replace_ids
-from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.personas.knowledge import check_knowledge
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 from core.tools.registry import NONE, UnknownTool, describe_groups
@@ -26,11 +36,7 @@ WHY = Parameter("reason", ParameterKind.TEXT, 'why, for `persona history`: reaso
 CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FEE = " at a price beside its tokens"
-_TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
-MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
-MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
-Choose one with `persona tune model=...`."""
 OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
 
@@ -80,18 +86,6 @@ async def tune_persona(call: Invocation) -> CommandResult:
     return CommandResult("\n\n".join([head, await describe_persona(call, version.persona), *tools]))
 
 
-async def list_models(call: Invocation) -> CommandResult:
-    catalog = call.context.catalog
-    try:
-        models = await catalog.list_models() if catalog else []
-    except ClaudeError as error:
-        why = "What this bot asks lists none." if error.kind == "no model" else error.sentence
-        raise UsageError(f"The models can't be listed just now. {why}") from None
-    choice = [one for one in models if not call.context.models or one.id in call.context.models]
-    rows = [_describe_model(one, catalog.find_price(one.id) if catalog else None) for one in choice]
-    return CommandResult("\n".join([MODELS_HEAD, *rows, "", MODELS_NOTE]))
-
-
 async def clear_persona(call: Invocation) -> CommandResult:
     held = await call.context.store.personas.persona(find_place(call))
     if held is None or held.persona == Persona():
@@ -118,13 +112,13 @@ async def _change_persona(call: Invocation) -> tuple[int, Version]:
 
 async def _prepare_change(call: Invocation) -> tuple[Version | None, Persona]:
     """The version that holds now, and the persona that is wanted. Raises UsageError for one that can't be had."""
-    _read_reason(call)
+    read_reason(call)
     text = call.values.get("text")
     changes = _convert_values(call.values) if text is None else {"system": text}
     held = await call.context.store.personas.persona(find_place(call))
-    _check_seen(call, held)
+    await _check_seen(call, held)
     if changes.get("tools") is not None:
-        changes["tools"] = _parse_tools(call, str(changes["tools"]))
+        changes["tools"] = parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)
     await check_suited(call, persona, chosen=changes.get("model") is not None)
     return held, persona
@@ -134,28 +128,36 @@ async def check_suited(call: Invocation, persona: Persona, *, chosen: bool) -> N
     """Raise UsageError for a persona whose model can't do what it asks, or, where it was `chosen`, is not there."""
     whole = resolve_personas([persona, call.context.defaults])
     _check_model(persona.model, call.context.models)
-    model = await _find_model(call, whole.model or "") if chosen else None
+    model = await _find_model(call, whole.model or "") if chosen else await call.context.model(whole.model or "")
     try:
-        check_persona(whole, model or await call.context.model(whole.model or ""))
+        check_persona(whole, model)
+        check_knowledge(persona.knowledge or (), model)
     except PersonaUnsuited as error:
         raise UsageError(str(error), error.trait) from None
 
 
-def _check_seen(call: Invocation, held: Version | None) -> None:
+async def _check_seen(call: Invocation, held: Version | None) -> None:
     """Raise UsageError where a form shows another version (`seen`) than the one that holds now."""
     if call.values.get("seen", number := str(held.number if held else 0)) != number:
+        told = await explain_changes_since(call, find_place(call), int(call.values["seen"]))
         raise UsageError(
-            "Somebody else changed this persona after you had opened the form, so I changed nothing. "
+            f"Somebody else changed this persona after you had opened the form, so I changed nothing. {told}. "
             "Look with `persona show`, then open the form again."
         )
 
 
-def _parse_tools(call: Invocation, words: str) -> str:
+def parse_tools(call: Invocation, words: str) -> str:
     """The tools that somebody chooses, as a persona keeps them. Raises UsageError."""
     try:
         return call.context.tools.parse_choice(words)
     except UnknownTool as error:
         raise UsageError(str(error), "tools") from None
+
+
+async def choose_model(call: Invocation, name: str) -> Model:
+    """The model that somebody chooses. Raises UsageError for one that may not be asked here, or is not there."""
+    _check_model(name, call.context.models)
+    return await _find_model(call, name)
 
 
 async def _find_model(call: Invocation, name: str) -> Model:
@@ -188,18 +190,22 @@ async def _describe_caveat(call: Invocation, name: str) -> str:
 
 async def store_version(call: Invocation, persona: Persona, held: Version | None, why: str = "") -> Version:
     """Keep a persona as the version after the one that is held. Raises UsageError where somebody was faster."""
-    expected, reason = held.number if held else 0, _read_reason(call) or why
+    expected, reason = held.number if held else 0, read_reason(call) or why
     try:
         return await call.context.store.personas.change(
             find_place(call), persona, expected, call.question.person, call.context.clock(), reason=reason
         )
     except VersionConflict:
-        raise UsageError(
-            "Somebody else changed it in the same moment. Look with `persona show`, then try again."
-        ) from None
+        raise UsageError(await explain_conflict(call, expected)) from None
 
 
-def _read_reason(call: Invocation) -> str:
+async def explain_conflict(call: Invocation, number: int) -> str:
+    """That somebody else has changed the persona since that version: who, and what."""
+    told = await explain_changes_since(call, find_place(call), number)
+    return f"I changed nothing, for somebody else was faster. {told}. Look with `persona show`, then try again."
+
+
+def read_reason(call: Invocation) -> str:
     """Why a persona is changed, on one line. Raises UsageError."""
     reason = " ".join(call.values.get("reason", "").split())
     if len(reason) > REASON:
@@ -254,14 +260,6 @@ def _parse_prompts(value: str) -> str:
     return "; ".join(found)
 
 
-def _describe_model(model: Model, price: Price | None) -> str:
-    """A line of the table of models."""
-    cost = (f"${price.input.normalize():f}", f"${price.output.normalize():f}") if price else ("not known",) * 2
-    sizes = [f"{size:,}" if size else "not known" for size in (model.max_input_tokens, model.max_tokens)]
-    retires = f"{model.retires_at:%Y-%m-%d}" if model.retires_at else "soon" if model.lifecycle != "active" else ""
-    return f"| {' | '.join([f'`{model.id}`', *cost, *sizes, retires])} |"
-
-
 def _parse_temperature(value: str) -> float:
     if not _TEMPERATURE.fullmatch(value) or float(value) > 1:
         raise UsageError(f"temperature is a number from 0 to 1; `{value[:40]}` is not.", "temperature")
@@ -282,7 +280,7 @@ def _describe_origin(version: Version | None, author: str) -> str:
 
 async def describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
-    settings = [f"{name} `{value}`" for name in _TUNED if (value := getattr(persona, name)) is not None]
+    settings = [f"{name} {write_setting(value)}" for name, value in list_settings(persona).items()]
     system = persona.system or "(no system prompt)"
     names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
     system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})
@@ -393,5 +391,4 @@ ROWS = (
     Command(
         "persona clear", "Take this channel's persona away", clear_persona, (WHERE, WHY), Rank.MANAGER, stricter=OWNERS
     ),
-    Command("persona models", "List the models to choose from, with prices and limits", list_models),
 )

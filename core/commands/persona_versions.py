@@ -4,10 +4,10 @@ import asyncio
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from zoneinfo import ZoneInfo
 
 from core.commands.audit import choose_zone
+from core.commands.craft.persona_changes import describe_change, list_changed_settings, write_setting
 from core.commands.persona import (
     OWNERS,
     WHERE,
@@ -20,7 +20,7 @@ from core.commands.persona import (
 )
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.messages import CommandResult, Rank
-from core.domain.personas import Persona, Version
+from core.domain.personas import Persona, Version, list_settings
 from core.prompting.names import clean_name, find_ids, replace_ids
 from core.rendering.names import write_name
 from core.rendering.tables import make_fence
@@ -31,7 +31,6 @@ COMPARED = 300  # pieces of two system prompts that are compared one by one: the
 SHOWN = 80  # lines of a difference
 HISTORY_HEAD = "| version | set by | when | changed | why | answers |\n| --: | --- | --- | --- | --- | --- |"
 _PIECE = re.compile(r"(?<=[.!?;:])[ \t]+(?=\S)|\n")
-_TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
 
 
 async def show_history(call: Invocation) -> CommandResult:
@@ -58,11 +57,16 @@ async def show_difference(call: Invocation) -> CommandResult:
     second = rest[0] if rest else versions[0]
     if first.persona == second.persona:
         return CommandResult(f"Versions {first.number} and {second.number} are the same.")
+    return CommandResult(await describe_difference(call, first, second))
+
+
+async def describe_difference(call: Invocation, first: Version, second: Version) -> str:
+    """What the second version has changed of the first: a table of settings, and the system prompt's sentences."""
     parts = [f"From version {first.number} to version {second.number}:", _compare_settings(first, second)]
     texts = [await _write_system(call, one) for one in (first, second)]
     if texts[0] != texts[1]:
         parts.append(await asyncio.to_thread(_compare_texts, *texts))
-    return CommandResult("\n\n".join(filter(None, parts)))
+    return "\n\n".join(filter(None, parts))
 
 
 async def roll_back(call: Invocation) -> CommandResult:
@@ -83,26 +87,8 @@ def _describe_version(version: Version, before: Persona, author: str, zone: str)
     """A line of the history."""
     at = f"{version.at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
     votes = str(version.votes) if version.votes else ""
-    cells = (str(version.number), write_name(author), at, _describe_change(version.persona, before))
+    cells = (str(version.number), write_name(author), at, describe_change(version.persona, before))
     return f"| {' | '.join([*cells, write_name(version.reason), votes])} |"
-
-
-def _describe_change(persona: Persona, before: Persona) -> str:
-    """What a version changed, in a few words."""
-    if persona == Persona():
-        return "cleared"
-    changed = ["system prompt"] if persona.system != before.system else []
-    changed += [
-        f"{name} {_write_setting(value)}"
-        for name in _TUNED
-        if (value := getattr(persona, name)) != getattr(before, name)
-    ]
-    return ", ".join(changed) or "nothing"
-
-
-def _write_setting(value: object) -> str:
-    """A setting as code, whatever is in it."""
-    return "`default`" if value is None else f"`{write_name(str(value)).strip('`')}`"
 
 
 def _read_numbers(words: str) -> list[int]:
@@ -124,8 +110,9 @@ def _find_version(versions: Sequence[Version], number: int) -> Version:
 
 def _compare_settings(first: Version, second: Version) -> str:
     """A table of the settings that differ; empty where none does."""
-    pairs = ((name, getattr(first.persona, name), getattr(second.persona, name)) for name in _TUNED)
-    rows = [f"| {name} | {_write_setting(one)} | {_write_setting(two)} |" for name, one, two in pairs if one != two]
+    one, two = list_settings(first.persona), list_settings(second.persona)
+    names = list_changed_settings(first.persona, second.persona)
+    rows = [f"| {name} | {write_setting(one.get(name))} | {write_setting(two.get(name))} |" for name in names]
     head = f"| setting | version {first.number} | version {second.number} |\n| --- | --- | --- |"
     return "\n".join([head, *rows]) if rows else ""
 

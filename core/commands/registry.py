@@ -4,18 +4,19 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
-from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.request import Request
+from core.domain.wording import parse_dollars
+from core.files.reader import FileReader
+from core.library.library import PersonaLibrary
+from core.prompting.request import TTL, Request
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
@@ -24,11 +25,7 @@ _OPTION = re.compile(
     r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
 )  # `++` and no blanks before: or a long word is read again and again
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
-_MONEY = re.compile(
-    r"(?:\$\s?)?(\d{1,7}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII
-)  # whole micro-dollars, so that none is lost
 NUMBER = 12  # digits of a whole number
-DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
@@ -105,6 +102,9 @@ class CommandContext:
     """Learns at once which questions were withdrawn, and takes up those that may go on."""
     managers_approve: bool = False
     """Whether also those who manage a channel may let a tool act there, in the name of who asked."""
+    library: PersonaLibrary = field(default_factory=PersonaLibrary)
+    files: FileReader = field(default_factory=FileReader)
+    ttl: TTL = "1h"  # how long prompts are cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,15 @@ class Command:
     """What a button is called that opens a form of it, and that form."""
     asks: str = ""
     """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces."""
-    task: Task | None = None
-    """Has Claude answer it, to its giver alone; `run` never does."""
+    task: Callable[..., Awaitable[object]] | None = None
+    """Has Claude answer it, to its giver alone; `run` never does. See core.commands.craft.task."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
     rehearse: Callable[[Invocation], Awaitable[None]] | None = None
     """Raises UsageError where `run` would, and changes nothing."""
+    takes_files: bool = False
+    """Whether the files of the message that gives it are for it."""
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
@@ -267,6 +269,12 @@ def format_usage(row: Command) -> str:
     return " ".join(parts)
 
 
+def read_invocation(question: Question, surface: Surface, context: CommandContext) -> tuple[Command, Invocation]:
+    """The command that a question gives, and what it was given with. Raises UsageError."""
+    row, rest = find_command(context.table, question.command or "")
+    return row, Invocation(question, parse_values(row, rest, question.values), surface, context)
+
+
 async def run_command(row: Command, call: Invocation) -> CommandResult:
     """Authorise and run a command. Raises RankTooLow."""
     await check_rank(row, call)
@@ -373,10 +381,9 @@ def _explain_choices(row: Command, parameter: Parameter, value: str) -> str:
 
 def _check_money(name: str, value: str) -> str:
     """An amount of dollars, without its sign. Raises UsageError."""
-    amount = _MONEY.fullmatch(value)
-    if amount is None or Decimal(amount[1]) > DEAREST:
+    if (amount := parse_dollars(value)) is None:
         raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.", name)
-    return amount[1]
+    return amount
 
 
 def _format_choices(parameter: Parameter) -> str:

@@ -26,6 +26,8 @@ class Control(Enum):
     """Take the reply away, from the platform and from us."""
     POST = "post"
     """Show everybody a private answer about a message, in the thread of that message."""
+    KEEP = "keep"
+    """Give the channel the persona that was tried for it."""
 
     @property
     def label(self) -> str:
@@ -44,8 +46,10 @@ LABELS = {
     Control.DOWN: "👎",
     Control.DELETE: "Delete",
     Control.POST: "Post in the channel",
+    Control.KEEP: "Keep",
 }
 FEEDBACK = (Control.UP, Control.DOWN)
+PRIVATE = (Control.KEEP, Control.POST)  # what who alone sees an answer can do with it
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
 DIGITS = 9  # of a call's number, at most: a forged one may be larger than a database takes
 

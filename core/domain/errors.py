@@ -24,7 +24,7 @@
     ├── VersionConflict    the caller: somebody else was faster
     │
     ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
-    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.persona_check)
+    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.personas.check)
     ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
     ├── FileStorageError      the caller: a file could not be stored or deleted at Claude's API (core.claude.errors)
     ├── ServerTrouble         Claude and the operator: an MCP server did not do its part (core.tools.mcp.session)

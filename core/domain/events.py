@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.domain.controls import Control
-from core.domain.messages import Asks, Message, ThreadKey
+from core.domain.messages import Asks, Attachment, Message, ThreadKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ class Commanded:
     values: Mapping[str, str] = field(default_factory=dict)
     address: str = "{}"
     private: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    """Files that hang on its message, where it takes them."""
     by_form: bool = False
     """Whether its form is still open: what is wrong with it is said there, and then nothing is stored."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
+from core.domain.personas import Draft
+
 MESSAGE = "message"  # the value that names the message in whose menu something was chosen
 THREAD = "thread"  # the value that names that message's thread, where an answer about it may be posted
 
@@ -139,6 +141,8 @@ class Question:
     values: Mapping[str, str] = field(default_factory=dict)
     continues: str | None = None
     """It says nothing of its own: the answer to this question is to go on where it was cut."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that hang on the message of a command that takes them."""
     homes: tuple[str, ...] | None = None
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 
@@ -206,6 +210,8 @@ class FinalText:
     """The question whose answer it goes on with, as its own question has it."""
     made: tuple[MadeFile, ...] = ()
     """Files that tools made for it, in their order; they are posted with it."""
+    draft: Draft | None = None
+    """The persona that was tried for it, which its asker may keep."""
 
 
 @dataclass(frozen=True, slots=True)

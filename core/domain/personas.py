@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from core.domain.content import BYTES_PER_TOKEN
 from core.domain.controls import Votes
+from core.domain.wording import count_noun
 
 NO_VOTES = Votes()
 PROMPTS = 4  # that people are offered; Slack takes no more
@@ -18,6 +20,30 @@ class Place:
 
     workspace: str
     channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question that a persona must answer well: what its answer must say, and what it must not."""
+
+    question: str
+    must: tuple[str, ...] = ()
+    must_not: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeFile:
+    """A file that a persona knows: its words are kept in the store under `id`, and told with the system prompt."""
+
+    id: int
+    name: str
+    size: int
+    """Bytes of UTF-8 that are told of it."""
+
+    @property
+    def tokens(self) -> int:
+        """About how many it has."""
+        return round(self.size / BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,13 @@ class Persona:
     """What people are offered to ask in a direct message, with semicolons between."""
     context_tokens: int | None = None
     """How much of a thread Claude is told, in tokens, about."""
+    knowledge: tuple[KnowledgeFile, ...] | None = None
+    """Files of this channel that Claude knows, in the order in which they are told."""
+    examples: tuple[Example, ...] | None = None
+    """What its answers are tested with."""
+
+
+UNLISTED = {"system", "knowledge", "examples"}  # traits that are no setting of one word or number
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,17 @@ class Version:
     """What people thought of the answers that it gave, in a list of versions."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A persona that somebody has tried in a channel, and may keep there."""
+
+    persona: Persona
+    number: int
+    """The version that it would follow: the channel's newest one when it was tried, 0 where there was none."""
+    reason: str
+    """Why it is kept, for the history."""
+
+
 def resolve_personas(personas: Iterable[Persona | None]) -> Persona:
     """Merge personas into one, the narrowest place first: each field comes from the first that has it."""
     known = [persona for persona in personas if persona is not None]
@@ -78,3 +122,14 @@ def resolve_personas(personas: Iterable[Persona | None]) -> Persona:
 def split_prompts(written: str) -> tuple[str, ...]:
     """The prompts that are written with semicolons between, each on one line."""
     return tuple(words for one in written.split(";") if (words := " ".join(one.split())))
+
+
+def list_settings(persona: Persona) -> dict[str, str]:
+    """What a persona has beside its system prompt, in short, by name; what is as the wider place has it is left out."""
+    values = {one.name: getattr(persona, one.name) for one in fields(Persona) if one.name not in UNLISTED}
+    counted = {
+        "knowledge": ", ".join(one.name for one in persona.knowledge or ()),
+        "examples": count_noun(len(persona.examples), "example") if persona.examples else "",
+    }
+    listed = {name: str(value) for name, value in values.items() if value is not None}
+    return listed | {name: words for name, words in counted.items() if words}

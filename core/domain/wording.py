@@ -1,12 +1,18 @@
 """Wording: numbers, days and lists in sentences, and strangers' text with its control characters made visible."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 
+DEAREST = 1_000_000  # dollars: an amount above it is a slip
 LISTED = 10  # things that a sentence names
 JOINER = "\u200d"  # holds emoji together
 HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, formats (bidirectional ones too), lone surrogates, line separators
+_DOLLARS = re.compile(
+    r"(?:\$\s?)?(\d{1,7}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII
+)  # whole micro-dollars, so that none is lost
 
 
 def count_noun(number: int, noun: str, plural: str = "") -> str:
@@ -50,3 +56,9 @@ def escape_json_controls(written: str) -> str:
     if written.isascii() and written.isprintable():
         return written
     return "".join(json.dumps(letter)[1:-1] if is_control(letter) else letter for letter in written)
+
+
+def parse_dollars(text: str) -> str | None:
+    """An amount of US dollars, as people write it, without its sign; None for what is none, or a slip."""
+    amount = _DOLLARS.fullmatch(text)
+    return amount[1] if amount and Decimal(amount[1]) <= DEAREST else None

@@ -22,6 +22,7 @@ UNSTARTED = FileContent(problem="this machine is too busy to read it just now; a
 INLINE = 9_000_000  # bytes of a PDF that one request holds, in base64 all that it may show
 PIECE = 786_432  # bytes that are written or encoded at once, a multiple of three
 WORKER = ("-I", "-m", "core.files.worker")
+WORDS = "words"  # the worker's argument for a file's words alone
 INHERITED = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")  # what a process needs to start: no key and no token
 OUT_OF_TIME = getattr(signal, "SIGXCPU", 0)  # which Windows does not have
 OUT_OF_MEMORY = signal.SIGABRT  # how Rust's and C's libraries end without it

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from cachetools import LRUCache
@@ -13,9 +14,9 @@ from core.domain.errors import CannotAnswer, CannotShow, ConfabError, RateLimite
 from core.domain.messages import Attachment, Message, ThreadKey
 from core.domain.platform import Surface
 from core.files.bounds import bound_files
-from core.files.conversion import INLINE, convert_file
+from core.files.conversion import INLINE, WORDS, WORKER, convert_file
 from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
-from core.files.texts import read_text
+from core.files.texts import KNOWN, TOLD, read_text
 from core.files.uploads import FileUploads, tell_stored
 from core.prompting.file_names import clean_attached_name
 from core.store.records.files import FilePlace
@@ -37,6 +38,9 @@ BUG = FileContent(problem="something went wrong on my side when I read it; ask a
 LATE = FileContent(problem="it did not come in time; ask again to have it read", passing=True)
 UNSENT = FileContent(problem=f"a PDF may have {INLINE // 1_000_000} MB at most here; send the pages that matter")
 UNSTORED = FileContent(problem="it is large, and could not be stored for Claude just now; ask again", passing=True)
+TOO_LARGE = f"it is larger than the {LARGEST // 1_000_000} MB that I read; send a part of it"
+EMPTY = FileContent(problem="it is empty")
+WORDLESS = FileContent(problem="it has no words that could be kept; attach it to a question, where Claude sees it")
 UNAVAILABLE = (CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain)
 
 Convert: TypeAlias = Callable[[str, bytes], Awaitable[FileContent]]
@@ -54,11 +58,13 @@ class FileReader:
     def __init__(
         self,
         convert: Convert = convert_file,
+        convert_words: Convert = partial(convert_file, worker=(*WORKER, WORDS)),  # noqa: B008  it holds nothing
         wait: float = WAIT,
         memory: int = MEMORY,
         uploads: FileUploads | None = None,
     ) -> None:
         self._convert = convert
+        self._convert_words = convert_words
         self._uploads = uploads
         self._wait = wait
         self._slots = FairSemaphore(CONVERSIONS)
@@ -103,6 +109,32 @@ class FileReader:
         if opened is not None:
             told = open_to_code(told, opened, {name: _name_file(one) for name, (_, one) in first.items()})
         return dict.fromkeys(found, OLDER) | told
+
+    async def read_words(self, key: ThreadKey, attachment: Attachment, message: str, surface: Surface) -> FileContent:
+        """The words of a file, for a persona to know: many more than of one that hangs on a question; else a problem.
+
+        Of a PDF they are its text. Nothing is uploaded, and nothing remembered.
+        """
+        try:
+            async with asyncio.timeout(self._wait):
+                read = await self._read_words(key, attachment, message, surface)
+        except TimeoutError:
+            return LATE
+        except UNAVAILABLE as error:
+            log.info("a file can't be fetched: %s", error)
+            return FileContent(problem=_explain(error), passing=True)
+        except Exception:
+            log.exception("a bug kept a file from being read")
+            return BUG
+        if read.cut:
+            return FileContent(problem=f"it says more than the {KNOWN // 1_000_000} MB that I read; send a part of it")
+        return read if read.text.strip() or read.problem else WORDLESS
+
+    async def _read_words(self, key: ThreadKey, attachment: Attachment, message: str, surface: Surface) -> FileContent:
+        if attachment.size > LARGEST:
+            return FileContent(problem=TOO_LARGE)
+        content = await surface.fetch(attachment, message)
+        return await self._read_content(key, _name_file(attachment), content, words=True) if content else EMPTY
 
     async def refuse(self, key: ThreadKey, names: Collection[str], problem: str) -> None:
         """Remember that Claude's API does not take these attachments, so that they are not sent again."""
@@ -222,12 +254,10 @@ class FileReader:
         if recorded and attachment.size > UNFETCHED:
             return FileContent(problem=RECORDING)
         if attachment.size > LARGEST:
-            return FileContent(
-                problem=f"it is larger than the {LARGEST // 1_000_000} MB that I read; send a part of it"
-            )
+            return FileContent(problem=TOO_LARGE)
         content = await _fetch_newest(places, surface)
         if not content:
-            return FileContent(problem="it is empty")
+            return EMPTY
         read = await self._read_content(key, _name_file(attachment), content)
         if opened is not None and self._wants_opened(key, attachment.id, {attachment.id: read}, opened):
             await self._open_to_code(key, places, content, opened)
@@ -249,16 +279,16 @@ class FileReader:
         else:
             self._unopened[key, name] = True
 
-    async def _read_content(self, key: ThreadKey, name: str, content: bytes) -> FileContent:
+    async def _read_content(self, key: ThreadKey, name: str, content: bytes, *, words: bool = False) -> FileContent:
         """What a file holds, by its bytes. The words of what can't be converted are told as they are."""
         found = recognise_format(content)
-        text = None if is_showable(content) else read_text(content)
+        text = None if is_showable(content) else read_text(content, KNOWN if words else TOLD)
         if text is not None and found not in TEXTS:
             return text
         if problem := explain_unread(content):
             return FileContent(problem=problem)
         async with self._slots.slot(key, key.thread, _tell_nobody):
-            read = await self._convert(name, content)
+            read = await (self._convert_words if words else self._convert)(name, content)
         if read.problem and text is not None:
             return replace(text, origin=f"told as its source, for {read.problem}")
         return read

@@ -6,6 +6,7 @@ import re
 from core.domain.content import FileContent
 
 TOLD = 100_000  # bytes of a text that are kept
+KNOWN = 4_000_000  # of one that a persona knows: no model reads more
 LEGACY = "cp1252"
 FOREIGN = 0.3  # of the letters of a text in the code page, at most, are none of ASCII
 
@@ -15,24 +16,24 @@ _LOW = range(0xDC00, 0xE000)  # the second half of a character in UTF-16
 _CUT = "\n[... the middle is left out here ...]\n"
 
 
-def read_text(content: bytes) -> FileContent | None:
+def read_text(content: bytes, told: int = TOLD) -> FileContent | None:
     """The words of a text, its middle left out where it is long; None for what is no text."""
     order = _find_order(content)
     for encoding in (order,) if order else ("utf-8", LEGACY):
-        text = _decode(content, encoding)
+        text = _decode(content, encoding, told)
         if text is None or BINARY.search(text):
             continue
         foreign = sum(not letter.isascii() for letter in text) if encoding == LEGACY else 0
         if foreign <= FOREIGN * len(text):
             named = "Windows-1252" if encoding == LEGACY else ""
-            return FileContent(text=text, cut=len(content) > TOLD, encoding=named)
+            return FileContent(text=text, cut=len(content) > told, encoding=named)
     return None
 
 
-def shorten_text(text: str) -> tuple[str, bool]:
+def shorten_text(text: str, told: int = TOLD) -> tuple[str, bool]:
     """The words that a converter made, its middle left out where it is long, and whether it is."""
     content = BINARY.sub("", text).encode(errors="replace")
-    return _decode(content, "utf-8") or "", len(content) > TOLD
+    return _decode(content, "utf-8", told) or "", len(content) > told
 
 
 def _find_order(content: bytes) -> str:
@@ -42,19 +43,19 @@ def _find_order(content: bytes) -> str:
     return "utf-16-be" if content.startswith(codecs.BOM_UTF16_BE) else ""
 
 
-def _decode(content: bytes, encoding: str) -> str | None:
-    long = len(content) > TOLD
-    head = content[: TOLD // 2] if long else content
+def _decode(content: bytes, encoding: str, told: int) -> str | None:
+    long = len(content) > told
+    head = content[: told // 2] if long else content
     try:
         begins = codecs.getincrementaldecoder(encoding)().decode(head, final=not long).removeprefix("\ufeff")
-        return begins + _CUT + _cut_tail(content, encoding).decode(encoding) if long else begins
+        return begins + _CUT + _cut_tail(content, encoding, told).decode(encoding) if long else begins
     except UnicodeDecodeError:
         return None
 
 
-def _cut_tail(content: bytes, encoding: str) -> bytes:
+def _cut_tail(content: bytes, encoding: str, told: int) -> bytes:
     """The last bytes, from the beginning of a character."""
-    start = len(content) - TOLD // 2
+    start = len(content) - told // 2
     if encoding == "utf-8":
         return content[start:].lstrip(CONTINUED)
     if encoding == LEGACY:

@@ -12,11 +12,12 @@ from typing import TypeAlias
 
 from core.files.converters.converted import NO_WORDS, Unreadable, Words
 from core.files.formats import Format, recognise_format
-from core.files.texts import shorten_text
+from core.files.texts import KNOWN, TOLD, shorten_text
 
 if sys.platform != "win32":
     import resource
 
+WORDS = "words"  # the argument that asks for a file's words alone
 MEMORY = 900_000_000  # bytes of address space; 48 megapixels in four colours need 700 MB
 SECONDS = 8  # of the processor; 50 megapixels took 2.6 on a machine that was busy
 
@@ -35,11 +36,18 @@ def limit_resources() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def convert(content: bytes) -> Answer:
-    """What there is to say of a file, and what Claude is shown or told of it; else the problem, and nothing."""
+def convert(content: bytes, *, words: bool = False) -> Answer:
+    """What there is to say of a file, and what Claude is shown or told of it; else the problem, and nothing.
+
+    Where its `words` alone are wanted, many of them are told, and of a PDF those of its pages.
+    """
     found = recognise_format(content)
     try:
-        return _convert_format(found, content)
+        if words and found is Format.PDF:
+            from core.files.documents import read_document
+
+            return _tell_words(read_document(content), KNOWN)
+        return _convert_format(found, content, KNOWN if words else TOLD)
     except Unreadable as unreadable:
         return {"problem": str(unreadable)}, b""
     except MemoryError:
@@ -48,7 +56,7 @@ def convert(content: bytes) -> Answer:
         return {"problem": BROKEN.format(found.value), "error": type(error).__name__}, b""
 
 
-def _convert_format(found: Format, content: bytes) -> Answer:
+def _convert_format(found: Format, content: bytes, told: int) -> Answer:
     match found:
         case Format.PDF:
             from core.files.documents import inspect_document
@@ -57,16 +65,16 @@ def _convert_format(found: Format, content: bytes) -> Answer:
         case Format.PACKAGE:
             from core.files.converters.office import convert_office
 
-            return _tell_words(convert_office(content))
+            return _tell_words(convert_office(content), told)
         case Format.HTML | Format.MAIL | Format.NOTEBOOK:
-            return _tell_words(_convert_text(found, content))
+            return _tell_words(_convert_text(found, content), told)
         case Format.SVG:
             from core.files.converters.vectors import draw_svg
             from core.files.images import convert_image
 
             drawn, words = draw_svg(content)
-            told, shown = convert_image(drawn)
-            return told | {"words": shorten_text(words)[0]}, shown
+            about, shown = convert_image(drawn)
+            return about | {"words": shorten_text(words)[0]}, shown
         case Format.HEIF:
             from core.files.converters.heif import convert_heif
 
@@ -91,8 +99,8 @@ def _convert_text(found: Format, content: bytes) -> Words:
     return convert_page(content)
 
 
-def _tell_words(words: Words) -> Answer:
-    text, cut = shorten_text(words.text)
+def _tell_words(words: Words, told: int) -> Answer:
+    text, cut = shorten_text(words.text, told)
     if not text.strip():
         raise Unreadable(NO_WORDS)
     return {"origin": words.origin, "cut": cut or words.cut}, text.encode()
@@ -102,7 +110,7 @@ def main() -> None:
     """Read, convert, write."""
     limit_resources()
     content = sys.stdin.buffer.read()
-    told, shown = convert(content)
+    told, shown = convert(content, words=WORDS in sys.argv)
     sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + base64.b64encode(shown))
 
 

@@ -12,7 +12,7 @@ from core.domain.content import CodeFile, Content, Document, Returned, Text
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
 from core.domain.tools import CODE_TOOL, PREAMBLE, ToolDefinition, bound_fetches
-from core.prompting.persona_check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
+from core.prompting.personas.check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
 
 SMALLEST_BUDGET = 1024  # tokens: the least that the API takes as a thinking budget
@@ -55,7 +55,7 @@ UNOPENED = "[A file is left out here, for no code can open it.]"
 LEFT_OUT = "[The {kind} that stood here is left out, for it could not be shown to you.]"
 DIGEST = 32  # characters: two prompts do not have the same by chance
 SHORTEST = 16  # tokens: an answer that may be no longer is none
-SYSTEM = ("house", "persona")  # where the blocks of the system prompt come from
+SYSTEM = ("house", "knowledge", "persona")  # where the blocks of the system prompt come from
 _PLACE = re.compile(r"\bmessages\.(\d{1,5})\.content\.(\d{1,5})\b")  # how the API names a block
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
@@ -145,13 +145,14 @@ def build_request(
     ttl: TTL,
     *,
     instructions: str = "",
+    knowledge: str = "",
     tools: Sequence[ToolDefinition] = (),
 ) -> Request:
     """The request for these turns, which end with the user.
 
-    The house's words, with the `instructions` of the platform, and the persona's are the system prompt with a
-    breakpoint of their own; a second one moves with the newest turn. What the model does not have is left out. All
-    documents can be cited, or none.
+    The house's words, with the `instructions` of the platform, the persona's `knowledge` and its words are the system
+    prompt. Knowledge has a breakpoint, and so has their end; another one moves with the newest turn. What the model
+    does not have is left out. All documents can be cited, or none.
     """
     mark = {"type": "ephemeral", "ttl": ttl}
     cited = model.has(CITATIONS) and model.reads("document") and _shows_document(turns)
@@ -160,7 +161,7 @@ def build_request(
     web, code = any(tool.reads_web for tool in tools), any(tool.name == CODE_TOOL for tool in tools)
     further = ((instructions,) * 2, (tools, TOOLING), (code, CODING), (cited, CITING), (web, CITING_WEB))
     house = "\n\n".join([HOUSE, *(words for holds, words in further if holds)])
-    system = [house, persona.system] if persona.system else [house]
+    system = [house, *filter(None, (knowledge, persona.system))]
     body: dict[str, Any] = {
         "model": model.id,
         "max_tokens": _limit_answer(persona, model),
@@ -168,7 +169,8 @@ def build_request(
         "messages": [{"role": turn.role, "content": [part.build_block() for part in turn.content]} for turn in turns],
         "cache_control": mark,
     }
-    body["system"][-1]["cache_control"] = mark
+    for block in body["system"][-2 if knowledge and persona.system else -1 :]:
+        block["cache_control"] = mark
     if tools:
         body["tools"] = [dict(tool.body) for tool in tools]
     body.update(_set_thinking(persona, model, body["max_tokens"]))
@@ -177,7 +179,7 @@ def build_request(
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
     overhead = CITING_TOKENS if cited or web else 0
-    blocks = tuple(_list_blocks(house, persona, turns))
+    blocks = tuple(_list_blocks(house, knowledge, persona, turns))
     made = Request(body | extra, blocks, headers, last, overhead=overhead, tools=tools)
     return leave_out_unread(made, model)
 
@@ -387,9 +389,9 @@ def _set_temperature(persona: Persona, model: Model, body: dict[str, Any]) -> tu
     return {"extra_body": {"temperature": persona.temperature}}, {"anthropic-version": "2023-06-01"}
 
 
-def _list_blocks(house: str, persona: Persona, turns: Sequence[Turn]) -> list[Block]:
-    blocks = [Block("house", Text(house), breakpoint=not persona.system)]
-    if persona.system:
-        blocks.append(Block("persona", Text(persona.system), breakpoint=True))
+def _list_blocks(house: str, knowledge: str, persona: Persona, turns: Sequence[Turn]) -> list[Block]:
+    blocks = [Block("house", Text(house), breakpoint=not (persona.system or knowledge))]
+    further = {"knowledge": knowledge, "persona": persona.system}
+    blocks += [Block(origin, Text(words), breakpoint=True) for origin, words in further.items() if words]
     blocks += [Block(turn.role, part) for turn in turns for part in turn.content]
     return [*blocks[:-1], replace(blocks[-1], breakpoint=True)] if turns else blocks

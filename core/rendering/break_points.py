@@ -112,7 +112,7 @@ class BreakRank(IntEnum):
 
 
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
-_RULE = re.compile(r"[\s|:-]+")
+_RULE = re.compile(r"[\s|:>-]+")
 
 
 def rank_breaks(lines: Sequence[Line]) -> list[tuple[BreakRank, int]]:

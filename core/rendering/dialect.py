@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.rendering.break_points import BreakKind
 from core.rendering.fences import Fence, break_runs, parse_opening, plain_mark, plain_opening
 from core.rendering.inline import MARKS
-from core.rendering.tables import draw_table, split_cells
+from core.rendering.tables import blank_marker, draw_table, find_lead, split_cells, strip_lead
 
 
 def as_is(text: str) -> str:
@@ -60,10 +60,15 @@ class Dialect:
     keeps_whole: bool = False
     """Whether a page that is half full ends before a table or code, rather than in it."""
 
-    def draw_table(self, rows: Sequence[str]) -> str:
-        """The lines of a table as the platform shows them."""
-        drawn = draw_table([split_cells(row) for row in rows], self.screen) if self.screen else ""
-        lines = drawn.split("\n") if drawn else rows
+    def draw_table(self, rows: Sequence[str], lead: str | None = None) -> str:
+        """The lines of a table as the platform shows them, behind its `lead`; None: behind that of the first two."""
+        if not self.screen:
+            return "\n".join(self.write_lines(rows)[0])
+        header, rule, *body = rows
+        first = find_lead(header, rule) if lead is None else lead
+        cells = [header.removeprefix(first), *(strip_lead(row) if first else row for row in (rule, *body))]
+        above, *below = draw_table([split_cells(row) for row in cells], self.screen - len(first)).split("\n")
+        lines = [first + above, *(blank_marker(first) + line for line in below)]
         return "\n".join(self.write_lines(lines)[0])
 
     def write_lines(self, lines: Iterable[str], fence: Fence | None = None) -> tuple[list[str], Fence | None]:

@@ -104,8 +104,8 @@ class PageBuilder:
         match kind:
             case BreakKind.ROW:
                 table = lines[0].open
-                above = [table.header, table.rule] if isinstance(table, Table) else []
-                return [self.dialect.draw_table([*above, *(line.text for line in lines)])]
+                above, lead = ([table.header, table.rule], table.lead) if isinstance(table, Table) else ([], None)
+                return [self.dialect.draw_table([*above, *(line.text for line in lines)], lead)]
             case BreakKind.TEXT:
                 completed = self._complete_prose(lines).split("\n")
                 prose = [escape_fence(line) if parse_opening(line) else line for line in completed]
@@ -164,7 +164,7 @@ class PageBuilder:
             twice = f"\n{around.lead}" if self.dialect.standalone else ""
             opening = plain_mark(around.opening) if self.dialect.standalone else around.opening
             return self.costs.of(f"{opening}\n{around.closing}{twice}")
-        return self.dialect.size(self.dialect.draw_table([around.header, around.rule]))
+        return self.dialect.size(self.dialect.draw_table([around.header, around.rule], around.lead))
 
     def _bears(self, around: Fence | Table | None) -> bool:
         """Whether enough room is left on each page beside what is repeated there."""
@@ -178,8 +178,7 @@ class PageBuilder:
         if not self._amid and (fence := parse_opening(line)):
             return (BreakKind.OPENING, fence) if self._bears(fence) else (BreakKind.TEXT, None)
         if isinstance(self.open, Table) and "|" in line:
-            is_row = whole or line.rstrip() == self.open.row(line)
-            return BreakKind.ROW if is_row else BreakKind.TEXT, self.open
+            return BreakKind.ROW if whole or line.rstrip() == self.open.row(line) else BreakKind.TEXT, self.open
         return BreakKind.TEXT, None
 
     def _take(self, start: int, line: str, whole: bool) -> int | None:
@@ -280,7 +279,8 @@ class PageBuilder:
     def _find_table(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
         header = self.lines[-1] if self.lines else None
-        table = parse_table_head(header.text, rule) if header and header.kind is BreakKind.TEXT else None
+        text = header.text if header and header.kind is BreakKind.TEXT else ""
+        table = parse_table_head(text, rule, led=self.dialect.screen > 0)
         return table if self._bears(table) and not self._is_wide(table) else None
 
     def _is_wide(self, table: Table | None) -> bool:
@@ -294,7 +294,7 @@ class PageBuilder:
         size = above + self._frame(table)
         if size > self.dialect.limit:
             return len(line)
-        self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
+        self.lines[-1] = replace(header, text=header.text.rstrip(), kind=BreakKind.ROW)
         self.count.begin_table(table.header)
         self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size, self.count.blocks))
         self.open, self.size, self.above, self.table = table, size, above, follow_table(self.dialect, table)

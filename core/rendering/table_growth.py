@@ -16,7 +16,6 @@ from core.rendering.tables import (
     has_links,
     make_fence,
     measure_width,
-    split_cells,
     too_wide,
 )
 
@@ -40,22 +39,22 @@ class TableGrowth:
     """
 
     def __init__(self, dialect: Dialect, table: Table) -> None:
-        self._dialect = dialect
-        self._header, self._rule = split_cells(table.header), split_cells(table.rule)
+        self._dialect, self._table = dialect, table
+        self._header, self._rule = table.split(table.header), table.split(table.rule)
         self._body: list[list[str]] = []
         self._drawn = self._align_rows(_Drawn(tuple(self._widths((), self._header)), "```"))
 
     def size(self, row: str) -> int:
         """The size of the drawn table with one row more."""
-        drawn = self._with(split_cells(row))
-        mark = PLAIN if drawn.mark and self._dialect.standalone else drawn.mark
-        around = f"{mark}\n{draw_rule(drawn.widths)}\n{mark}\n" if mark else ""
-        return drawn.size + self._dialect.size(self._dialect.code(around)) - self._measure([""])
+        drawn, dialect, lead = self._with(self._table.split(row)), self._dialect, self._table.lead
+        mark = PLAIN if drawn.mark and dialect.standalone else drawn.mark
+        around = f"{lead}{mark}\n{lead}{draw_rule(drawn.widths)}\n{lead}{mark}\n" if mark else ""
+        return drawn.size + dialect.size(dialect.code(around)) - dialect.size("\n")
 
     def add(self, row: str) -> None:
         """Take a row."""
-        self._drawn = self._with(split_cells(row))
-        self._body.append(split_cells(row))
+        self._drawn = self._with(self._table.split(row))
+        self._body.append(self._table.split(row))
 
     def _with(self, row: list[str]) -> _Drawn:
         """What is drawn with one row more; all of it anew where that changes how the rest is drawn."""
@@ -63,7 +62,7 @@ class TableGrowth:
         if not before.mark:
             return self._add_lines(before, draw_item(self._header, row))
         widths = tuple(self._widths(before.widths, row))
-        if too_wide(widths, self._dialect.screen) or has_links(row) or has_links(self._header):
+        if too_wide(widths, self._dialect.screen - len(self._table.lead)) or has_links(row) or has_links(self._header):
             return self._add_lines(_Drawn(widths), draw_list(self._header, [*self._body, row]))
         if widths != before.widths:
             return self._align_rows(_Drawn(widths, "```"), [*self._body, row])
@@ -77,7 +76,7 @@ class TableGrowth:
         return replace(drawn, mark=make_fence(lines), size=self._measure(lines))
 
     def _add_lines(self, drawn: _Drawn, lines: Iterable[str]) -> _Drawn:
-        written, open_ = self._dialect.write_lines(lines, drawn.open)
+        written, open_ = self._dialect.write_lines((self._table.lead + line for line in lines), drawn.open)
         size = sum(self._dialect.size(f"{line}\n") for line in written)
         return replace(drawn, open=open_, size=drawn.size + size)
 
@@ -90,7 +89,7 @@ class TableGrowth:
             yield max(before, measure_width(strip_marks(row[column])) if column < len(row) else 0)
 
     def _measure(self, lines: Iterable[str]) -> int:
-        return sum(self._dialect.size(f"{self._dialect.write_code(line)}\n") for line in lines)
+        return sum(self._dialect.size(f"{self._dialect.write_code(self._table.lead + line)}\n") for line in lines)
 
 
 def follow_table(dialect: Dialect, table: Fence | Table | None) -> TableGrowth | None:

@@ -16,33 +16,69 @@ SHOWN = frozenset({SpanKind.LINK, SpanKind.ADDRESS, SpanKind.NUMBERED})
 
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
+_LEAD = re.compile(r"(?P<quote>(?:[ \t]*+>)*+[ \t]*+)(?P<marker>(?:[-*+]|\d{1,9}[.)])[ \t]++)?")
 _PIECE = re.compile("[\U0001f1e6-\U0001f1ff]{1,64}|[^\U0001f1e6-\U0001f1ff]+")  # of half-flags no more than 32 pairs
+NESTED = 2  # columns that what belongs to an item of a list stands further in at least
 NARROWEST = 3  # columns that a column of a table takes on the screen
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open table, by the two lines that begin every page of it."""
+    """An open table, by the two lines that begin every page of it, and what stands before each line that is drawn."""
 
     header: str
     rule: str
+    lead: str = ""
 
     @property
     def columns(self) -> int:
-        return len(split_cells(self.rule))
+        return len(self.split(self.rule))
+
+    def split(self, line: str) -> list[str]:
+        """The cells of a line of the table."""
+        return split_cells(strip_lead(line) if self.lead else line)
 
     def row(self, line: str) -> str | None:
         """The row that `line` holds whatever follows: as far as the pipe that closes the last column."""
-        pipes = [match.end() for match in _PIPE.finditer(line)]
-        closing = self.columns + line.lstrip().startswith("|")
-        return line[: pipes[closing - 1]] if len(pipes) >= closing else None
+        inside = strip_lead(line) if self.lead else line
+        pipes = [match.end() for match in _PIPE.finditer(inside)]
+        closing = self.columns + inside.lstrip().startswith("|")
+        return line[: len(line) - len(inside) + pipes[closing - 1]] if len(pipes) >= closing else None
 
 
-def parse_table_head(header: str, rule: str) -> Table | None:
-    """The table that two neighbouring lines begin: cells, and beneath each its rule (`---`, `:--`, `:-:` or `--:`)."""
-    rules = split_cells(rule) if "|" in rule and "|" in header else []
-    fits = rules and len(rules) == len(split_cells(header)) and all(_RULE.fullmatch(cell) for cell in rules)
-    return Table(header.rstrip(), rule.rstrip()) if fits else None
+def parse_table_head(header: str, rule: str, *, led: bool = False) -> Table | None:
+    """The table that two neighbouring lines begin: cells, and beneath each its rule (`---`, `:--`, `:-:` or `--:`).
+
+    One that is `led` may stand in a quote, or begin an item of a list.
+    """
+    if not ("|" in rule and "|" in header):
+        return None
+    lead = blank_marker(find_lead(header, rule)) if led else ""
+    table = Table(lead + header[len(lead) :].rstrip(), rule.rstrip(), lead)
+    rules = table.split(rule)
+    fits = rules and len(rules) == len(table.split(table.header)) and all(_RULE.fullmatch(cell) for cell in rules)
+    return table if fits else None
+
+
+def find_lead(header: str, rule: str) -> str:
+    """What stands before a table that is in a quote, or begins an item of a list; empty for any other."""
+    above, below = _LEAD.match(header), _LEAD.match(rule)
+    if not (above and below and (above["marker"] or ">" in above["quote"])):
+        return ""
+    inside = not above["marker"] or len(below["quote"]) >= len(above["quote"]) + NESTED
+    deep = above["quote"].count(">") == below["quote"].count(">") and not below["marker"]
+    return above[0] if deep and inside else ""
+
+
+def blank_marker(lead: str) -> str:
+    """What stands before the further lines of an item: in the place of its marker nothing."""
+    return re.sub(r"[^\s>]", " ", lead)
+
+
+def strip_lead(line: str) -> str:
+    """A line of a table without the quote that it is in, or the indentation of its item."""
+    found = _LEAD.match(line)
+    return line[found.end("quote") :] if found else line
 
 
 def split_cells(line: str) -> list[str]:

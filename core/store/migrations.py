@@ -218,4 +218,21 @@ MIGRATIONS = (
             "CREATE INDEX summarized_by_thread ON summarized (workspace, channel, thread, digest)",
         ),
     ),
+    # Files that a persona knows: their words, once, and which versions have which. `source` is the command whose
+    # message brought one, and `command` the one that made it count: none, while it waits for its author's word.
+    Migration(
+        "knowledge",
+        (
+            "ALTER TABLE personas ADD COLUMN knowledge {text}",
+            "ALTER TABLE personas ADD COLUMN examples {text}",
+            "ALTER TABLE questions ADD COLUMN attachments {text}",
+            "CREATE TABLE knowledge (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "thread {text} NOT NULL, source {text} NOT NULL, command {text}, author {text} NOT NULL, "
+            "name {text} NOT NULL, content {text} NOT NULL, size {integer} NOT NULL, at {text} NOT NULL) {strict}",
+            "CREATE INDEX knowledge_by_channel ON knowledge (workspace, channel)",
+            "CREATE INDEX knowledge_waiting ON knowledge (at) WHERE command IS NULL",
+        ),
+    ),
+    # A persona that was tried for a private answer, which its asker may keep.
+    Migration("drafts", ("ALTER TABLE questions ADD COLUMN draft {text}",)),
 )

@@ -2,7 +2,7 @@
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.store.protocols import Personas
+from core.store.records.knowledge import Personas
 
 
 async def find_persona_in_force(

@@ -10,7 +10,6 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
-from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall
@@ -18,9 +17,11 @@ from core.store.records.files import StoredFiles, WaitingDeletions
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
+from core.store.records.knowledge import Personas
 from core.store.records.replies import Asked, DeletedReply, ListFiles
 from core.store.records.searches import ChannelPast
 from core.store.records.summaries import Summaries
+from core.store.records.trials import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Step:
     """How many processes died while they asked it."""
     content: str | None = None
     """What came of it, where the answer goes on from there."""
+    micro_usd: int | None = None
+    """What it has cost so far; None where no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,23 +287,6 @@ class ToolCalls(Protocol):
         """What a call that waits is about, and who asked; without a subject, the thread's. None where none waits."""
 
 
-class Personas(Protocol):
-    """The persona of each place, every version of it."""
-
-    async def persona(self, place: Place) -> Version | None: ...
-
-    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        """The newest version of each, as they stand together."""
-
-    async def versions(self, place: Place) -> list[Version]:
-        """All there were, newest first, with the votes on what each answered."""
-
-    async def change(
-        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
-    ) -> Version:
-        """A new version after number `expected` (0: none yet). Raises VersionConflict when somebody was."""
-
-
 class Notes(Protocol):
     """Small things to remember: a hash, a model's capabilities."""
 
@@ -344,6 +330,7 @@ class Store:
     tool_use: ToolUse
     installations: Installations
     summaries: Summaries
+    trials: Trials
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

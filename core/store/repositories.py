@@ -11,10 +11,10 @@ from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
-from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.places import audit, budgets, key_values, personas
+from core.store.persona_repository import PersonaRepository
+from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
@@ -33,6 +33,7 @@ from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.summaries import keep_summary
+from core.store.rules.trials import TrialRepository
 from core.store.sql_port import Engine, Sql
 
 
@@ -249,29 +250,6 @@ class ToolUseRepository:
         return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
 
 
-class PersonaRepository:
-    """Keeps the protocol `Personas`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def persona(self, place: Place) -> Version | None:
-        (version,) = await self.newest([place])
-        return version
-
-    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
-
-    async def versions(self, place: Place) -> list[Version]:
-        return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
-
-    async def change(
-        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
-    ) -> Version:
-        version = Version(place, expected + 1, persona, author, at, reason)
-        return await self._engine.unit(lambda sql: personas.change_persona(sql, version))
-
-
 class NoteRepository:
     """Keeps the protocol `Notes`."""
 
@@ -404,5 +382,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
         summaries=SummaryRepository(engine),
+        trials=TrialRepository(engine),
         shut=engine.shut,
     )

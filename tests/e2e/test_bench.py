@@ -30,7 +30,7 @@ def measures(figures):
 async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
     figures = await overhead("discord", 0.0, tmp_path, questions=2)
 
-    assert len(figures) == 18  # three cases, three phases, two percentiles
+    assert len(figures) == 24  # four cases, three phases, two percentiles
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
 
 

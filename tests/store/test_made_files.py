@@ -1,6 +1,6 @@
 """Files that tools made are kept until their answer is shown, and then deleted at Claude; their names stay.
 
-Tests core.store.rules.questions, core.store.rules.steps. So is the container in which the code of a thread runs.
+Tests core.store.rules.made_files, core.store.rules.steps. So is the container in which the code of a thread runs.
 """
 
 from dataclasses import replace

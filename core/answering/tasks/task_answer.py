@@ -1,19 +1,20 @@
 """The answer to a command that Claude answers: composed as every answer is, but of what the command has read."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
 from core.answering.completions import Event, Run
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona
+from core.answering.conversation import name_persona, read_knowledge
 from core.answering.final_answer import Answer, cut_off
 from core.answering.reply import Reply
+from core.answering.tasks.past_questions import read_past_turns
 from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut
 from core.commands import TABLE
-from core.commands.craft.task import Task, TaskPrompt, TaskResult, TaskRun
+from core.commands.craft.task import TaskPrompt, TaskResult, TaskRun
 from core.commands.registry import (
     Command,
     CommandContext,
@@ -21,13 +22,13 @@ from core.commands.registry import (
     UsageError,
     check_rank,
     find_command,
-    parse_values,
+    read_invocation,
 )
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
-from core.prompting.persona_check import refuse_model
+from core.prompting.personas.check import refuse_model
 from core.store.protocols import Claim, Step, Thread
 from core.worker.fair_semaphore import FairSlot
 
@@ -58,17 +59,16 @@ class TaskAnswer:
     async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer. Raises CannotAnswer, UsageError where the command can't be given so."""
         question, composer = self.claim.question, self.composer
-        row, rest = find_command(TABLE, question.command or "")
+        row, call = read_invocation(question, self.surface, self.context)
         assert row.task is not None
-        values = parse_values(row, rest, question.values)
-        await check_rank(row, Invocation(question, values, self.surface, self.context))
+        await check_rank(row, call)
         allowed = composer.rules.models
         if allowed and self.persona.model not in allowed:
             raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
         steps: Mapping[str, Step] = {}
         if self.claim.resumed:
             steps = await composer.store.ledger.list_steps(question.key, question.name)
-        return self._stream(row.task, await self._build_run(values, steps), slot)
+        return self._stream(row.task, await self._build_run(call, steps), slot)
 
     async def conclude(self, answer: Answer) -> Answer:
         return answer
@@ -76,12 +76,12 @@ class TaskAnswer:
     async def leave_out(self, left_out: LeftOut) -> None:
         """There are no files that could be left out."""
 
-    async def _build_run(self, values: Mapping[str, str], steps: Mapping[str, Step]) -> TaskRun:
+    async def _build_run(self, call: Invocation, steps: Mapping[str, Step]) -> TaskRun:
         composer, question = self.composer, self.claim.question
-        persona, _ = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
+        persona = await self._name_persona(self.persona)
         return TaskRun(
             question=replace(question, homes=await self.surface.homes()),
-            values=values,
+            values=call.values,
             surface=self.surface,
             store=composer.store,
             clock=composer.clock,
@@ -94,14 +94,25 @@ class TaskAnswer:
             steps=steps,
             act=partial(self.reply.act, note=True),
             find_zone=partial(composer.find_zone, question, self.surface),
+            call=call,
+            read_turns=partial(read_past_turns, composer, self.surface),
+            name_persona=self._name_persona,
+            read_knowledge=partial(read_knowledge, composer.store.personas, question.key),
         )
 
-    async def _stream(self, task: Task, run: TaskRun, slot: FairSlot) -> AsyncGenerator[Event, None]:
+    async def _name_persona(self, persona: Persona) -> Persona:
+        named, _ = await name_persona(self.composer.store.threads, self.thread, persona, self.surface)
+        return named
+
+    async def _stream(
+        self, task: Callable[[TaskRun], Awaitable[object]], run: TaskRun, slot: FairSlot
+    ) -> AsyncGenerator[Event, None]:
         """What the task brings: its whole answer, or Claude's words as they grow."""
         made = await task(run)
         if isinstance(made, TaskResult):
-            yield Answer(made.text, made=made.made)
+            yield Answer(made.text, made=made.made, draft=made.draft)
             return
+        assert isinstance(made, TaskPrompt)
         told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)
         stream = self.composer.completions.stream(run.question, run.version, made.models, made.build, told)
         async with aclosing(stream) as events:

@@ -6,7 +6,7 @@ Nothing of that is stored: the command is, like every question, and what it says
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -15,16 +15,18 @@ from core.claude.client import Completion
 from core.claude.metering import MeteredRequest, dump_completion
 from core.claude.retry import RetryPolicy
 from core.claude.structured import LONGEST, StructuredOutput
+from core.commands.registry import Invocation
 from core.domain.clock import Clock
 from core.domain.content import Text
 from core.domain.errors import BudgetForbids
 from core.domain.messages import CommandResult, MadeFile, Question
 from core.domain.models import Model
-from core.domain.personas import Persona, Version
+from core.domain.personas import Draft, Persona, Version
 from core.domain.platform import Surface
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.store.protocols import Claim, Step, StepEnd, Store
+from core.store.records.trials import PastQuestion
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -60,6 +62,8 @@ class TaskResult:
 
     text: str
     made: tuple[MadeFile, ...] = ()
+    draft: Draft | None = None
+    """A persona that was tried for it, and may be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,15 @@ class TaskRun:
     """Tell people what takes a while."""
     find_zone: Callable[[], Awaitable[str]]
     """The asker's time zone."""
+    call: Invocation
+    """The same as commands are given that Confab answers itself."""
+    read_turns: Callable[[PastQuestion, Persona], Awaitable[Sequence[Turn]]]
+    """What Claude was told when this was asked, as far as it stands, up to the question, and as much as a persona is
+    told. Raises CannotAnswer."""
+    name_persona: Callable[[Persona], Awaitable[Persona]]
+    """A persona with names in the place of ids."""
+    read_knowledge: Callable[[Persona], Awaitable[str]]
+    """What a persona knows of files, as Claude is told it."""
 
     async def describe_model(self) -> Model:
         """The model that is asked first."""
@@ -114,17 +127,21 @@ class TaskRun:
         Raises ClaudeError, BudgetForbids.
         """
         sender = self.structured.sender
-        order = MeteredRequest(
-            self.question, version or self.version, request, self.steps, end=self._end_step, aside=True
-        )
+        order = self._order(request, version)
         retry_policy = RetryPolicy(sender.seconds, another=False)
-        async with aclosing(sender.stream(sender.simplify(order), retry_policy)) as events:
+        async with aclosing(sender.stream(order, retry_policy)) as events:
             async for event in events:
                 if isinstance(event, BudgetRefusal):
                     raise BudgetForbids(event.reason, personal=event.personal)
                 if isinstance(event, Completion):
                     return event
         raise AssertionError("a request ended without a completion")
+
+    async def find_cost(self, request: Request) -> int | None:
+        """What a request that was completed has cost, in micro-dollars; None where no price is known."""
+        steps = await self.store.ledger.list_steps(self.question.key, self.question.name)
+        step = steps.get(self._order(request, None).request.digest)
+        return step.micro_usd if step else None
 
     async def sum_cost(self) -> int:
         """What was asked for it so far has cost, in micro-dollars."""
@@ -147,12 +164,16 @@ class TaskRun:
 
         return TaskPrompt(self.models, build, finish, note)
 
+    def _order(self, request: Request, version: Version | None) -> MeteredRequest:
+        """A request as it is sent, within the budgets of who gave the task."""
+        order = MeteredRequest(
+            self.question, version or self.version, request, self.steps, end=self._end_step, aside=True
+        )
+        return self.structured.sender.simplify(order)
+
     def _end_step(self, completion: Completion) -> StepEnd:
         """What is kept of a request until the task is done, so that it is asked once."""
         return StepEnd(self.claim, content=dump_completion(completion))
-
-
-Task: TypeAlias = Callable[[TaskRun], Awaitable[TaskPrompt | TaskResult]]
 
 
 def leave_uncached(request: Request) -> Request:

@@ -4,14 +4,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from core.domain.controls import Votes
 from core.domain.errors import VersionConflict
-from core.domain.messages import clean_text
-from core.domain.personas import Persona, Place, Version
+from core.domain.messages import Question, clean_text
+from core.domain.personas import Example, Persona, Place, Version
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_personas
 from core.store.places.audit import record_audit
+from core.store.places.knowledge import FILES, keep_files, keep_known, prune_files
+from core.store.records.knowledge import KnowledgeText
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
+
+EXAMPLES = TypeAdapter(tuple[Example, ...])
+JSON: dict[str, TypeAdapter[Any]] = {"knowledge": FILES, "examples": EXAMPLES}
+"""Traits that are kept as JSON."""
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
 NEWEST = f"{VERSIONS} LIMIT 1"
@@ -25,6 +33,7 @@ SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = 
     SELECT max(number) FROM personas WHERE workspace = one.workspace AND channel = one.channel
 ) ORDER BY model
 """
+PLACES = "SELECT DISTINCT channel FROM personas WHERE workspace = :workspace ORDER BY channel"
 TRAITS = tuple(field.name for field in fields(Persona))
 CHOICES = {
     "model",
@@ -48,9 +57,26 @@ def change_persona(sql: Sql, version: Version) -> Version:
     (newest,) = newest_versions(sql, [version.place])
     if (newest.number if newest else 0) != version.number - 1:
         raise VersionConflict(newest.number if newest else None)
+    persona = replace(version.persona, knowledge=keep_known(sql, version.place, version.persona))
+    version = replace(version, persona=persona)
     sql.insert_new("personas", _row_of(version))
+    prune_files(sql, version.place, version.number)
     record_audit(sql, _describe_change(newest.persona if newest else Persona(), version))
     return version
+
+
+def attach_files(sql: Sql, command: Question, version: Version, texts: Sequence[KnowledgeText]) -> Version:
+    """Add a version that has these files behind its own; see `Personas.attach`. Raises VersionConflict."""
+    lock_personas(sql, version.place.workspace)
+    files = keep_files(sql, command, texts)
+    persona = replace(version.persona, knowledge=(*(version.persona.knowledge or ()), *files))
+    return change_persona(sql, replace(version, persona=persona))
+
+
+def hold_files(sql: Sql, command: Question, texts: Sequence[KnowledgeText]) -> None:
+    """Keep files that wait for their author's word."""
+    lock_personas(sql, command.key.workspace)
+    keep_files(sql, command, texts, waiting=True)
 
 
 def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
@@ -61,6 +87,11 @@ def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
 def list_models(sql: Sql) -> list[str]:
     """The models that personas choose now, in all places."""
     return [row["model"] for row in sql.many(CHOSEN, {})]
+
+
+def list_places(sql: Sql, workspace: str) -> list[Place]:
+    """Where a persona of its own was ever set in a workspace."""
+    return [Place(workspace, row["channel"]) for row in sql.many(PLACES, {"workspace": workspace})]
 
 
 def list_versions(sql: Sql, place: Place) -> list[Version]:
@@ -88,21 +119,30 @@ def _describe_change(before: Persona, version: Version) -> AuditEntry:
 
 
 def _describe_trait(trait: str, value: Any) -> Any:
-    return value if value is None or trait in CHOICES else fingerprint(str(value))
+    return value if value is None or trait in CHOICES else fingerprint(str(_write_trait(trait, value)))
 
 
 def _read_version(row: Row) -> Version:
-    place, persona = Place(row["workspace"], row["channel"]), Persona(**{trait: row[trait] for trait in TRAITS})
+    place, persona = Place(row["workspace"], row["channel"]), Persona(**{one: _read_trait(one, row) for one in TRAITS})
     return Version(place, row["number"], persona, row["author"], parse_stamp(row["at"]), row["reason"])
 
 
+def _read_trait(trait: str, row: Row) -> Any:
+    value = row[trait]
+    return JSON[trait].validate_json(value) if trait in JSON and value is not None else value
+
+
+def _write_trait(trait: str, value: Any) -> Any:
+    """A trait as its column has it."""
+    if trait in JSON:
+        return clean_text(JSON[trait].dump_json(value).decode()) if value else None
+    return clean_text(value) if trait == "system" and value is not None else value
+
+
 def _row_of(version: Version) -> Row:
-    traits = asdict(version.persona)
-    if version.persona.system is not None:
-        traits["system"] = clean_text(version.persona.system)
     return {
         **asdict(version.place),
-        **traits,
+        **{trait: _write_trait(trait, getattr(version.persona, trait)) for trait in TRAITS},
         "number": version.number,
         "author": version.author,
         "at": stamp(version.at),

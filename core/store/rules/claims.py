@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.places.advisory_locks import lock_channel, lock_claims
+from core.store.places.knowledge import drop_waiting
 from core.store.protocols import Claim
 from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
+from core.store.rules.drafts import write_draft
 from core.store.rules.forget import drop_private_answers
 from core.store.rules.ledger import write_off_requests
+from core.store.rules.made_files import keep_made_files
 from core.store.rules.questions import (
     WAKE,
     close_question,
-    keep_made_files,
     read_earlier_text,
     read_final_text,
     read_question,
@@ -282,7 +284,7 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     """The final text of a claim's question, whose row this is."""
     said = {"said": final.text, "notice": final.notice, "after": final.after, "cut": final.cut}
-    sql.update("questions", row["id"], said)
+    sql.update("questions", row["id"], {**said, "draft": write_draft(final.draft)})
     keep_made_files(sql, row, final.made)
     if final.unanswered or claim.earlier:
         why = final.unanswered.value if final.unanswered else None
@@ -349,6 +351,7 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
         lock_channel(sql, row["workspace"], row["channel"])
         sql.execute(WAKE, row)
     drop_private_answers(sql, now - POSTABLE_FOR)
+    drop_waiting(sql)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     living = sql.many(LIVING, {"since": stamp(now - stale)})[0]["processes"]
     return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn, processes=living)

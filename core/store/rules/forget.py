@@ -10,6 +10,7 @@ from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
+from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
@@ -29,7 +30,8 @@ WHERE deleted_at IS NULL AND {scope}
 """
 
 ANSWERS = """
-UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, draft = NULL,
+command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND {scope}
 """
 
@@ -78,7 +80,8 @@ WHERE deleted_at IS NULL AND workspace = :workspace AND channel = :channel AND a
 
 # What tools made for an open one is deleted at Anthropic when it closes.
 ERASE_ANSWER = """
-UPDATE questions SET said = NULL, cut = NULL, earlier = NULL, made = CASE WHEN outcome IS NULL THEN made END
+UPDATE questions SET said = NULL, cut = NULL, earlier = NULL, draft = NULL,
+made = CASE WHEN outcome IS NULL THEN made END
 WHERE id = :id
 """
 
@@ -147,6 +150,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     _keep_private(sql, (row for row in sql.many(ASKED_ABOUT.format(which=about), values) if _read_about(row)))
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
+    count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     if withdrawn or summaries or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}

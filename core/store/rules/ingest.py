@@ -20,6 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, record_audit
+from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.forget import drop_answers_about
 from core.store.rules.messages import (
@@ -231,6 +232,7 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
     drop_answers_about(sql, event.key, event.message)
+    erase_knowledge(sql, event.key.workspace, channel=event.key.channel, source=event.message)
     if row is None and take_back_command(sql, event.key, event.message, event.at):
         return Receipt(new=True, ours=tracked, question=False, key=key)
     new = tracked and not (row and row["deleted_at"])
@@ -257,6 +259,7 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         private=event.private,
         command=event.line,
         values=event.values,
+        attachments=event.attachments,
     )
     new = _turn_into_command(sql, question) or keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)

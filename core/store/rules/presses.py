@@ -47,6 +47,7 @@ VISIBLE = "Everybody here can see this answer already."
 POSTED = "It is posted in the thread of that message."
 POSTED_HERE = "It is posted here."
 ONLY_ASKER = "Only who asked can post this answer."
+ONLY_TRIER = "Only who tried this persona can keep it."
 NOTED = "Noted: {}. Thank you."
 STOPPED = "It is stopped."
 AGAIN = "It is answered anew."
@@ -164,7 +165,7 @@ def delete_reply(sql: Sql, command: Question, name: str, list_files: ListFiles) 
     for row in pages:
         if page := find_message(sql, command.key, row["message"]):
             tombstone(sql, page, now)
-    sql.update("questions", reply["id"], {"said": None, "cut": None, "made": None})
+    sql.update("questions", reply["id"], {"said": None, "cut": None, "made": None, "draft": None})
     details = {"asker": reply["person"], "pages": len(pages)}
     place = {"channel": reply["channel"], "thread": reply["thread"], "subject": name, "details": details}
     record_audit(sql, AuditEntry(reply["workspace"], now, command.person, AuditAction.ANSWER_DELETED, **place))
@@ -249,6 +250,17 @@ def _post(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     public = {**opened, "private": False, "after": None, "cut": None, "at": stamp(at), "address": event.address}
     sql.update("questions", reply["id"], {**public, **thread_values(thread)})
     return _describe(sql, thread, new=True, question=True, note=POSTED if MESSAGE in about else POSTED_HERE)
+
+
+def _leave_keeping(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    """Leave a command of who tried a persona: it takes the platform's word that they may change it."""
+    key = thread_key(reply)
+    if event.person != reply["person"]:
+        return _describe(sql, key, note=ONLY_TRIER)
+    if not reply["draft"]:
+        return _describe(sql, key, note=GROWS if reply["outcome"] is None else GONE)
+    new = keep_question(sql, build_command(sql, event, reply, reply["name"]))
+    return _describe(sql, key, new=new, question=new)
 
 
 def _refuse_post(event: Pressed, reply: Row) -> str:
@@ -342,4 +354,5 @@ CARRY_OUT = {
     Control.CONTINUE: _continue,
     Control.DELETE: _leave_deletion,
     Control.POST: _post,
+    Control.KEEP: _leave_keeping,
 }

@@ -1,7 +1,7 @@
 """Questions as rows: asked once, withdrawn, closed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -10,17 +10,19 @@ from core.domain.messages import (
     MESSAGE,
     THREAD,
     Asks,
+    Attachment,
     FinalText,
-    MadeFile,
     Outcome,
     Question,
     ThreadKey,
     Unanswered,
     clean_text,
 )
+from core.store.places.knowledge import erase_knowledge
+from core.store.rules.drafts import read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
-from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
+from core.store.rules.made_files import read_made_files, release_made_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
@@ -39,7 +41,7 @@ DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = 
 
 CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL,
-parked = NULL, parked_until = NULL, told = NULL, so_far = NULL
+parked = NULL, parked_until = NULL, told = NULL, so_far = NULL, attachments = NULL
 WHERE id = :id
 """
 
@@ -49,13 +51,14 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 """
 
 WIPE = """
-UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, draft = NULL,
+command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE id = :id
 """
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
-MADE = TypeAdapter(tuple[MadeFile, ...])
+ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
@@ -114,10 +117,11 @@ REOPENED = {
     "said": None,
     "cut": None,
     "made": None,
+    "draft": None,
     "earlier": None,
 }
 
-FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made")  # columns of what was said in the end
+FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made", "draft")  # columns of what was said in the end
 
 
 def read_question(row: Row) -> Question:
@@ -133,6 +137,7 @@ def read_question(row: Row) -> Question:
         command=row["command"],
         values=json.loads(row["options"]),
         continues=row["continues"],
+        attachments=ATTACHMENTS.validate_json(row["attachments"]) if row["attachments"] else (),
     )
 
 
@@ -148,38 +153,8 @@ def read_final_text(row: Row) -> FinalText | None:
         row["cut"],
         row["continues"],
         read_made_files(row),
+        read_draft(row),
     )
-
-
-def read_made_files(row: Row) -> tuple[MadeFile, ...]:
-    """The files that tools made for an answer; of a closed question only what they are called."""
-    return MADE.validate_json(row["made"]) if row.get("made") else ()
-
-
-def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
-    """Keep all files that tools made for an open question's answer. Others, kept before, are deleted at Anthropic."""
-    kept = {one.file_id for one in made}
-    _request_deletions(sql, row, (one for one in read_made_files(row) if one.file_id not in kept))
-    if made or row["made"]:
-        sql.update("questions", row["id"], {"made": _write_made_files(made)})
-
-
-def _release_made_files(sql: Sql, row: Row, *, postable: bool = False) -> None:
-    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files. Ours stay if it is `postable`."""
-    if made := read_made_files(row):
-        _request_deletions(sql, row, made)
-        ours = [one for one in made if postable and not one.file_id]
-        called = ours or [MadeFile(one.name, one.type) for one in made if one.name]
-        sql.update("questions", row["id"], {"made": _write_made_files(called)})
-
-
-def _request_deletions(sql: Sql, row: Row, made: Iterable[MadeFile]) -> None:
-    for one in made:
-        request_deletion(sql, row["workspace"], one.api_key, one.file_id, None)
-
-
-def _write_made_files(made: Sequence[MadeFile]) -> str | None:
-    return MADE.dump_json(tuple(made)).decode() if made else None
 
 
 def read_earlier_text(row: Row) -> FinalText | None:
@@ -235,15 +210,15 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
         sql.execute(FREE_COMPANIONS, row)
         sql.execute(RELEASE, row)
     sql.execute(DELETE_PAGES, row)
-    _release_made_files(sql, row)
+    release_made_files(sql, row)
     sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
     return True
 
 
 def keep_closed(sql: Sql, command: Question) -> None:
     """Keep that something was commanded and is done, so that it is not done again. Its words are not kept."""
-    done = {"command": "", "options": "{}", "address": "{}", "outcome": Outcome.CARRIED_OUT.value}
-    sql.insert("questions", {**_row_of(command), **done, "closed_at": stamp(sql.now())})
+    done = {"command": "", "options": "{}", "address": "{}", "attachments": None, "closed_at": stamp(sql.now())}
+    sql.insert("questions", {**_row_of(command), **done, "outcome": Outcome.CARRIED_OUT.value})
 
 
 def open_again(sql: Sql, rows: Iterable[Row], address: str, by: str) -> None:
@@ -299,7 +274,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
     postable = outcome is Outcome.SHOWN and may_be_posted(row)
-    _release_made_files(sql, row, postable=postable)
+    release_made_files(sql, row, postable=postable)
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
     gone = sql.one(GONE_PAGE, row)
@@ -320,7 +295,10 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         places = {name: one for name, one in json.loads(row["options"]).items() if name in {MESSAGE, THREAD}}
         sql.update("questions", row["id"], {"options": json.dumps(places)})
     private = row["private"] and not postable
-    if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
+    covered = Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"]))
+    if row["command"] is not None and (covered or row["withdrawn_at"]):  # what its message brought goes with it
+        erase_knowledge(sql, row["workspace"], channel=row["channel"], source=row["name"])
+    if private or rest or covered:
         wipe_answer(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
@@ -395,4 +373,5 @@ def _row_of(question: Question) -> Row:
         "options": json.dumps(dict(question.values)),
         "address": clean_text(question.address),
         "continues": question.continues,
+        "attachments": ATTACHMENTS.dump_json(question.attachments).decode() if question.attachments else None,
     }

@@ -8,13 +8,15 @@ from core.domain.messages import ThreadKey
 from core.store.protocols import Claim, Settled, Step, StepEnd
 from core.store.rules.claims import fence_claim, keep_final_text
 from core.store.rules.ledger import settle_request
-from core.store.rules.questions import keep_made_files, thread_values
+from core.store.rules.made_files import keep_made_files
+from core.store.rules.questions import thread_values
 from core.store.rules.read_thread import remember_container
 from core.store.rules.tool_calls import keeps_calls
 from core.store.sql_port import Row, Sql
 
 STEPS = """
-SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content FROM requests
+SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content,
+    CAST(sum(coalesce(micro_usd, bound)) AS BIGINT) AS micro_usd FROM requests
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL GROUP BY step
 """
 
@@ -56,7 +58,7 @@ def _find_claimed(sql: Sql, claim: Claim) -> Row | None:
 def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
     """The steps of a question by the digest of what was asked."""
     rows = sql.many(STEPS, {**thread_values(key), "question": question})
-    return {row["step"]: Step(row["attempts"], row["content"]) for row in rows}
+    return {row["step"]: Step(row["attempts"], row["content"], row["micro_usd"]) for row in rows}
 
 
 def sum_steps(sql: Sql, key: ThreadKey, question: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from anthropic.types import ModelInfo
 from core.claude.client import Claude, read_model
 from core.claude.errors import ClaudeError
 from core.domain.models import Model
-from core.prompting.persona_check import EFFORTS
+from core.prompting.personas.check import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.gateway import Gateway, serve
 

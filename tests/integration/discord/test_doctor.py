@@ -126,6 +126,32 @@ async def test_an_administrator_may_do_everything(guild):
     assert brief(await found(guild, "server")) == [("servers", "ok")]
 
 
+@pytest.mark.parametrize("more", [Permission.MENTION_EVERYONE, Permission.ADMINISTRATOR], ids=["by name", "by all"])
+async def test_servers_that_let_us_mention_everybody_are_named_in_one_warning(guild, more):
+    guild.guild("9000", "Elsewhere")
+    guild.guild("9001", "Third")
+    for key in ("9000", "9001"):
+        granted(guild, key, TALK | more)
+    [told] = await found(guild, "mentions")
+
+    assert (told.state, told.says) == (
+        "warning",
+        "we may mention @everyone, @here and every role in 2: Elsewhere, Third",
+    )
+    assert "Mention @everyone, @here, and All Roles" in told.mend
+
+
+async def test_where_everybody_may_mention_everybody_we_may_too(guild):
+    server = guild.world.guilds["8138"]
+    roles = tuple(
+        replace(role, permissions=role.permissions | (NONE if role.bot else Permission.MENTION_EVERYONE))
+        for role in server.roles
+    )
+    guild.world.guilds["8138"] = replace(server, roles=roles)
+
+    assert brief(await found(guild, "mentions")) == [("mentions", "warning")]
+
+
 async def test_a_bot_in_no_server_is_told_where_to_be_invited(guild):
     guild.world.guilds.clear()
 

@@ -7,7 +7,11 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
+from tests.fakes.claude.script import Answer, Gate
 from tests.support.discord_house import confab, settled, told
+from tests.support.waiting import until
 
 
 def reads(guild, since: int = 0) -> list[str]:
@@ -120,3 +124,48 @@ async def test_a_thread_that_was_never_seen_is_read_once_again_and_its_names_are
 
     assert told(claude) == [[("user", "Bob: the plan is this\nAda: is it?")]]
     assert calls["thread"] == 2
+
+
+def list_before(guild, since: int, what: str) -> list[str]:
+    """The calls since then up to the first of a kind, that one too."""
+    named = [f"{one.method} {one.path.rpartition('/')[2]}" for one in guild.calls[since:]]
+    return named[: named.index(what) + 1]
+
+
+class Held:
+    """Claude's answer is held until it is asked, so it is known what of Discord's came before; `seen` counts calls."""
+
+    def __init__(self, guild, claude) -> None:
+        self.seen: list[int] = []
+        self.gate = Gate(after=4)
+        claude.answer = lambda _body: Answer(text="one two three", chunk=4, gate=self.gate)
+        claude.on_request(self._note(guild, claude))
+
+    def _note(self, guild, claude):
+        async def note(index: int) -> None:
+            if claude.requests[index].path == "/v1/messages":
+                self.seen.append(len(guild.calls))
+
+        return note
+
+
+@pytest.mark.parametrize(("place", "reading"), [("a channel", []), ("a thread never seen", ["GET messages"])])
+async def test_the_calls_in_series_up_to_the_request_and_from_there_to_the_first_text_are_counted(
+    guild, claude, running, place, reading
+):
+    channel = "general"
+    if place != "a channel":
+        channel = await guild.start_thread(await guild.say("bob", "general", "the plan is this"), "plans", "bob")
+        await guild.say("cy", channel, "a good plan")
+    await settled(guild, running)
+    held, before = Held(guild, claude), len(guild.calls)
+    await guild.say("ada", channel, f"<@{guild.me}> is it?")
+    await held.gate.reached.wait()
+    await until(lambda: [one for one in guild.visible(channel) if one.author == "confab"])
+    held.gate.opened.set()
+    await settled(guild, running)
+
+    asked = [f"{one.method} {one.path.rpartition('/')[2]}" for one in guild.calls[before : held.seen[0]]]
+    shown = list_before(guild, held.seen[0], "POST messages")
+    assert [one for one in asked if one != "POST typing"] == reading
+    assert [one for one in shown if one != "POST typing"] == ["POST messages"]  # typing goes beside it

@@ -2,15 +2,9 @@
 
 import pytest
 
-from core.files.documents import LARGEST, PAGES, inspect_document
-from tests.support.drawings import print_pages
-
-WORDS = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources"
-    b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n"
-    b"4 0 obj<</Length 32>>stream\nBT /F 9 Tf 9 9 Td (Hello) Tj ET \nendstream endobj\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF"
-)
+from core.files.converters.converted import Unreadable, Words
+from core.files.documents import LARGEST, PAGES, WORDED, inspect_document, read_document
+from tests.support.drawings import WORDS, print_pages
 
 
 @pytest.mark.parametrize("pages", [1, PAGES])
@@ -43,3 +37,17 @@ def test_what_cannot_be_sent_says_why_in_a_clause(content, problem):
 
 def test_a_pdf_without_pages_has_none_to_show():
     assert inspect_document(print_pages(0)) == {"problem": "it has no pages"}
+
+
+def test_the_words_of_a_pdf_are_read_with_the_numbers_of_their_pages():
+    assert read_document(WORDS) == Words("Page 1\n\nHello", "a PDF")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(print_pages(2), "pictures without text"), (print_pages(WORDED + 1), "1,001 pages"), (b"%PDF-", "broken PDF")],
+    ids=["scans", "too many pages", "broken"],
+)
+def test_a_pdf_without_words_that_can_be_read_is_refused(content, why):
+    with pytest.raises(Unreadable, match=why):
+        read_document(content)

@@ -11,7 +11,7 @@ import pytest
 
 from core.domain.messages import FinalText, Message
 from core.domain.models import Model
-from core.domain.personas import Persona
+from core.domain.personas import KnowledgeFile, Persona
 from core.prompting.asides.summaries import LONGEST, READ, CutStep, clean_summary, tell_omitted, write_content
 from core.prompting.context_window import limit_thread
 from core.prompting.turns import CutThread, cut_thread
@@ -138,6 +138,12 @@ def test_an_empty_summary_is_none_and_a_long_one_is_cut():
         pytest.param(Persona(context_tokens=10_000), Model("m", 200_000, 64_000), 30_000, id="as the persona says"),
         pytest.param(Persona(context_tokens=900_000), Model("m", 200_000, 64_000), 375_616, id="as the window has"),
         pytest.param(Persona(system="s" * 20_000), Model("m", 30_000, 8_000), 16_000, id="less of a system prompt"),
+        pytest.param(
+            Persona(knowledge=(KnowledgeFile(1, "a.md", 12_000), KnowledgeFile(2, "b.md", 8_000))),
+            Model("m", 30_000, 8_000),
+            16_000,
+            id="less of files that it knows",
+        ),
         pytest.param(Persona(), Model("m", 1_000, 500), 1, id="a window for nothing"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.persona_check import PersonaUnsuited, check_persona
+from core.prompting.personas.check import PersonaUnsuited, check_persona
 
 NEW = Model("new", 1_000_000, 128_000, frozenset({"low", "high"}), frozenset({"adaptive", "disabled"}), known=True)
 OLD = Model("old", 200_000, 64_000, frozenset(), frozenset({"enabled"}), known=True)

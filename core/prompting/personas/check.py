@@ -1,6 +1,7 @@
 """Capabilities: the effort levels and kinds of thinking there are, and whether a persona's model has what it asks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.domain.errors import ConfabError
 from core.domain.models import Model
@@ -50,6 +51,17 @@ def check_persona(persona: Persona, model: Model) -> None:
         )
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
         raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.", "max_tokens")
+
+
+def fit_persona(persona: Persona, model: Model) -> Persona:
+    """The same persona without what its model does not have."""
+    while True:
+        try:
+            check_persona(persona, model)
+        except PersonaUnsuited as error:
+            persona = replace(persona, **{error.trait: None})
+        else:
+            return persona
 
 
 def excludes_thinking(persona: Persona) -> bool:

@@ -1,0 +1,1 @@
+"""What personas and models are tried with before they count."""

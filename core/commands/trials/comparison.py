@@ -1,0 +1,84 @@
+"""The `persona compare` command: the channel's last questions under two personas, as a table and a file."""
+
+import re
+
+from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.commands.trials.draft import CURRENT, Candidate, find_candidate, refuse_name
+from core.commands.trials.rounds import answer_rounds, list_past_questions, write_file, write_table
+from core.domain.messages import Rank
+from core.domain.wording import count_noun
+from core.rendering.reply_notes import append_note
+
+LAST = 5  # questions, where nobody says how many
+MOST = 20
+HOW = (
+    "Name one or two personas: `persona compare 3` or `persona compare now translator`. "
+    "`persona history` has the versions, `persona library` the others."
+)
+SAME = "Those are the same persona, so their answers would tell nothing."
+TOOLLESS = "All were asked without tools."
+WHOLE = "The file has every answer whole."
+_BETWEEN = re.compile(r"[\s,]+(?:(?:and|with)[\s,]+)?")
+
+
+async def compare_personas(run: TaskRun) -> TaskResult:
+    """Ask the channel's last questions under two personas. Raises CannotAnswer, UsageError."""
+    last = _read_last(run)
+    pair = await _find_pair(run)
+    past = await list_past_questions(run, last, whole=True)
+    rounds, missing = await answer_rounds(run, past, pair)
+    names, rows = [one.name for one in pair], [(one.past.words, one.answers) for one in rounds]
+    title = f"The last {count_noun(len(rounds), 'question')} of this channel"
+    tools = TOOLLESS if run.call.context.tools.names else ""
+    note = " ".join(filter(None, (missing, tools, WHOLE)))
+    text = append_note(f"**{title}**\n\n{write_table(names, rows)}", note)
+    return TaskResult(text, (write_file("comparison.md", title, names, rows),))
+
+
+def _read_last(run: TaskRun) -> int:
+    last = int(run.values.get("last", LAST))
+    if not 1 <= last <= MOST:
+        raise UsageError(f"last is a number from 1 to {MOST}: each question is asked twice, and paid for.", "last")
+    return last
+
+
+async def _find_pair(run: TaskRun) -> list[Candidate]:
+    """The personas that are meant; where one is named, it is compared with the one in force. Raises UsageError."""
+    names = [one for one in _BETWEEN.split(run.values["which"].strip()) if one]
+    if not 0 < len(names) <= 2:
+        raise UsageError(HOW, "which")
+    names = names if len(names) == 2 else [CURRENT, *names]
+    pair = [await _find(run, name) for name in names]
+    if pair[0].whole == pair[1].whole:
+        raise UsageError(SAME, "which")
+    return pair
+
+
+async def _find(run: TaskRun, name: str) -> Candidate:
+    candidate = await find_candidate(run, name)
+    if candidate is None:
+        raise UsageError(refuse_name(name), "which")
+    return candidate
+
+
+ROWS = (
+    Command(
+        "persona compare",
+        "Answer this channel's last questions under two personas, for you alone",
+        leave_to_claude,
+        (
+            Parameter(
+                "which",
+                ParameterKind.TEXT,
+                "two of `now`, a version's number, or a persona of the library",
+                required=True,
+                label="Personas",
+            ),
+            Parameter("last", ParameterKind.NUMBER, f"how many questions, {LAST} where you don't say"),
+        ),
+        Rank.MANAGER,
+        private=True,
+        task=compare_personas,
+    ),
+)

@@ -1,0 +1,152 @@
+"""The `persona test` command: what a persona answers to the examples kept with it, and whether that is good."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from core.billing.budgets import dollars
+from core.claude.errors import ClaudeError
+from core.commands.craft.material import DATA
+from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError, name_giver
+from core.commands.trials.answers import OF_ITSELF, TriedAnswer, answer_turns
+from core.commands.trials.draft import CURRENT, Candidate, find_change, read_candidate
+from core.commands.trials.rounds import write_file
+from core.domain.content import Text
+from core.domain.messages import Rank
+from core.domain.personas import Example
+from core.domain.wording import count_noun
+from core.prompting.turns import Turn
+from core.rendering.names import write_name
+from core.rendering.reply_notes import append_note
+
+JUDGED = 4_000  # tokens of what Claude says about one answer
+NONE = (
+    "This persona has no examples to be tested with. Add one: "
+    '`example add must="names a date" When do we meet?`, or use a persona of the library.'
+)
+KEEP = "Keep gives this channel the draft as its persona; until then nothing has changed."
+JUDGE = f"""\
+You are shown a question and an answer to it. Below are numbered claims about what the answer says. Go by the answer \
+alone, by its sense and not its wording, and say of each claim whether the answer says it. {DATA}
+
+The claims:
+
+"""
+
+
+class Finding(BaseModel):
+    """Whether an answer says what one claim says that it does."""
+
+    number: int = Field(description="The claim's number")
+    said: bool = Field(description="Whether the answer says it")
+    why: str = Field(description="What in the answer shows that, in at most 20 words")
+
+
+class Findings(BaseModel):
+    """One finding for each claim."""
+
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class TestedExample:
+    """An example, what was answered, and what of it does not hold; None where it could not be judged."""
+
+    example: Example
+    answer: TriedAnswer
+    faults: tuple[str, ...] | None
+
+
+async def evaluate_persona(run: TaskRun) -> TaskResult:
+    """Answer all examples under a persona, and judge each answer. Raises CannotAnswer, UsageError."""
+    candidate = await read_candidate(run, run.values.get("what", CURRENT))
+    if not candidate.whole.examples:
+        raise UsageError(NONE)
+    tested = await answer_examples(run, candidate)
+    kept = await find_change(run, candidate)
+    spent = f"It cost {dollars(await run.sum_cost())}."
+    note = " ".join(filter(None, ("Claude judged the answers.", spent, KEEP if kept else "")))
+    title = f"{candidate.name[:1].upper()}{candidate.name[1:]}: {count_held(tested)}"
+    rows = [(one.example.question, [one.answer]) for one in tested]
+    file = write_file("test.md", "Answers to the examples", [candidate.name], rows)
+    return TaskResult(append_note(f"**{title}**\n\n{write_tested(tested)}", note), (file,), draft=kept)
+
+
+async def answer_examples(run: TaskRun, candidate: Candidate) -> list[TestedExample]:
+    """What a persona answers to each of its examples. Raises ClaudeError, BudgetForbids, CannotAnswer."""
+    examples = candidate.whole.examples or ()
+    asker, tested = await name_giver(run.call), []
+    for number, one in enumerate(examples, 1):
+        run.act(f"testing example {number} of {len(examples)}")
+        turns = [Turn("user", (Text(f"{asker}: {one.question}"),))]
+        answer = await answer_turns(run, candidate.whole, turns, candidate.version)
+        tested.append(TestedExample(one, answer, await _judge(run, one, answer)))
+    return tested
+
+
+def count_held(tested: Sequence[TestedExample]) -> str:
+    """In words, how many were answered well: `2 of 3 examples hold`."""
+    held = sum(one.faults == () for one in tested)
+    return f"{held} of {count_noun(len(tested), 'example')} {'holds' if len(tested) == 1 else 'hold'}"
+
+
+def write_tested(tested: Sequence[TestedExample]) -> str:
+    """A line for each example: whether it holds, and what its answer lacks or should not have said."""
+    lines = [
+        f"| {number} | {write_name(one.example.question)} | {_write_end(one)} |" for number, one in enumerate(tested, 1)
+    ]
+    return "\n".join(["| | example | result |", "| --: | --- | --- |", *lines])
+
+
+async def _judge(run: TaskRun, example: Example, answer: TriedAnswer) -> tuple[str, ...] | None:
+    """What of an answer is not as the example wants it; None where Claude can't say."""
+    claims = [*((True, one) for one in example.must), *((False, one) for one in example.must_not)]
+    if not claims:
+        return ()
+    listed = "\n".join(f"{number}. {one}" for number, (_, one) in enumerate(claims, 1))
+    told = f"[The question:]\n{example.question}\n\n[The answer:]\n{answer.text}"
+    try:
+        found = await run.request(Findings, JUDGE + listed, told, max_tokens=JUDGED)
+    except ClaudeError as error:
+        if error.kind not in OF_ITSELF | {"cut", "unformed"}:
+            raise
+        return None
+    said = {one.number: one for one in found.findings}
+    if not said.keys() >= set(range(1, len(claims) + 1)):
+        return None
+    faults = (
+        (wanted, claim, said[number].why)
+        for number, (wanted, claim) in enumerate(claims, 1)
+        if said[number].said is not wanted
+    )
+    return tuple(
+        f"{'not said' if wanted else 'said'}: {write_name(claim)} ({write_name(why)})" for wanted, claim, why in faults
+    )
+
+
+def _write_end(one: TestedExample) -> str:
+    if one.faults is None:
+        return "could not be judged"
+    return "; ".join(one.faults) or "holds"
+
+
+ROWS = (
+    Command(
+        "persona test",
+        "Test a persona with its examples, for you alone",
+        leave_to_claude,
+        (
+            Parameter(
+                "what",
+                ParameterKind.TEXT,
+                "a version's number, a persona of the library, or a system prompt; without it, the one that holds",
+                label="Persona",
+            ),
+        ),
+        Rank.MANAGER,
+        private=True,
+        task=evaluate_persona,
+    ),
+)

@@ -1,0 +1,121 @@
+"""Rounds: questions of the past that are asked again, each answered under one persona or more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from core.claude.errors import ClaudeError
+from core.commands.craft.task import TaskRun
+from core.commands.trials.answers import TriedAnswer, answer_turns, write_cost
+from core.commands.trials.draft import Candidate
+from core.domain.errors import BudgetForbids, CannotAnswer
+from core.domain.messages import MadeFile
+from core.domain.wording import count_noun
+from core.rendering.names import write_name
+from core.rendering.strip_marks import strip_marks
+from core.store.records.trials import PastQuestion
+
+LOOKED = 20  # questions of a channel for each that is wanted: not all may be read by everybody
+SEEN = 400  # characters of an answer of which a table shows the beginning
+NOTHING = "Nothing was asked here that I could ask again. Ask something first, then try a persona."
+GONE = "What was asked here is gone, so it can't be asked again."
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A question of the past, and what each candidate answers to it."""
+
+    past: PastQuestion
+    answers: tuple[TriedAnswer, ...]
+
+
+async def list_past_questions(run: TaskRun, last: int, *, whole: bool) -> list[PastQuestion]:
+    """The newest of this thread that can be asked again, or of the `whole` channel those that their giver may read.
+
+    Oldest first. Raises CannotAnswer where there is none.
+    """
+    key = run.question.key
+    place = replace(key, thread="") if whole else key
+    found = await run.store.trials.list_questions(place, last * LOOKED if whole else last)
+    threads = {one.question.key.thread: one.rooted for one in found}
+    readable = await run.surface.list_readable(run.question.person, threads) if whole else threads.keys()
+    past = [one for one in found if one.question.key.thread in readable]
+    if not past:
+        raise CannotAnswer(NOTHING)
+    return past[-last:]
+
+
+async def answer_rounds(
+    run: TaskRun, past: Sequence[PastQuestion], candidates: Sequence[Candidate], *, cached: bool = False
+) -> tuple[list[Round], str]:
+    """Each question, answered by each candidate as its thread stood then; and why some are missing.
+
+    What is answered already is not lost where a budget or Claude ends it. Raises CannotAnswer, ClaudeError where
+    nothing is.
+    """
+    rounds: list[Round] = []
+    gone, stopped = 0, ""
+    for number, one in enumerate(past, 1):
+        run.act(f"answering question {number} of {len(past)}")
+        try:
+            told = [await run.read_turns(one, each.whole) for each in candidates]
+        except CannotAnswer:
+            gone += 1
+            continue
+        try:
+            answers = [
+                await answer_turns(run, each.whole, turns, each.version, cached=cached)
+                for each, turns in zip(candidates, told, strict=True)
+            ]
+        except (BudgetForbids, ClaudeError) as error:
+            if not rounds:
+                raise
+            why = error.sentence if isinstance(error, ClaudeError) else str(error)
+            stopped = f"I stopped before question {number}: {why}"
+            break
+        rounds.append(Round(one, tuple(answers)))
+    if not rounds:
+        raise CannotAnswer(GONE)
+    lost = f"{count_noun(gone, 'question')} could not be read any more." if gone else ""
+    return rounds, " ".join(filter(None, (lost, stopped)))
+
+
+def write_table(names: Sequence[str], rows: Sequence[tuple[str, Sequence[TriedAnswer]]]) -> str:
+    """A line for each question with the beginnings of its answers, and below them what all have cost."""
+    lines = [[write_name(words), *(_begin(one.text) for one in answers)] for words, answers in rows]
+    columns = list(zip(*(answers for _, answers in rows), strict=True))
+    lines.append(["**cost**", *(sum_costs(column) for column in columns)])
+    lines.append(["**words, on average**", *(f"{_count_words(column):,}" for column in columns)])
+    head = [["question", *names], ["---"] * (len(names) + 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *lines))
+
+
+def write_file(
+    name: str, title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[TriedAnswer]]]
+) -> MadeFile:
+    """All of the questions and their answers, whole."""
+    parts = [f"# {title}"]
+    for number, (words, answers) in enumerate(rows, 1):
+        parts += [f"## {number}", _quote(words)]
+        for called, one in zip(names, answers, strict=True):
+            model = f"{one.model}, " if one.model else ""
+            parts += [f"### {called} ({model}{one.cost})", one.text.strip()]
+    return MadeFile(name, "text/markdown", "\n\n".join(parts) + "\n")
+
+
+def sum_costs(answers: Sequence[TriedAnswer]) -> str:
+    """What they have cost together."""
+    known = [one.micro_usd for one in answers if one.micro_usd is not None]
+    return write_cost(sum(known) if len(known) == len(answers) else None)
+
+
+def _begin(text: str) -> str:
+    """The beginning of an answer, as a cell."""
+    return write_name(" ".join(map(strip_marks, text[:SEEN].split("\n"))))
+
+
+def _count_words(answers: Sequence[TriedAnswer]) -> int:
+    return round(sum(len(one.text.split()) for one in answers) / len(answers))
+
+
+def _quote(words: str) -> str:
+    return "\n".join(f"> {line}" for line in words.split("\n"))
