@@ -9,6 +9,7 @@ from core.rendering.reply_notes import append_note, split_notes
 
 SHOWN = 6  # pages
 REST = "The rest is in the attached `{}`, which has all of this answer."
+CROWDED = " Not attached, for an answer has at most {} files: {}."
 FINE = 32  # characters within which the end of the last page is looked for
 LINE = 400  # characters before that end, among which one line or word ends
 
@@ -24,7 +25,7 @@ def shorten_answer(
     It is in a file beside `files`, where nothing else is said.
     """
     said, notes = split_notes(text)
-    rest = REST.format(name_answer_file(files)) if rest is None else rest
+    rest = _tell_rest(files) if rest is None else rest
 
     def render_beginning(length: int) -> list[str]:
         shown = append_note(_end_at_line(said[:length]) if length < len(said) else said, rest)
@@ -39,7 +40,20 @@ def shorten_answer(
 
 def list_files(text: str, files: Sequence[File], shortened: bool) -> tuple[File, ...]:
     """What is posted with an answer: its own files, behind all of it where it was shortened."""
-    return (*([make_answer_file(text, files)] if shortened else []), *files)[:MOST]
+    return (make_answer_file(text, files), *_choose_beside(files)) if shortened else tuple(files[:MOST])
+
+
+def _choose_beside(files: Sequence[File]) -> tuple[File, ...]:
+    """Those that have room beside the file of a whole answer: the first ones, but sooner those whose words it lacks."""
+    chosen = [*(one for one in files if not one.told), *(one for one in files if one.told)][: MOST - 1]
+    return tuple(one for one in files if one in chosen)
+
+
+def _tell_rest(files: Sequence[File]) -> str:
+    """Where the rest of an answer is, and which of its files no room is left for, unless their words are there too."""
+    beside = _choose_beside(files)
+    lost = [f"`{one.name}`" for one in files if not (one.told or one in beside)]
+    return REST.format(name_answer_file(files)) + (CROWDED.format(MOST, list_some(lost)) if lost else "")
 
 
 def explain_unattached(text: str, files: Sequence[File], reason: str) -> str:

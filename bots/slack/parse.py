@@ -1,5 +1,7 @@
 """Parsing: payloads of Slack become core's events and messages, once. Pure."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,6 +117,15 @@ def _parse_removal(body: Raw) -> WorkspaceEnded:
     """The time of an event is in whole seconds; what was asked in the same one came before."""
     until = datetime.fromtimestamp(body["event_time"] + 1, UTC)
     return WorkspaceEnded(body["event_id"], parse_workspace(body), until)
+
+
+def name_submission(view: Raw) -> str:
+    """The name of what somebody gives by a form: the same for what is sent again, another one for other values.
+
+    Whoever was told that a form failed, which we had taken, may change it and send it again.
+    """
+    values = json.dumps(view["state"]["values"], sort_keys=True)
+    return f"{view['id']}.{hashlib.sha256(values.encode()).hexdigest()[:16]}"
 
 
 def parse_missed(channel: str, raws: Iterable[Raw], us: BotIdentity, oldest: str) -> list[Event]:

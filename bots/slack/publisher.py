@@ -80,6 +80,11 @@ class Publisher:
         """Whether the text grows by appends to a stream just now, below which no note can stand."""
         return self._streams is not None and self._streams.streaming
 
+    @property
+    def appends(self) -> bool:
+        """Whether what is shown next takes no edit: the text streams, or begins as a stream."""
+        return self._streams is not None and self._streams.appends
+
     def leave(self) -> None:
         """Do nothing more unasked: nobody shows the reply any longer."""
         if self._streams is not None:

@@ -127,7 +127,7 @@ def _parse_command_form(body: Raw, now: datetime) -> Commanded:
     note, fields = json.loads(view["private_metadata"]), _read_fields(view)
     row, rest = find_command(TABLE, note["line"])
     return Commanded(
-        id=_name_submission(view),
+        id=parse.name_submission(view),
         key=ThreadKey(*note["key"]),
         person=body["user"]["id"],
         line=note["line"],
@@ -146,7 +146,7 @@ def _parse_question_form(body: Raw, now: datetime) -> Posted | Commanded:
     row, _ = find_command(TABLE, note["row"])
     question = Question(
         key=ThreadKey(*note["key"]),
-        name=_name_submission(view),
+        name=parse.name_submission(view),
         person=body["user"]["id"],
         at=now,
         address=note["address"],
@@ -155,10 +155,6 @@ def _parse_question_form(body: Raw, now: datetime) -> Posted | Commanded:
     quote = Quote(_join_parts(view["blocks"]), QuoteKind.SUBJECT, note["author"], note["link"])
     event = Choice(row, question, quote).build_event(_read_fields(view))
     return replace(event, by_form=True)
-
-
-def _name_submission(view: Raw) -> str:
-    return f"{view['id']}.{view.get('hash', '')}"
 
 
 def _read_fields(view: Raw) -> dict[str, str]:

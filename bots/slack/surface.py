@@ -225,7 +225,7 @@ class SlackSurface:
         """Wait for the turn to show more; whether it came before the reply was whole."""
         if reply.pages and not growth.begun:
             return True
-        while seconds := growth.take_turn(posts.streaming):
+        while seconds := growth.take_turn(posts.appends):
             if await reply.wait_until_whole(seconds):
                 return False
         return not reply.whole

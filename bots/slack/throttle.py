@@ -21,9 +21,10 @@ TIERS = {  # calls in a minute that Slack takes at least (docs.slack.dev, rate l
     "chat.appendStream": 100,
     "chat.delete": 50,
     "chat.postMessage": 60,
+    "chat.stopStream": 20,
     "chat.update": 50,
 }
-EDIT, APPEND = "chat.update", "chat.appendStream"
+EDIT, APPEND, STOP = "chat.update", "chat.appendStream", "chat.stopStream"
 HISTORY = {"conversations.history", "conversations.replies"}
 IN_CHANNEL = {"chat.postMessage"}  # limited in each channel for itself: about one a second
 
@@ -110,14 +111,14 @@ class CallBudget:
         """
         return self._count_made() + len(self._served) < self._share
 
-    def join(self, reply: Hashable) -> None:
-        """The reply grows from now on: its first text stands, and its first turn comes after a pause."""
-        self._served[reply] = self._clock()
+    def join(self, reply: Hashable, served: float | None = None) -> None:
+        """The reply grows by this call from now on: its next turn comes a pause after it was served, by default now."""
+        self._served[reply] = self._clock() if served is None else served
 
-    def leave(self, reply: Hashable) -> None:
-        """It grows no more. The turn that it waits for is the next one's."""
-        self._served.pop(reply, None)
+    def leave(self, reply: Hashable) -> float | None:
+        """It grows so no more, and was served then. The turn that it waits for is the next one's."""
         self._waiting.discard(reply)
+        return self._served.pop(reply, None)
 
     def take_turn(self, reply: Hashable) -> float:
         """Take a turn to show more of a reply: 0.0, or the seconds after which to ask again.
@@ -189,7 +190,7 @@ class CallBudget:
 
 
 class Growth:
-    """A reply that grows, as it shares the edits of its workspace with the others."""
+    """A reply that grows, as it shares the calls by which texts of its workspace grow with the others."""
 
     def __init__(self, throttle: "Throttle") -> None:
         self.begun = False
@@ -198,30 +199,35 @@ class Growth:
         self.text = ""
         """What was shown of it last."""
         self._throttle = throttle
+        self._method = EDIT
+        """The call by which it grows."""
 
     def show(self, text: str) -> None:
         """A text is shown now. With the first one it begins to grow."""
         self.text = text
         if not self.begun:
             self.begun = True
-            for budget in self._throttle.growing.values():
-                budget.join(self)
+            self._throttle.growing[self._method].join(self)
 
     def take_turn(self, streaming: bool = False) -> float:
         """Take the next turn, to append where it is streamed: 0.0, or the seconds after which to ask again.
 
         The first text is held for a moment, and where so much grows already that no edit would be left to end it with,
-        until it is whole: then one post is all that it takes.
+        until it is whole: then one post is all that it takes. What is streamed is ended without an edit.
         """
-        if not self.begun:
-            return self._throttle.seconds_until_begun(self)
         method = APPEND if streaming else EDIT
+        if not self.begun:
+            self._method = method
+            return self._throttle.seconds_until_begun(self, method)
+        if method != self._method:
+            served = self._throttle.growing[self._method].leave(self)
+            self._throttle.growing[method].join(self, served)
+            self._method = method
         return self._throttle.seconds_held(method) or self._throttle.growing[method].take_turn(self)
 
     def end(self) -> None:
         """It grows no more, and waits for no turn."""
-        for budget in self._throttle.growing.values():
-            budget.leave(self)
+        self._throttle.growing[self._method].leave(self)
 
 
 class Throttle:
@@ -245,17 +251,17 @@ class Throttle:
         self._processes = processes
         self._budgets: dict[str, CallBudget] = {}
         self._held: dict[str, float] = {}
-        self.growing = {method: self._make_budget(method) for method in (EDIT, APPEND)}
-        """The calls by which texts grow."""
+        self.growing = {method: self._make_budget(method) for method in (EDIT, APPEND, STOP)}
+        """The calls by which texts grow, and by which streams end."""
 
-    def seconds_until_begun(self, growth: "Growth") -> float:
-        """0.0 where a reply may begin to grow, or the seconds after which to ask again."""
+    def seconds_until_begun(self, growth: "Growth", method: str) -> float:
+        """0.0 where a reply may begin to grow by that method, or the seconds after which to ask again."""
         now = self._clock()
         if growth.held_until is None:
             growth.held_until = now + HOLD * self._scale
         if growth.held_until > now:
             return growth.held_until - now
-        return 0.0 if self.growing[EDIT].has_room else LOOK * self._scale
+        return 0.0 if self.growing[method].has_room else LOOK * self._scale
 
     def is_scarce(self, method: str) -> bool:
         """Whether it reads history, of which Slack gives a page a minute."""

@@ -135,8 +135,8 @@ class Questions(Protocol):
     async def is_deleted(self, key: ThreadKey, message: str) -> bool:
         """Whether a message of the channel is known to be deleted."""
 
-    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
-        """An open question of these platforms whose thread is free, with its companions.
+    async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
+        """An open question of these platforms whose thread is free, with its companions; none of a `full` workspace.
 
         Commands come first, of one person only a few at a time; then who is being answered least: the workspace, in it
         the channel, in it the person; then the oldest. In one thread questions are answered in their order; its

@@ -52,7 +52,7 @@ class QuestionRepository:
     async def ingest(self, event: Event) -> Receipt:
         return await self._engine.unit(lambda sql: ingest_event(sql, event))
 
-    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
+    async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
         """A claim that the database may have given while it could not say so is asked for again."""
         again = self._unheard.pop(process, None)
         # A number that is given again would let late news of the old claim meet the new one.
@@ -60,7 +60,7 @@ class QuestionRepository:
         try:
             return await self._engine.unit(
                 lambda sql: claims.claim_next(
-                    sql, process, platforms, self._stale, number=number, repeated=again is not None
+                    sql, claims.Claimant(process, platforms, full), self._stale, number, repeated=again is not None
                 )
             )
         except StoreUnavailable:

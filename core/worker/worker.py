@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ HEARTBEAT = 2.0  # seconds between two heartbeats, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
 POLL = 1.0  # seconds after which the queue is polled for questions that nobody told us of
 SLOTS = 256  # questions claimed at the same time: Discord may be told 50 times a second that we write, each 8 s
+SHARE = 2  # times the slots that are free which one workspace may hold: where its platform is slow, others have theirs
 TRIES = 3  # times that a question is begun again after a bug
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 30.0  # seconds between two tries
 GRACE = 20.0  # seconds that answers under way get when we drain
@@ -60,6 +62,7 @@ class Worker:
         self._process = process
         self._platforms = platforms
         self._sleep = sleep
+        self._most = slots
         self._slots = asyncio.Semaphore(slots)
         self._poll = poll
         self._emit = emit
@@ -141,10 +144,16 @@ class Worker:
 
     async def _claim_next(self) -> Claim | None:
         try:
-            return await self._questions.claim_next(self._process, self._platforms())
+            return await self._questions.claim_next(self._process, self._platforms(), self._list_full())
         except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
             return None
+
+    def _list_full(self) -> list[str]:
+        """The workspaces that have their share of the slots (dynamic threshold: so many times what is free)."""
+        held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
+        free = self._most - len(self._answering)
+        return [workspace for workspace, count in held.items() if count >= SHARE * free]
 
     async def _rest(self) -> None:
         try:

@@ -73,6 +73,18 @@ async def test_the_oldest_question_comes_first_whatever_order_they_were_heard_in
     assert [names(await claim(store)) for _ in range(3)] == [["1"], ["2"], ["3"]]
 
 
+async def test_of_a_workspace_that_is_full_nothing_is_claimed_until_it_is_not(store):
+    here, far = asked("1", thread("1", workspace="slack:T1")), asked("2", thread("2", workspace="slack:T2"))
+    await ingest(store, here, commanded("c", key=here.key), far)
+    first = await store.questions.claim_next("p", PLATFORMS, {"slack:T1"})
+    none = await store.questions.claim_next("p", PLATFORMS, ["slack:T1", "slack:T9"])
+    later = [await claim(store), await claim(store)]
+
+    assert names(first) == ["2"]
+    assert none is None
+    assert [names(one) for one in later] == [["c"], ["1"]]
+
+
 async def test_a_flood_in_one_channel_or_workspace_lets_others_come_first(store):
     flood = [asked(f"{number:02}", thread(f"{number:02}")) for number in range(9)]
     other = asked("97", thread("97", channel="C2"))

@@ -97,7 +97,7 @@ def both(work):
 
 
 def claim(process, number):
-    return lambda sql: claims.claim_next(sql, process, PLATFORMS, LONG, number=number)
+    return lambda sql: claims.claim_next(sql, claims.Claimant(process, PLATFORMS), LONG, number)
 
 
 @pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])

@@ -10,7 +10,7 @@ from typing import Any
 from bots.slack.address import SlackAddress
 from bots.slack.home.view import BUTTONS, build_plain_text
 from bots.slack.manifest import COMMAND
-from bots.slack.parse import Raw, parse_workspace
+from bots.slack.parse import Raw, name_submission, parse_workspace
 from core.billing.budgets import Period
 from core.billing.ledger_rows import DIRECT
 from core.commands import TABLE
@@ -107,7 +107,7 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
         return []
     return [
         Commanded(
-            id=f"{view['id']}.{view.get('hash', '')}",
+            id=name_submission(view),
             key=ThreadKey(parse_workspace(body), note["channel"], ""),
             person=body["user"]["id"],
             line=row.words,

@@ -10,6 +10,7 @@ from bots.slack.client import NoThread, Web
 from bots.slack.streams.appendable import MARKS, find_stable_end, is_whole, notifies, write_markdown
 from bots.slack.streams.rules import PERSONAL, TOO_LONG, NativeStreams
 from bots.slack.streams.stream import Stream, start_stream
+from bots.slack.throttle import STOP
 from core.domain.errors import CannotAnswer, ConfabError, PageFrozen, PageGone, PlaceClosed, RateLimited, Rejected
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Page
@@ -47,6 +48,8 @@ class StreamOutlet:
         self._reply = reply
         self._edits = edits
         self._streams = streams
+        self._stops = web.pace.growing[STOP]
+        """The calls that end streams: one is left to each that is open."""
         self._stream: Stream | None = None
         """The last stream, until its page says all that it is to say and has its mark."""
         self._given_up = False
@@ -58,6 +61,11 @@ class StreamOutlet:
     def streaming(self) -> bool:
         """Whether the last page grows by appends just now."""
         return self._stream is not None and self._stream.open
+
+    @property
+    def appends(self) -> bool:
+        """Whether the text grows by appends: it streams, or nothing stands of it yet and a stream would begin."""
+        return self.streaming or (not self._reply.pages and self._may_stream() and self._streams.may_start)
 
     async def post(self, page: Page) -> str:
         async with self._lock:
@@ -94,6 +102,7 @@ class StreamOutlet:
 
     def leave(self) -> None:
         """Do nothing more unasked: nobody shows this reply any longer."""
+        self._stops.leave(self)
         if self._timer is not None and self._timer is not asyncio.current_task():
             self._timer.cancel()
 
@@ -102,6 +111,7 @@ class StreamOutlet:
         text = self._write(page)
         if text is None or not (self._may_stream() and self._streams.take_start()):
             return None
+        self._stops.join(self)
         try:
             return await start_stream(self._web, self._reply.question, page, self._choose_beginning(text))
         except RateLimited as limited:
@@ -110,12 +120,14 @@ class StreamOutlet:
             raise
         except REFUSALS as refused:
             self._give_up(refused)
+        self._stops.leave(self)
         return None
 
     def _may_stream(self) -> bool:
         key = self._reply.question.key
         direct = key.channel.startswith(DIRECT) and bool(key.thread)
-        return direct and self._edits.grows and not (self._given_up or self._streams.is_refused(key.channel))
+        refused = self._given_up or self._streams.is_refused(key.channel)
+        return direct and self._edits.grows and not refused and self._stops.has_room
 
     def _choose_beginning(self, text: str) -> str:
         beginning = text[: find_stable_end(text)]

@@ -43,14 +43,19 @@ class NativeStreams:
         self._begun: deque[float] = deque()
         self._refused: TTLCache[str, str] = TTLCache(MOST, REFUSED, timer=clock)
 
-    def take_start(self) -> bool:
-        """Whether one more stream may begin within this process's share of the minute's budget; it counts."""
-        now = self._clock()
-        while self._begun and self._begun[0] <= now - MINUTE:
+    @property
+    def may_start(self) -> bool:
+        """Whether one more stream may begin within this process's share of the minute's budget."""
+        since = self._clock() - MINUTE
+        while self._begun and self._begun[0] <= since:
             self._begun.popleft()
-        if len(self._begun) >= max(1, self.rules.starts // self._processes()):
+        return len(self._begun) < max(1, self.rules.starts // self._processes())
+
+    def take_start(self) -> bool:
+        """Whether one more stream may begin; it counts."""
+        if not self.may_start:
             return False
-        self._begun.append(now)
+        self._begun.append(self._clock())
         return True
 
     def is_refused(self, channel: str) -> bool:

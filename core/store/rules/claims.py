@@ -1,6 +1,7 @@
 """Claims: which worker answers what, by leases; heartbeats, and what is left of workers that stopped."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.domain.errors import LeaseLost
@@ -50,7 +51,7 @@ LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
 LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
 LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = questions.channel
     AND people.person = questions.person
-WHERE questions.outcome IS NULL AND {platforms} AND questions.parked IS DISTINCT FROM 'waiting'
+WHERE questions.outcome IS NULL AND {wanted} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
 AND (questions.command IS NULL
     OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
@@ -67,7 +68,7 @@ ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(cha
 # Looked at without a lock, for most looks find nothing.
 WAITS = """
 SELECT 1 AS waits FROM questions LEFT JOIN claims ON claims.id = questions.claim
-WHERE questions.outcome IS NULL AND {platforms} AND questions.parked IS DISTINCT FROM 'waiting'
+WHERE questions.outcome IS NULL AND {wanted} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR claims.process IS DISTINCT FROM :process) LIMIT 1
 """
 
@@ -154,20 +155,34 @@ RELEASE = "DELETE FROM claims WHERE id = :claim"
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
-def claim_next(
-    sql: Sql, process: str, platforms: Collection[str], stale: timedelta, *, number: int, repeated: bool = False
-) -> Claim | None:
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who looks for a question: a process, its platforms, and the workspaces of which it takes none for now."""
+
+    process: str
+    platforms: Collection[str]
+    full: Collection[str] = ()
+
+    def select(self, sql: Sql, statement: str, **values: object) -> Row | None:
+        """The first row of a statement, among the questions that are `{wanted}`."""
+        wanted = f"{sql.among('questions.platform', 'platforms')} AND NOT {sql.among('questions.workspace', 'full')}"
+        lists = {"platforms": sorted(self.platforms), "full": sorted(self.full)}
+        return sql.one(statement.format(wanted=wanted), lists | values)
+
+
+def claim_next(sql: Sql, claimant: Claimant, stale: timedelta, number: int, *, repeated: bool = False) -> Claim | None:
     """The next question that waits, or one that a stopped process leaves, with its companions, under a new lease.
 
     `number` names the claim. When it is `repeated`, it may be the process's already, and nobody heard so.
     """
-    if not (repeated or _may_wait(sql, process, platforms)):
+    process = claimant.process
+    if not (repeated or claimant.select(sql, WAITS, process=process)):
         return None
     lock_claims(sql)
     if repeated and (rows := sql.many(HELD, {"claim": number, "process": process})):
         return _read_claim(sql, number, rows, process, resumed=True)
-    _free_stopped(sql, process, platforms, stale)
-    rows = _find_next(sql, platforms)
+    _free_stopped(sql, process, claimant.platforms, stale)
+    rows = _find_next(sql, claimant)
     if not rows:
         return None
     lead = rows[0]
@@ -197,24 +212,17 @@ def join_waiting(sql: Sql, claim: Claim) -> Claim:
     return _build_claim(claim.id, rows, claim.process, *read, resumed=claim.resumed)
 
 
-def _may_wait(sql: Sql, process: str, platforms: Collection[str]) -> bool:
-    """Whether a question is open that this process is not answering."""
-    values = {"process": process, "platforms": sorted(platforms)}
-    return sql.one(WAITS.format(platforms=sql.among("questions.platform", "platforms")), values) is not None
-
-
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:
     values = {"process": process, "since": stamp(sql.now() - stale), "platforms": sorted(platforms)}
     sql.execute(FREE_STOPPED.format(platforms=sql.among("platform", "platforms")), values)
 
 
-def _find_next(sql: Sql, platforms: Collection[str]) -> list[Row]:
+def _find_next(sql: Sql, claimant: Claimant) -> list[Row]:
     """The next question with its companions, its channel locked. One that was withdrawn before the lock is passed over.
 
     Where somebody asked before in the same thread, and waits, that question is the next one.
     """
-    statement = NEXT.format(platforms=sql.among("questions.platform", "platforms"))
-    while lead := sql.one(statement, {"platforms": sorted(platforms), "commands": COMMANDS}):
+    while lead := claimant.select(sql, NEXT, commands=COMMANDS):
         lock_channel(sql, lead["workspace"], lead["channel"])
         if rows := gather_companions(sql, lead):
             return rows

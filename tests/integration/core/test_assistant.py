@@ -37,9 +37,9 @@ class Unheard:
         await self._looked_for.wait()
         return heard
 
-    async def claim_next(self, process, platforms):
+    async def claim_next(self, process, platforms, full=()):
         self._looked_for.set()
-        return await self._within.claim_next(process, platforms)
+        return await self._within.claim_next(process, platforms, full)
 
 
 async def test_a_question_is_looked_for_while_it_is_kept(store, claude, board):

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -142,6 +143,21 @@ async def test_no_more_than_its_places_speak_at_once(store, board, speaker):
         await worker.idle()
 
 
+async def test_a_workspace_whose_answers_do_not_end_leaves_a_third_of_the_places_to_others(store, board, speaker):
+    speaker.held = True
+    flood = await ask(store, board, *(f"t{number}" for number in range(9)))
+    other = replace(board.said("t1", "U1", "hello"), key=ThreadKey("board:w2", "c1", "t1"))
+
+    async with open_floor(store, speaker, slots=9) as worker:
+        assert await heard(speaker, 6) == flood[:6]
+        await store.questions.ingest(other)
+        worker.wake()
+        assert await heard(speaker, 1) == [other.message.id]
+        speaker.let_go.set()
+        assert sorted(await heard(speaker, 3)) == flood[6:]
+        await worker.idle()
+
+
 async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker):
     speaker.held = True
     (first,) = await ask(store, board, "t1")
@@ -169,8 +185,8 @@ class Slow:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def claim_next(self, process, platforms):
-        return await self._told("claim", await self._within.claim_next(process, platforms))
+    async def claim_next(self, process, platforms, full=()):
+        return await self._told("claim", await self._within.claim_next(process, platforms, full))
 
     async def heartbeat(self, process, leaving=False):
         return await self._told("beat", await self._within.heartbeat(process, leaving))

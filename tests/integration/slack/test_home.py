@@ -161,6 +161,20 @@ async def test_a_form_that_slack_sends_twice_is_taken_once_and_no_fault_is_found
     assert (held.number, held.persona.system) == (1, "Be a poet.")
 
 
+async def test_a_form_that_was_said_to_have_failed_and_is_sent_again_with_other_words_is_not_taken_for_the_first(alone):
+    await open_home(alone, "ada")
+    form = await press_home(alone, "ada", "persona set", "C0DEV")
+    keys = [await send_form(alone, "ada", form, text=text) for text in ("Be a poet.", "Be a pirate.")]
+    for key in keys:
+        await alone.slack.acked(key)
+    await alone.rest()
+    held = await alone.store.personas.persona(Place(TEAM, "C0DEV"))
+    told = [str(list_answers(alone, key)) for key in keys] + [one.text for one in alone.slack.visible("dev", "ada")]
+
+    assert (held.number, held.persona.system) == (1, "Be a poet.")
+    assert any("changed" in one and "persona" in one for one in told)
+
+
 async def test_a_form_about_a_budget_that_was_changed_meanwhile_changes_nothing_and_says_so(alone):
     await open_home(alone, "ada")
     form = await press_home(alone, "ada", "budget set", "-")

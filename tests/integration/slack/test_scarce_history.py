@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bots.slack.client import SCARCE_BATCH
+from bots.slack.parse import parse_timestamp
 from bots.slack.throttle import PAUSE, Throttle
 from core.answering.conversation import UNREAD
+from core.domain.events import Posted
+from core.domain.messages import Asks, Message, ThreadKey
 from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
@@ -137,3 +140,45 @@ async def test_a_page_that_a_process_posted_before_it_died_is_found_in_a_longer_
         await home.rest()
 
         assert home.texts("dev", root)[1:] == ["Because of the rain."]
+
+
+async def test_what_was_edited_and_deleted_while_confab_was_away_is_told_as_it_is_now(slack, claude, store):
+    async with scarce_house(slack, claude, store) as home:
+        root = await fill_thread(home)
+        late = await slack.say("bob", "dev", "<@U0ADA> the code is 4711", root)
+        kept = await slack.say("bob", "dev", "<@U0ADA> it rains", root)
+        await home.rest()
+    await slack.delete("bob", "dev", late)
+    await slack.edit("bob", "dev", kept, "<@U0ADA> it snows")
+    slack.limit(REPLIES, 0, 60.0)
+    async with scarce_house(slack, claude, store) as home:
+        asked = len(home.asked)
+        await slack.say("ada", "dev", "<@U0BOT> and now?", root)
+        await home.answered(asked + 1)
+
+        assert "so it is, 14" in str(home.prompt())
+        assert "it snows" in str(home.prompt())
+        assert not [one for one in ("4711", "it rains") if one in str(home.prompt())]
+
+
+async def test_a_thread_of_three_thousand_messages_is_answered_from_what_was_heard_after_a_restart(
+    slack, claude, store
+):
+    async with scarce_house(slack, claude, store) as home:
+        root = await slack.say("ada", "dev", "<@U0BOT> the plan is late")
+        await home.answered()
+        key = ThreadKey("slack:T024", slack.place("dev").id, root)
+        stamps = [slack.world.stamp() for _ in range(3_000)]
+        said = [
+            Message(ts, "U0BOB", f"so it is, {number}", parse_timestamp(ts))
+            for number, ts in enumerate(stamps, start=1)
+        ]
+        await asyncio.gather(*(home.assistant.ingest(Posted(one.id, key, one, Asks.NO)) for one in said))
+    slack.limit(REPLIES, 0, 60.0)  # it would show none of them
+    async with scarce_house(slack, claude, store) as home:
+        await slack.say("ada", "dev", "<@U0BOT> why?", root)
+        await home.answered(2)
+
+        assert len(home.texts("dev", root)) == 2
+        assert "so it is, 3000" in str(home.prompt())
+        assert UNREAD not in str(home.prompt())

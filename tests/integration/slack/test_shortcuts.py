@@ -125,6 +125,22 @@ async def test_a_form_about_a_message_that_was_deleted_meanwhile_says_so_and_ask
     assert (home.asked, whispers(home)) == ([], [])
 
 
+async def test_a_form_that_is_sent_again_asks_once_and_with_other_words_something_else(home):
+    ts = await home.slack.say("bob", "dev", SAID)
+    view = await choose(home, ts)
+    for question in ("Why?", "Why?", "How?"):
+        values = {"question": {"question": {"type": "plain_text_input", "value": question}}}
+        await home.slack.submit_view("ada", view, values)
+    await home.slack.settled()
+    await home.rest()
+
+    assert sorted(home.prompt(at)[-1][1].partition("\n")[0] for at in range(len(home.asked))) == [
+        "Ada: How?",
+        "Ada: Why?",
+    ]
+    assert [one.text for one in whispers(home)] == [ANSWER] * 2
+
+
 async def test_a_long_message_is_kept_by_the_form_and_told_whole(home):
     long = "All of it. " * 1_000 + "The end & <no more>."
     ts = await home.slack.say("bob", "dev", long)

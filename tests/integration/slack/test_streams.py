@@ -12,6 +12,7 @@ import pytest
 from bots.slack.adapter import Slack
 from bots.slack.parse import parse_timestamp
 from bots.slack.streams.rules import STARTS, StreamRules
+from bots.slack.throttle import PAUSE, TIERS
 from core.answering.reply import Reply
 from core.domain.controls import Control
 from core.domain.messages import Question, ThreadKey
@@ -28,9 +29,9 @@ WORDS = "One whole answer in several words that somebody reads while they come."
 A, B, C, D = (WORDS[:end] for end in (16, 33, 47, 53))
 
 
-def make_platform(slack, streams: StreamRules | None = StreamRules()) -> Slack:  # noqa: B008  frozen
+def make_platform(slack, streams: StreamRules | None = StreamRules(), pause: float = 0.001) -> Slack:  # noqa: B008  frozen
     return Slack(
-        slack.token, app_token=slack.app_token, api_url=slack.base_url, pause=0.001, sleep=brisk, streams=streams
+        slack.token, app_token=slack.app_token, api_url=slack.base_url, pause=pause, sleep=brisk, streams=streams
     )
 
 
@@ -325,6 +326,46 @@ async def test_the_budget_of_starts_is_kept_and_what_is_beyond_it_is_edited(slac
     assert [buttons(slack, root) for root in roots] == [[DRAWN]] * 25
     assert len(slack.called(START)) == STARTS
     assert len(slack.called(POST)) == 25 - STARTS
+
+
+async def test_streams_that_end_all_at_once_stay_within_what_slack_allows_of_stops(slack):
+    """As many as may begin within minutes, whose answers become whole in the same one."""
+    platform = make_platform(slack, StreamRules(starts=100), PAUSE)
+    slack.limit(STOP, TIERS[STOP], 60)
+    whole = asyncio.Event()
+
+    async def answer() -> str:
+        async with growing(slack, platform) as (root, reply):
+            reply.say(A)
+            await slack.until(lambda: pages(slack, root))
+            await whole.wait()
+            reply.finish(WORDS, controls=DONE)
+        return root
+
+    answers = [asyncio.create_task(answer()) for _ in range(TIERS[STOP] + 5)]
+    await slack.until(lambda: len(slack.called(START)) + len(slack.called(POST)) == len(answers))
+    whole.set()
+    roots = await asyncio.gather(*answers)
+    await platform.close()
+
+    assert [pages(slack, root) for root in roots] == [[WORDS]] * len(answers)
+    assert slack.limited == []
+    assert len(slack.called(START)) == TIERS[STOP]
+
+
+async def test_the_first_text_of_a_stream_waits_for_no_edits_which_it_does_not_need(slack):
+    platform = make_platform(slack, pause=PAUSE)
+    surface = await platform.surface(ask(await slack.say("ada", "D0ADA", "go")))
+    for _ in range(TIERS[UPDATE]):
+        with surface._web.pace.spend(UPDATE):
+            pass
+    async with growing(slack, platform) as (root, reply):
+        await say(slack, reply, A, START)
+        reply.finish(WORDS, controls=DONE)
+    await platform.close()
+
+    assert (pages(slack, root), buttons(slack, root)) == ([WORDS], [DRAWN])
+    assert slack.called(UPDATE) == []
 
 
 NASTY = {

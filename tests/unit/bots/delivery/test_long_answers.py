@@ -61,6 +61,20 @@ def test_the_file_of_a_whole_answer_takes_the_name_of_no_other_and_is_named_as_i
     assert [one.name for one in list_files(PROSE, files, shortened=True)] == ["answer-3.md", "Answer.md", "answer-2.md"]
 
 
+def test_the_file_of_a_whole_answer_takes_the_place_of_code_that_it_has_too_and_else_it_is_said_whose():
+    pictures = [File(f"{number}.png", "image/png", b"x") for number in range(9)]
+    code, last = File("a.py", "text/plain", b"x\n", told=True), File("9.png", "image/png", b"x")
+    shown = [shorten_answer(PROSE, render_pages, [*pictures, one])[-1] for one in (code, last)]
+
+    assert [one.name for one in list_files(PROSE, [code, *pictures], shortened=True)][1:] == [
+        one.name for one in pictures
+    ]
+    assert [one.name for one in list_files(PROSE, [*pictures, last], shortened=True)][1:] == [
+        one.name for one in pictures
+    ]
+    assert ["Not attached, for an answer has at most 10 files: `9.png`." in one for one in shown] == [False, True]
+
+
 def test_files_that_could_not_be_attached_are_told_in_words_that_the_text_lacks():
     table, code = File("a.csv", "text/csv", b"1,2\n"), File("b.py", "text/plain", b"x\n", told=True)
 

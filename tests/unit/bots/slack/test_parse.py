@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message, parse_presses
+from bots.slack.parse import BotIdentity, name_submission, parse_event, parse_history, parse_message, parse_presses
 from bots.slack.slash import build_form, parse_slash_command, parse_submission
 from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed, WorkspaceEnded
@@ -192,8 +192,10 @@ def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
     address = json.dumps({"url": "https://hooks.slack.com/commands/T024/1/abc"})
     values = {"text": "Be brief.\n\nBe kind."}
 
-    assert parse_submission(payload("view_submission"), NOON) == Commanded(
-        "V0FORM.1700000000.Xk",
+    body = payload("view_submission")
+
+    assert parse_submission(body, NOON) == Commanded(
+        name_submission(body["view"]),
         ThreadKey("slack:T024", "C0DEV", ""),
         "U0ADA",
         "persona set where=workspace",

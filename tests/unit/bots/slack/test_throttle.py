@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 
-from bots.slack.throttle import EDIT, HOLD, LOOK, MARGIN, MINUTE, PAUSE, TIERS, Throttle
+from bots.slack.throttle import APPEND, EDIT, HOLD, LOOK, MARGIN, MINUTE, PAUSE, TIERS, Growth, Throttle
 from tests.fakes.slack.nouns import Clock
 
 STEP = 0.01  # seconds between two looks at the clock
@@ -134,6 +135,51 @@ def test_a_text_begins_to_grow_however_much_others_have_shown_of_theirs(clock, t
         clock.advance(HOLD + STEP)
 
         assert growth.take_turn() == 0.0
+
+
+def test_a_text_that_is_streamed_begins_also_where_no_edit_is_left_to_end_one_with(clock, throttle):
+    edit(throttle, TIERS[EDIT])
+    with throttle.grow() as growth:
+        growth.take_turn(streaming=True)
+        clock.advance(HOLD + STEP)
+
+        assert growth.take_turn(streaming=True) == 0.0
+        assert growth.take_turn() == LOOK
+
+
+def begin_streams(throttle: Throttle, clock: Clock, stack: ExitStack, count: int) -> list[Growth]:
+    """So many texts that have begun to grow by appends."""
+    growing = [stack.enter_context(throttle.grow()) for _ in range(count)]
+    for one in growing:
+        one.take_turn(streaming=True)
+        one.show("first words")
+        clock.advance(STEP)
+    return growing
+
+
+def test_texts_that_are_streamed_take_no_edits_from_those_that_are_edited(clock, throttle):
+    with ExitStack() as stack:
+        begin_streams(throttle, clock, stack, TIERS[EDIT])
+        edited = stack.enter_context(throttle.grow())
+        edited.take_turn()
+        clock.advance(HOLD + STEP)
+
+        assert edited.take_turn() == 0.0
+
+
+def test_a_text_whose_stream_has_ended_goes_on_by_edits_in_the_order_in_which_all_were_served(clock, throttle):
+    with ExitStack() as stack:
+        first, second = begin_streams(throttle, clock, stack, 2)
+        writer = Writer(throttle, clock)
+        clock.advance(PAUSE + STEP)
+        waits = [second.take_turn(), writer.growth.take_turn(), first.take_turn()]
+        with throttle.spend(APPEND):
+            pass
+
+        assert waits[0] == 0.0
+        assert min(waits[1:]) >= 0.0
+        assert set(throttle.growing[EDIT]._served) == {first, second, writer.growth}
+        assert not throttle.growing[APPEND]._served
 
 
 def test_a_text_that_is_cancelled_while_it_waits_for_its_turn_gives_it_to_the_next(clock, throttle):

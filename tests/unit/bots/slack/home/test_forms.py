@@ -89,18 +89,27 @@ def test_a_persona_longer_than_a_field_is_not_cut():
 
 
 def test_saving_gives_the_ordinary_command_with_the_version_that_was_shown():
-    assert give("persona set", FULL, text="Be brief.") == [
-        Commanded(
-            id="V1.h1",
-            key=ThreadKey(W, "C1", ""),
-            person="U1",
-            line="persona set",
-            at=NOW,
-            values={"text": "Be brief.", "seen": "3"},
-            address=json.dumps({"url": "", "home": True}),
-            by_form=True,
-        )
-    ]
+    (given,) = give("persona set", FULL, text="Be brief.")
+
+    assert given == Commanded(
+        id=given.id,
+        key=ThreadKey(W, "C1", ""),
+        person="U1",
+        line="persona set",
+        at=NOW,
+        values={"text": "Be brief.", "seen": "3"},
+        address=json.dumps({"url": "", "home": True}),
+        by_form=True,
+    )
+
+
+def test_a_form_that_is_sent_again_is_the_same_command_and_with_other_values_another_one():
+    first, again, other = (
+        give("persona set", FULL, text=text)[0].id for text in ("Be brief.", "Be brief.", "Be long.")
+    )
+
+    assert first == again != other
+    assert first.startswith("V1.")
 
 
 def test_for_the_workspace_the_command_says_so_and_is_answered_in_the_direct_message():
