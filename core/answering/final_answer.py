@@ -79,7 +79,7 @@ class Answer:
     @property
     def ends_early(self) -> bool:
         """Whether Claude may not have told yet what its tools did for it."""
-        return bool(self.text) and (self.cut is not None or self.outcome in (Outcome.REFUSED, Outcome.WITHDRAWN))
+        return self.cut is not None or self.outcome in (Outcome.REFUSED, Outcome.WITHDRAWN)
 
     @property
     def notice(self) -> bool:
@@ -157,7 +157,7 @@ def tell_acts(answer: Answer, so_far: str, earlier: FinalText | None, acts: Sequ
         said, notes = split_notes(answer.text)
     before = remove_notes(earlier.text) if earlier and not earlier.notice else ""
     above = close_text(said if said.strip() else so_far if so_far.strip() else before)
-    text = "\n\n".join([*([above] if above.strip() else []), told, notes.replace(CUT, MARK)])
+    text = "\n\n".join(filter(str.strip, (above, told, notes.replace(CUT, MARK))))
     refused = answer.unanswered is Unanswered.REFUSED
     outcome = Outcome.WITHDRAWN if answer.outcome is Outcome.WITHDRAWN else Outcome.SHOWN
     return Answer(

@@ -252,6 +252,9 @@ class AnswerTask:
         if self.claim.final_text or self.question.command is not None or not answer.ends_early:
             return answer
         acts = [one for one in await self.responder.store.calls.list_acts(self.claim) if not one.closed]
+        questions = self.responder.store.questions
+        if acts and not answer.text and await questions.is_deleted(self.question.key, self.question.name):
+            return answer
         return tell_acts(answer, list_sources(self.reply.text, self.cited), self.claim.earlier, acts)
 
     async def _store_final_text(self, answer: Answer) -> None:

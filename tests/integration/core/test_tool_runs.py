@@ -16,7 +16,7 @@ from core.billing.ledger_rows import Scope
 from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Edited, Pressed
+from core.domain.events import Deleted, Edited, Pressed
 from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
@@ -122,10 +122,28 @@ async def test_an_edit_lets_what_acts_come_to_its_end_and_a_stop_does_not(store,
 
     assert not begun_again
     assert [one["what"] for _, one in shed.called] == ["first", "x"]
-    if then == "it ends":
+    if then == "stop":
+        assert board.shown("t1")[-1].startswith('I may have used `make {"what": "x"}` before this ended')
+    else:
         assert [NOTE in str(one["messages"]) for one in requests(claude)[before:]] == [False, True, True]
         assert "make brought 2" in str(requests(claude)[-1]["messages"][-1])
         assert board.shown("t1")[-1] == "It is made."
+
+
+async def test_nothing_is_said_of_what_acted_for_a_question_that_was_deleted_before_a_word_stood(store, board, claude):
+    shed, acts = Shed(), Gate()
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await grant(assistant, board, store, claude)
+        before = board.shown("t1")
+        shed.gate = acts
+        claude.script(call(use("make", 2, what="x")), Answer(text="It is made."))
+        asked = board.said("t1", "U1", "make it")
+        await assistant.ingest(asked)
+        await acts.reached.wait()
+        await assistant.ingest(Deleted("x", asked.key, asked.message.id, board.now()))
+        await closed(store)
+
+    assert board.shown("t1") == before
 
 
 class BrokenShed(Shed):
