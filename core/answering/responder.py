@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
-from core.domain.platform import Platform, Surface
+from core.domain.platform import Surface
 from core.files.code_blocks import MOST, bound_files, list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
@@ -65,10 +65,6 @@ class Responder:
     @property
     def store(self) -> Store:
         return self.composer.store
-
-    @property
-    def platforms(self) -> Mapping[str, Platform]:
-        return self.composer.platforms
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
@@ -152,7 +148,7 @@ class AnswerTask:
         """All that an answer begins with, asked for at once."""
         store, key, self.task = self.responder.store, self.question.key, find_task(self.question)
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
-            self.responder.platforms[key.platform].surface(self.question),
+            self.responder.composer.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
@@ -378,7 +374,12 @@ class AnswerTask:
         patience = None if self.claim.resumed else responder.composer.rules.patience
         try:
             self.thread, history = await refresh_conversation(
-                responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience
+                responder.store.threads,
+                self.thread,
+                self.surface,
+                together,
+                responder.composer.platforms,
+                patience=patience,
             )
         except CannotAnswer as error:
             if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
