@@ -370,16 +370,11 @@ class AnswerTask:
         The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder, together = self.responder, self.claim.together
-        patience = None if self.claim.resumed else responder.composer.rules.patience
+        composer, together = self.responder.composer, self.claim.together
+        patience = None if self.claim.resumed else composer.rules.patience
         try:
             self.thread, history = await refresh_conversation(
-                responder.store.threads,
-                self.thread,
-                self.surface,
-                together,
-                responder.composer.platforms,
-                patience=patience,
+                composer.store.threads, self.thread, self.surface, together, composer.platforms, patience=patience
             )
         except CannotAnswer as error:
             if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
@@ -390,7 +385,7 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
-        await asyncio.gather(responder.heartbeat(), self._join_read())
+        await asyncio.gather(self.responder.heartbeat(), self._join_read())
 
     async def _join_read(self) -> None:
         """Answer also what the history brought: an edit that was read with it is no later one."""
