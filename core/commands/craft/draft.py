@@ -28,7 +28,9 @@ async def draft_code(run: TaskRun) -> TaskPrompt:
 
 async def _read_thread(run: TaskRun) -> Material:
     run.act("reading the thread")
-    return await read_material(run, PastRange(run.question.key.thread, MESSAGES))
+    found = await read_material(run, PastRange(run.question.key.thread, MESSAGES))
+    await found.prepare()
+    return found
 
 
 ROWS = (
