@@ -83,6 +83,7 @@ def test_any_other_is_its_label(link):
         ("[x][1]\n\n[1]: https://evil.example", f"[x][1]\n\n[1]: {LEFT_OUT}"),
         ("[a [b]](https://evil.example)", "a [b]"),
         ("[`a`](https://evil.example)", "'a'"),
+        ("[https:](x://e)//evil.example", "https//evil.example"),
         ("[https://evil.example](https://evil.example/2)", LEFT_OUT),
     ],
 )
