@@ -35,10 +35,12 @@ async def _read_thread(run: TaskRun) -> str:
     """What was said in the thread, where that can be read: code can be written without it."""
     run.act("reading the thread")
     try:
-        return (await read_material(run, PastRange(run.question.key.thread, MESSAGES))).write()
+        found = await read_material(run, PastRange(run.question.key.thread, MESSAGES))
     except CannotAnswer as error:
         log.info("code is drafted without its thread: %s", error)
         return ""
+    await found.prepare()
+    return found.write()
 
 
 ROWS = (
