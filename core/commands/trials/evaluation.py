@@ -151,7 +151,7 @@ ROWS = (
             Parameter(
                 "what",
                 ParameterKind.TEXT,
-                "a version's number, a persona of the library, or a system prompt; without it, the one that holds",
+                "a version, a persona of the library, or a system prompt; else the one that holds",
                 label="Persona",
             ),
         ),
