@@ -31,7 +31,7 @@ WHERE questions.workspace = :workspace AND questions.channel = :channel {thread}
 AND questions.command IS NULL AND NOT questions.private AND NOT messages.private AND messages.deleted_at IS NULL
 AND questions.outcome IN ('shown', 'refused', 'withdrawn') AND questions.reply = questions.name
 AND coalesce(questions.unanswered, '') <> 'declined'
-ORDER BY questions.at DESC, questions.id DESC LIMIT :last
+ORDER BY questions.at DESC NULLS LAST, questions.id DESC NULLS LAST LIMIT :last
 """
 
 DRAFTS = """
