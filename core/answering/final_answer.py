@@ -111,9 +111,8 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
 def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
     """The buttons below an answer to this question: a private one about a message, or to a command, can be posted.
 
-    A persona that was tried for it can be kept.
-
-    Once it is, nobody can have it answered anew: what was asked is kept by nobody.
+    A persona that was tried for it can be kept. Once it is posted, nobody can have it answered anew: what was asked is
+    kept by nobody.
     """
     if question.about is None and question.command is None:
         return answer.controls
