@@ -11,11 +11,9 @@ import pytest
 from core.domain.controls import Control
 from core.domain.messages import Asks, Rank
 from tests.fakes.claude.script import Answer, Gate
-from tests.integration.core.test_comparisons import asked, files, give
-from tests.support.board_house import closed, command, messages, press
+from tests.support.board_house import closed, command, files, give, messages, press
 from tests.support.waiting import until
 
-__all__ = ["asked"]
 COMPARE = "persona compare now translator last=3"
 
 
