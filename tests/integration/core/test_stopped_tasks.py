@@ -63,7 +63,7 @@ async def test_any_of_them_that_is_stopped_at_once_says_what_it_cost_and_asks_no
 
 async def test_a_draft_of_what_was_stopped_can_not_be_kept(asked, assistant, board, claude, store):
     gate = Gate(after=4)
-    await give(assistant, store, "example add must=hours When do you open?", name="k0")
+    await give(assistant, store, 'example add must="hours" When do you open?', name="k0")
     await run_into(assistant, claude, "persona try Be brief.", "Brief.", "At nine.", last=gate)
 
     await press(assistant, board, Control.STOP, "k1")
