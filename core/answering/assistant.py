@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from core.answering.asides.follow_ups import FollowUpJudge
 from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona, read_conversation, read_knowledge
+from core.answering.conversation import name_persona, read_conversation, read_knowledge, tell_notes
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
@@ -72,7 +73,9 @@ class Assistant:
         fallback = Fallback(store.questions, platforms)
         commands = self._commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
-        policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
+        slots = semaphore or FairSemaphore()
+        judge = FollowUpJudge(store, completions.structured_output, slots, rules.models)
+        policy = Policy(rules, loop_guard, store.notes, judge)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
@@ -142,6 +145,7 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
+        notes, thread = await tell_notes(self._store, thread, surface)
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files
@@ -149,6 +153,7 @@ class Assistant:
             persona,
             await self._completions.model(persona.model or ""),
             sum(tool.definition.tokens_bound for tool in tools),
+            notes,
         )
         conversation = await read_conversation(
             self._store.threads, thread, about, surface, files, code=code, limit=limit
@@ -163,6 +168,7 @@ class Assistant:
             instructions=self._platforms[question.key.platform].instructions,
             knowledge=await read_knowledge(self._store.personas, question.key, persona),
             tools=[tool.definition for tool in tools],
+            notes=notes,
         )
         models = [persona.model or "", *self._rules.fallbacks]
         first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))

@@ -235,4 +235,13 @@ MIGRATIONS = (
     ),
     # A persona that was tried for a private answer, which its asker may keep.
     Migration("drafts", ("ALTER TABLE questions ADD COLUMN draft {text}",)),
+    # Facts that a channel wants Claude to know: every change to them, which adds a note or removes one.
+    Migration(
+        "channel_notes",
+        (
+            "CREATE TABLE channel_notes (workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "number {integer} NOT NULL, text {text} NOT NULL, removes {integer}, author {text} NOT NULL, "
+            "at {text} NOT NULL, PRIMARY KEY (workspace, channel, number)) {strict}",
+        ),
+    ),
 )

@@ -10,6 +10,7 @@ from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
+from core.store.places.channel_notes import erase_notes
 from core.store.places.knowledge import erase_knowledge
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
@@ -151,7 +152,8 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
     count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
-    if withdrawn or summaries or names or count or held:
+    noted = erase_notes(sql, scope)
+    if withdrawn or summaries or names or count or held or noted:
         record_erasure(sql, scope.workspace, scope.channel, now)
     place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}
     action, subject = AuditAction.FORGET, scope.person or ""
