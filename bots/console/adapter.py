@@ -11,7 +11,7 @@ from pathlib import Path
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
-from bots.console.place import LEAVES, MOVES, ConsolePlace, find_user
+from bots.console.place import LEAVES, MOVES, NO_PAST, NOTHING_SAID, ConsolePlace, find_user
 from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
@@ -20,7 +20,7 @@ from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
 from core.commands.help import HOW_TO_ASK
 from core.commands.persona import offer_tools
-from core.commands.registry import Parameter, find_missing_text
+from core.commands.registry import Parameter, find_missing_text, is_answered_privately
 from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
@@ -48,7 +48,6 @@ WELCOME = (
 )
 SECOND = "Another terminal has today's conversation open, so this one begins its own."
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
-NO_PAST = "A terminal has no channel that could be read. Without `last` and `since` I take this conversation."
 ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = append_note("", "Stopped.")
 HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
@@ -208,7 +207,8 @@ class Console:
             needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
             text = {needed[1].name: await self._ask_text(needed[1])} if needed else {}
             files = self.attachments.take() if takes_files(TABLE, line[1:]) else ()
-            event = Commanded(name, key, person, line[1:], at, text, attachments=files)
+            private = is_answered_privately(TABLE, line[1:])
+            event = Commanded(name, key, person, line[1:], at, text, private=private, attachments=files)
         self._answered[name] = asyncio.Event()
         await ingest(event)
         await self._wait(name, ingest)
@@ -322,7 +322,7 @@ class ConsoleSurface:
 
     async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """A terminal shows nothing of what scrolled by; its conversations are in the store."""
-        raise CannotAnswer(NO_PAST)
+        raise CannotAnswer(NOTHING_SAID if wanted.thread else NO_PAST)
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys()

@@ -26,6 +26,8 @@ MOVES = {
 BEGUN = re.compile(r"#(\S+?),? (?:begun )?(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?)?)", re.ASCII)
 """A conversation as it is listed, which may be one of an earlier start."""
 LEAVES = ("/quit", "/exit")
+NO_PAST = "A terminal has no channel that could be read. Without `last` and `since` I take this conversation."
+NOTHING_SAID = "Nothing was said in this conversation yet."
 
 
 class ConsolePlace:

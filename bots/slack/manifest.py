@@ -105,6 +105,9 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
     }
 
 
+MOST_VERBS = 4  # of one word in the hint: Slack takes 200 characters of it
+
+
 def _describe_shortcut(row: Command) -> dict[str, str]:
     """The entry of a command in the menu of each message."""
     about = row.about[:DESCRIPTION]
@@ -112,10 +115,11 @@ def _describe_shortcut(row: Command) -> dict[str, str]:
 
 
 def _hint() -> str:
-    """The commands, those that begin with the same word written together: `budget show|set|clear`."""
+    """The commands, those that begin with the same word together: `budget show|set|clear`; `help` tells of many."""
     together: dict[str, list[str]] = {}
     for row in TABLE:
         if not row.asks and row.words not in BUTTONS:
             noun, _, verb = row.words.partition(" ")
             together.setdefault(noun, []).append(verb)
-    return " · ".join(" ".join([noun, "|".join(verbs)]).strip() for noun, verbs in together.items())
+    told = {noun: "|".join(verbs) if len(verbs) <= MOST_VERBS else "..." for noun, verbs in together.items()}
+    return " · ".join(f"{noun} {verbs}".strip() for noun, verbs in told.items())

@@ -199,8 +199,8 @@ class Composition:
         told = [acted(turns) for turns in await self._summarize(conversation, steps)]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
-            told = {"instructions": words, "knowledge": known, "notes": notes}
-            made = build_request(persona, turns, model, rules.ttl, **told, tools=definitions)
+            around = {"instructions": words, "knowledge": known, "notes": notes}
+            made = build_request(persona, turns, model, rules.ttl, **around, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
         build = partial(_build_as_before, make, told, self.acted, steps)

@@ -81,7 +81,7 @@ class Answer:
     @property
     def ends_early(self) -> bool:
         """Whether Claude may not have told yet what its tools did for it."""
-        return bool(self.text) and (self.cut is not None or self.outcome in (Outcome.REFUSED, Outcome.WITHDRAWN))
+        return self.cut is not None or self.outcome in (Outcome.REFUSED, Outcome.WITHDRAWN)
 
     @property
     def notice(self) -> bool:
@@ -113,9 +113,8 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
 def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
     """The buttons below an answer to this question: a private one about a message, or to a command, can be posted.
 
-    A persona that was tried for it can be kept.
-
-    Once it is, nobody can have it answered anew: what was asked is kept by nobody.
+    A persona that was tried for it can be kept. Once it is posted, nobody can have it answered anew: what was asked is
+    kept by nobody.
     """
     if question.about is None and question.command is None:
         return answer.controls
@@ -159,7 +158,7 @@ def tell_acts(answer: Answer, so_far: str, earlier: FinalText | None, acts: Sequ
         said, notes = split_notes(answer.text)
     before = remove_notes(earlier.text) if earlier and not earlier.notice else ""
     above = close_text(said if said.strip() else so_far if so_far.strip() else before)
-    text = "\n\n".join([*([above] if above.strip() else []), told, notes.replace(CUT, MARK)])
+    text = "\n\n".join(filter(str.strip, (above, told, notes.replace(CUT, MARK))))
     refused = answer.unanswered is Unanswered.REFUSED
     outcome = Outcome.WITHDRAWN if answer.outcome is Outcome.WITHDRAWN else Outcome.SHOWN
     return Answer(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
-from core.domain.platform import Platform, Surface
+from core.domain.platform import Surface
 from core.files.code_blocks import MOST, bound_files, list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
@@ -65,10 +65,6 @@ class Responder:
     @property
     def store(self) -> Store:
         return self.composer.store
-
-    @property
-    def platforms(self) -> Mapping[str, Platform]:
-        return self.composer.platforms
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
@@ -152,7 +148,7 @@ class AnswerTask:
         """All that an answer begins with, asked for at once."""
         store, key, self.task = self.responder.store, self.question.key, find_task(self.question)
         self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
-            self.responder.platforms[key.platform].surface(self.question),
+            self.responder.composer.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
@@ -252,6 +248,9 @@ class AnswerTask:
         if self.claim.final_text or self.question.command is not None or not answer.ends_early:
             return answer
         acts = [one for one in await self.responder.store.calls.list_acts(self.claim) if not one.closed]
+        questions = self.responder.store.questions
+        if acts and not answer.text and await questions.is_deleted(self.question.key, self.question.name):
+            return answer
         return tell_acts(answer, list_sources(self.reply.text, self.cited), self.claim.earlier, acts)
 
     async def _store_final_text(self, answer: Answer) -> None:
@@ -371,11 +370,11 @@ class AnswerTask:
         The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder, together = self.responder, self.claim.together
-        patience = None if self.claim.resumed else responder.composer.rules.patience
+        composer, together = self.responder.composer, self.claim.together
+        patience = None if self.claim.resumed else composer.rules.patience
         try:
             self.thread, history = await refresh_conversation(
-                responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience
+                composer.store.threads, self.thread, self.surface, together, composer.platforms, patience=patience
             )
         except CannotAnswer as error:
             if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
@@ -386,7 +385,7 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
-        await asyncio.gather(responder.heartbeat(), self._join_read())
+        await asyncio.gather(self.responder.heartbeat(), self._join_read())
 
     async def _join_read(self) -> None:
         """Answer also what the history brought: an edit that was read with it is no later one."""

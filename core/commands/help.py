@@ -35,9 +35,9 @@ def is_call_for_help(text: str) -> bool:
 
 
 async def list_commands(call: Invocation) -> CommandResult:
-    rows = [row for row in call.context.table if not row.asks]
+    rows = [row for row in call.context.table if row.task or not row.asks]
     if words := call.values.get("command"):
-        chosen = _select_rows(rows, words)
+        chosen = _select_rows(call.context.table, words)
         return CommandResult(_describe_whole(chosen[0]) if len(chosen) == 1 else "\n".join(map(_describe, chosen)))
     groups = groupby(rows, key=lambda row: row.words.split()[0])
     lines = [_summarize(word, list(commands)) for word, commands in groups]

@@ -6,6 +6,7 @@ import unicodedata
 from core.domain.wording import is_control
 
 LONGEST = 80  # characters of a name that are shown
+READ = 300  # characters of one that are looked at
 NAME = 80  # characters of a file's name
 DOTTED = frozenset({"asp.net", "next.js", "node.js", "react.js", "vb.net", "vue.js"})  # languages that look like files
 BARE = frozenset({"Dockerfile", "Gemfile", "Jenkinsfile", "LICENSE", "Makefile", "Procfile", "README", "Rakefile"})
@@ -23,11 +24,13 @@ _PLAIN = re.compile(r"(?:[^\W_]|[ '\u2019,()&/]|(?<=\w)-|\.(?=\s|\Z))+")
 def write_name(name: str) -> str:
     """`name` on one line of Markdown: as it is where it is made of words, else as code, in which nothing has a meaning.
 
-    What would end a cell of a table or can't be seen is replaced.
+    What would end a cell of a table or can't be seen is replaced. A whole text takes no longer than its beginning.
     """
-    visible = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in name)
+    words = " ".join(name.split(None, READ)[:READ])
+    visible = "".join(one if one.isprintable() else " " for one in words[:READ])
     line = " ".join(visible.replace("|", "/").replace("`", "'").split())
-    shown = line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}\u2026"
+    whole = len(line) <= LONGEST and len(words) <= READ
+    shown = line if whole else f"{line[: LONGEST - 1].rstrip()}\u2026"
     if _PLAIN.fullmatch(shown.rstrip("\u2026")):
         return shown
     return f"`{shown}`" if shown else ""

@@ -235,6 +235,14 @@ MIGRATIONS = (
     ),
     # A persona that was tried for a private answer, which its asker may keep.
     Migration("drafts", ("ALTER TABLE questions ADD COLUMN draft {text}",)),
+    # A private answer under way that may quote what went meanwhile.
+    Migration(
+        "unpostable_answers",
+        (
+            "ALTER TABLE questions ADD COLUMN unpostable {boolean}",
+            "CREATE INDEX questions_drafted ON questions (workspace, channel) WHERE draft IS NOT NULL",
+        ),
+    ),
     # Facts that a channel wants Claude to know: every change to them, which adds a note or removes one.
     Migration(
         "channel_notes",

@@ -13,7 +13,7 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import DIRECT, Scope
 from core.domain.errors import VersionConflict
 from core.domain.events import WorkspaceEnded
-from core.domain.personas import Persona, Place, Version
+from core.domain.personas import Example, Persona, Place, Version
 from core.store import open_store, postgres, sqlite
 from core.store.audit_log import SEALED, AuditAction, AuditEntry, AuditFault, AuditHead, AuditKeys, fingerprint
 from core.store.places import audit, budgets, personas
@@ -114,13 +114,23 @@ async def test_each_trait_of_a_persona_that_is_no_choice_is_hashed(kept):
     strange = Persona(
         **dict.fromkeys(Persona.__dataclass_fields__, "words")
         | {"max_tokens": 1, "context_tokens": 1, "temperature": 0.5}
+        | {"knowledge": None, "examples": (Example("words", ("words",)),)}
     )
 
     await kept.personas.change(Place(HERE), strange, 0, "U1", at(1))
 
     [row] = await kept.audit.page(HERE, 0)
-    hashed = {trait for trait, value in row.read_details().items() if value == fingerprint("words")}
-    assert set(Persona.__dataclass_fields__) - hashed == personas.CHOICES
+    told = row.read_details()
+    chosen = {trait: value for trait, value in told.items() if trait in personas.CHOICES}
+    assert chosen == dict.fromkeys(personas.CHOICES, "words") | {
+        "max_tokens": 1,
+        "context_tokens": 1,
+        "temperature": 0.5,
+    }
+    hidden = {trait: value for trait, value in told.items() if trait not in personas.CHOICES}
+    assert hidden.keys() == set(Persona.__dataclass_fields__) - personas.CHOICES - {"knowledge"}  # that is attached
+    assert hidden["system"] == fingerprint("words")
+    assert [value for value in hidden.values() if value.keys() != fingerprint("").keys()] == []
 
 
 async def test_the_end_of_an_installation_is_told_once(kept):

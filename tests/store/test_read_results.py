@@ -49,7 +49,10 @@ async def kept(store):
     """What is kept of calls, with what came of them, and of steps."""
     statement = "SELECT tool, state, result FROM tool_calls ORDER BY number"
     rows = await store.questions._engine.unit(lambda sql: sql.many(statement, {}))
-    return [(row["tool"], row["state"], row["result"]) for row in rows], await store.ledger.list_steps(KEY, "1")
+    steps = await store.ledger.list_steps(KEY, "1")
+    return [(row["tool"], row["state"], row["result"]) for row in rows], {
+        name: replace(step, micro_usd=None) for name, step in steps.items()
+    }
 
 
 async def refresh(store):

@@ -73,7 +73,7 @@ async def test_who_lost_the_claim_settles_and_stores_no_final_text(store, claim,
 async def test_a_step_that_is_not_the_last_keeps_what_it_brought(store, claim):
     await store.ledger.settle(await reserve(store), SETTLED, StepEnd(claim, content="so far"))
 
-    assert await store.ledger.list_steps(KEY, "1") == {"digest": Step(0, "so far")}
+    assert await store.ledger.list_steps(KEY, "1") == {"digest": Step(0, "so far", 42)}
     assert await store.ledger.list_steps(KEY, "2") == {}
 
 
@@ -85,7 +85,10 @@ async def test_attempts_are_those_of_processes_that_died_over_it(store, claim):
 
     await store.questions.heartbeat("p", leaving=True)
 
-    assert await store.ledger.list_steps(KEY, "1") == {"digest": Step(2), "another": Step()}
+    assert await store.ledger.list_steps(KEY, "1") == {
+        "digest": Step(2, micro_usd=42 + 2 * PLANNED.micro_usd),
+        "another": Step(micro_usd=42),
+    }
 
 
 @pytest.mark.parametrize("end", ["close", "forget"])

@@ -1,6 +1,6 @@
 """Hostile input: whatever somebody writes, the time that reading it takes grows as its length.
 
-Tests core.commands.registry, core.rendering.strip_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page_builder, core.rendering.tables, core.rendering.fences, core.prompting.turns,
+Tests core.commands.registry, core.commands.craft.told_links, core.rendering.names, core.rendering.strip_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page_builder, core.rendering.tables, core.rendering.fences, core.prompting.turns,
 core.store.rules.reply_chains, and the platforms' reading and look. Time is that of the processor, so that a busy machine
 fails no test.
 """
@@ -25,12 +25,14 @@ from core.billing import reports
 from core.billing.ledger_rows import UsageRow
 from core.commands import TABLE
 from core.commands import registry as table
+from core.commands.craft.told_links import LinkCheck, collect_links
 from core.domain.clock import is_time_zone
 from core.domain.usage import Usage
 from core.files import code_blocks
 from core.prompting import file_names, names, speakers, turns
 from core.rendering import fences, links, reply_notes, tables
 from core.rendering.dialect import Dialect
+from core.rendering.names import write_name
 from core.rendering.paginator import LONG, Pager, cut, pages
 from core.rendering.strip_marks import strip_marks
 from core.rendering.table_growth import TableGrowth
@@ -68,6 +70,10 @@ HOSTILE = {
     "underscores": ("", "_", "a"),
     "brackets": ("", "[", ""),
     "links left open": ("", "[a](b", ""),
+    "an address that nothing closes": ("[a](https://", "a", ""),
+    "addresses that nothing closes": ("", "[a](https://b ", ""),
+    "links in labels": ("", "[[a]", ""),
+    "numbers of messages": ("", "x://[#1]", ""),
     "parentheses in a link": ("[a](", "(b)", ""),
     "pictures left open": ("", "![", ""),
     "backslashes": ("", "\\", ""),
@@ -208,6 +214,9 @@ PARSERS: dict[str, Parser] = {
     "the title of a thread in Discord": lambda text: discord_look.shorten(text, 90),
     "turns": lambda text: turns.cut_thread([message("1", text)], {}, {}).build_turns(),
     "people": lambda text: speakers.collect_people([message("1", text)]),
+    "the links of a task's answer": LinkCheck(frozenset({"https://a"}), str).apply,
+    "the links of a message": lambda text: collect_links([message("1", text)]),
+    "a name as it is shown": write_name,
     "a name": lambda text: names.introduce_speakers({}, {"U1"}, {"U1": text}),
     "the name of a file": lambda text: (file_names.write_file_name(text), file_names.write_name_as_code(text)),
     "a fence": lambda text: (fences.parse_opening(text), fences.find_marks(text)),

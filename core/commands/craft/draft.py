@@ -1,11 +1,16 @@
 """The `draft code` command: code that becomes a file of the right name."""
 
-from core.commands.craft.material import DATA, Material, read_material
+import logging
+
+from core.commands.craft.material import DATA, read_material
 from core.commands.craft.ranges import stands_in_no_thread
 from core.commands.craft.task import TaskPrompt, TaskRun, leave_to_claude
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.domain.errors import CannotAnswer
 from core.domain.messages import PastRange
 from core.rendering.names import clean_file_name
+
+log = logging.getLogger(__name__)
 
 MESSAGES = 100  # of the thread that are told, the newest
 INSTRUCTION = f"""\
@@ -19,16 +24,23 @@ async def draft_code(run: TaskRun) -> TaskPrompt:
     name = run.values.get("name", "")
     if name and clean_file_name(name) != name:
         raise UsageError("name is the name of a file without a folder, such as report.py.", "name")
-    above = "" if stands_in_no_thread(run.question) else (await _read_thread(run)).write()
+    above = "" if stands_in_no_thread(run.question) else await _read_thread(run)
     run.act("writing code")
     asked = f"[What is asked for:]\n{run.values['what']}"
     named = f"; the file is called {name}" if name else ""
     return run.ask(INSTRUCTION.format(named), f"{above}\n\n{asked}" if above else asked)
 
 
-async def _read_thread(run: TaskRun) -> Material:
+async def _read_thread(run: TaskRun) -> str:
+    """What was said in the thread, where that can be read: code can be written without it."""
     run.act("reading the thread")
-    return await read_material(run, PastRange(run.question.key.thread, MESSAGES))
+    try:
+        found = await read_material(run, PastRange(run.question.key.thread, MESSAGES))
+    except CannotAnswer as error:
+        log.info("code is drafted without its thread: %s", error)
+        return ""
+    await found.prepare()
+    return found.write()
 
 
 ROWS = (

@@ -84,7 +84,7 @@ async def detach_file(call: Invocation) -> CommandResult:
     gone = _find_file(files, call.values["file"])
     assert held is not None
     left = tuple(one for one in files if one.id != gone.id) or None
-    version = await store_version(call, replace(held.persona, knowledge=left), held, f"without {gone.name}"[:80])
+    version = await store_version(call, replace(held.persona, knowledge=left), held, "a file taken away")
     back = f" `persona rollback {held.number}` brings it back." if held.number else ""
     return CommandResult(
         f"Claude knows {write_file_name(gone.name)} no more, from its next answer on: this is version "
@@ -154,8 +154,9 @@ async def _weigh(call: Invocation, place: Place, texts: Sequence[KnowledgeText])
 
 async def _store_addition(call: Invocation, place: Place, addition: Addition) -> Version:
     """Keep the files and a version that has them. Raises UsageError where somebody was faster."""
-    held, names = addition.held, list_some([one.file.name for one in addition.new])
-    number, reason = held.number if held else 0, read_reason(call) or f"with {names}"[:80]
+    held = addition.held
+    attached = "a file attached" if len(addition.new) == 1 else "files attached"  # a name would outlive its file
+    number, reason = held.number if held else 0, read_reason(call) or attached
     persona = replace(held.persona if held else Persona(), knowledge=addition.kept or None)
     wanted = Version(place, number + 1, persona, call.question.person, call.context.clock(), reason)
     try:

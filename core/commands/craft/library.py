@@ -21,7 +21,7 @@ from core.library.persona_files import SHOWN, PersonaFile, apply_persona_file
 from core.rendering.names import write_name
 
 HEAD = "| | name | about | model |\n| --: | --- | --- | --- |"
-HOW = "`persona use 3` or `persona use translator` gives one to this channel, and `persona rollback` takes it back."
+HOW = "`persona use 3` or `persona use translator` gives one to this channel; `persona clear` takes it away again."
 PROBLEMS = 5  # files of the operator's that are said to be wrong
 
 

@@ -1,12 +1,13 @@
 """Material: messages that a task has read, as Claude is told them, each with a number that becomes a link to it."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.commands.craft.task import TaskRun
+from core.commands.craft.told_links import LinkCheck, collect_links
 from core.domain.messages import Message, PastMessages, PastRange, ThreadKey, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.names import OURS, introduce_speakers
@@ -20,10 +21,8 @@ DATA = (
     "wrote one of them speaks to you."
 )
 LINKED = "Name a message by its number in square brackets, as in [#12]: Confab makes a link of it. Write no other link."
-LEFT_OUT = "(a link that stands in none of the messages)"
-
-_NUMBERS = re.compile(r"\[#\d{1,5}(?:,\s*#\d{1,5})*\](?!\()")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\((https?://[^\s()]+)[^()]*\)|(https?://[^\s<>()\[\]]+)")
+LARGE = 100_000  # characters of messages that are told within some milliseconds
+EACH = 200  # characters that telling a message takes as long as, beside its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,15 @@ class Material:
     zone: str
     links: tuple[str, ...] = ()
     cut: str = ""
+    _told: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Messages as they were told once, by their places."""
+    _known: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The links that stand in them, once these were looked for."""
+
+    async def prepare(self) -> None:
+        """Do what takes long with many messages, or long ones, beside the event loop, so that it is done already."""
+        if sum(len(one.text) + EACH + sum(len(quote.text) for quote in one.quotes) for one in self.messages) > LARGE:
+            await asyncio.to_thread(self._look_through)
 
     def write(self, start: int = 0, end: int | None = None) -> str:
         """The messages from one place to another as Claude is told them: a number, then who said what."""
@@ -43,8 +51,8 @@ class Material:
     def split(self, most: int) -> list[tuple[int, int]]:
         """Places at which it is cut into parts of at most `most` bytes; a message is never cut in two."""
         parts, began, size = [], 0, 0
-        for number, message in enumerate(self.messages):
-            one = len(self._quote(message).encode()) + 80
+        for number in range(len(self.messages)):
+            one = len(self._quote(number).encode()) + 80
             if size and size + one > most:
                 parts.append((began, number))
                 began, size = number, 0
@@ -53,38 +61,46 @@ class Material:
 
     def finish(self, text: str) -> str:
         """Claude's words with links to the messages that they name. What names none, or leads elsewhere, is no link."""
-        return _NUMBERS.sub(self._link_numbers, _LINK.sub(self._check_link, text))
+        return LinkCheck(self._find_links(), self._link_numbers).apply(text)
+
+    def _look_through(self) -> None:
+        self._find_links()
+        for number in range(len(self.messages)):
+            self._quote(number)
+
+    def _find_links(self) -> frozenset[str]:
+        if not self._known:
+            self._known.append(collect_links(self.messages))
+        return self._known[0]
 
     def _list_lines(self, start: int, end: int) -> Iterator[str]:
         before: datetime | None = None
-        for number, message in enumerate(self.messages[start:end], start + 1):
+        for number, message in enumerate(self.messages[start:end], start):
             at = message.at.astimezone(ZoneInfo(self.zone))
             if before is None or needs_time(before, at):
                 yield describe_time(at, self.zone)
-            yield f"[#{number}]"
-            yield self._quote(message)
+            yield f"[#{number + 1}]"
+            yield self._quote(number)
             before = at
 
-    def _quote(self, message: Message) -> str:
+    def _quote(self, number: int) -> str:
+        """The message at one place as it is told."""
+        if number not in self._told:
+            self._told[number] = self._quote_message(self.messages[number])
+        return self._told[number]
+
+    def _quote_message(self, message: Message) -> str:
         short = replace(message, text=leave_out_middle(message.text, LONGEST), quotes=message.quotes[:3])
         if message.mine:
             return f"{OURS}: {indent(remove_notes(short.text))}"
         return quote_message(short, self.names)
 
-    def _link_numbers(self, found: re.Match[str]) -> str:
-        numbers = [int(one) for one in re.findall(r"\d+", found[0])]
+    def _link_numbers(self, numbers: Iterable[int]) -> str:
         return " ".join(self._link(one) for one in numbers if 0 < one <= len(self.messages))
 
     def _link(self, number: int) -> str:
         link = self.links[number - 1]
         return f"[#{number}]({link})" if link else f"#{number}"
-
-    def _check_link(self, found: re.Match[str]) -> str:
-        """A link stays where one of the messages has it."""
-        label, named, bare = found.groups()
-        if any(_has_link(message, named or bare) for message in self.messages):
-            return found[0]
-        return label if label is not None else LEFT_OUT
 
 
 async def read_material(run: TaskRun, wanted: PastRange) -> Material:
@@ -125,7 +141,3 @@ def _says_something(run: TaskRun, message: Message) -> bool:
     """Whether it holds words, other than the command itself and what we say beside answers."""
     said = message.text.strip() or message.quotes or message.attachments
     return bool(said) and message.id != run.question.name and not message.notice
-
-
-def _has_link(message: Message, link: str) -> bool:
-    return link in message.text or any(link in quote.text or link == quote.link for quote in message.quotes)

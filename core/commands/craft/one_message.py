@@ -58,7 +58,9 @@ async def _read_message(run: TaskRun, before: int = BEFORE) -> Material:
     named = run.values.get(MESSAGE) or run.question.values.get(MESSAGE)
     end = _find_end(found, named)
     start = max(0, end - 1 - before)
-    return replace(found, messages=found.messages[start:end], links=found.links[start:end])
+    meant = replace(found, messages=found.messages[start:end], links=found.links[start:end])
+    await meant.prepare()
+    return meant
 
 
 def _find_end(found: Material, named: str | None) -> int:

@@ -30,7 +30,9 @@ async def read_range(run: TaskRun, last: int, nothing: str) -> Material:
     if not found.messages:
         raise CannotAnswer(nothing)
     more = run.values.get("since") and not run.values.get("last") and len(found.messages) >= wanted.last
-    return replace(found, cut=OLDER.format(MOST)) if more and not found.cut else found
+    found = replace(found, cut=OLDER.format(MOST)) if more and not found.cut else found
+    await found.prepare()
+    return found
 
 
 async def choose_range(run: TaskRun, last: int) -> PastRange:

@@ -5,7 +5,7 @@ Nothing of that is stored: the command is, like every question, and what it says
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -101,6 +101,8 @@ class TaskRun:
     """A persona with names in the place of ids."""
     read_knowledge: Callable[[Persona], Awaitable[str]]
     """What a persona knows of files, as Claude is told it."""
+    answered: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The text and the model of whole answers that it has got, by what was asked."""
 
     async def describe_model(self) -> Model:
         """The model that is asked first."""
@@ -139,10 +141,14 @@ class TaskRun:
                     return event
         raise AssertionError("a request ended without a completion")
 
+    def find_digest(self, request: Request) -> str:
+        """By what a request is known among those of this task."""
+        return self._order(request, None).request.digest
+
     async def find_cost(self, request: Request) -> int | None:
         """What a request that was completed has cost, in micro-dollars; None where no price is known."""
         steps = await self.store.ledger.list_steps(self.question.key, self.question.name)
-        step = steps.get(self._order(request, None).request.digest)
+        step = steps.get(self.find_digest(request))
         return step.micro_usd if step else None
 
     async def sum_cost(self) -> int:

@@ -1,7 +1,7 @@
 """Answers on trial: what Claude says to the same turns under one persona or another, and what each has cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.billing.budgets import dollars
 from core.claude.errors import ClaudeError
@@ -9,7 +9,7 @@ from core.commands.craft.task import TaskRun, leave_uncached
 from core.domain.errors import CannotAnswer
 from core.domain.personas import Persona, Version
 from core.prompting.personas.check import PersonaUnsuited, check_persona, refuse_model
-from core.prompting.request import build_request
+from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.rendering.reply_notes import append_note, close_text
 
@@ -48,8 +48,9 @@ async def answer_turns(
 ) -> TriedAnswer:
     """What Claude answers to these turns under a whole persona, without tools. Asked once, whatever is killed.
 
-    It is `cached` where what follows begins with the same turns. Raises ClaudeError, BudgetForbids, CannotAnswer where
-    the persona's model is not allowed or can't do it.
+    It is `cached` where what follows begins with the same turns. What is asked once more, word for word, is the same
+    answer and costs nothing. Raises ClaudeError, BudgetForbids, CannotAnswer where the persona's model is not allowed
+    or can't do it.
     """
     name, allowed = persona.model or "", run.call.context.models
     if allowed and name not in allowed:
@@ -62,6 +63,16 @@ async def answer_turns(
     known = await run.read_knowledge(persona)
     made = build_request(persona, turns, model, "5m", instructions=run.instructions, knowledge=known)
     request = made if cached else leave_uncached(made)
+    digest = run.find_digest(request)
+    if digest in run.answered:
+        return replace(TriedAnswer(*run.answered[digest]), micro_usd=0)
+    answer = await _complete(run, request, name, version)
+    run.answered[digest] = (answer.text, answer.model)
+    return answer
+
+
+async def _complete(run: TaskRun, request: Request, name: str, version: Version | None) -> TriedAnswer:
+    """What Claude says to one request; what it declines is a note. Raises ClaudeError, BudgetForbids."""
     try:
         completion = await run.complete(request, version)
     except ClaudeError as error:

@@ -1,10 +1,11 @@
 """The `persona compare` command: the channel's last questions under two personas, as a table and a file."""
 
 import re
+from dataclasses import replace
 
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError
-from core.commands.trials.draft import CURRENT, Candidate, find_candidate, refuse_name
+from core.commands.trials.draft import CURRENT, Candidate, find_candidate
 from core.commands.trials.rounds import answer_rounds, list_past_questions, write_file, write_table
 from core.domain.messages import Rank
 from core.domain.wording import count_noun
@@ -29,7 +30,7 @@ async def compare_personas(run: TaskRun) -> TaskResult:
     past = await list_past_questions(run, last, whole=True)
     rounds, missing = await answer_rounds(run, past, pair)
     names, rows = [one.name for one in pair], [(one.past.words, one.answers) for one in rounds]
-    title = f"The last {count_noun(len(rounds), 'question')} of this channel"
+    title = f"The last {count_noun(len(rounds), 'question') if len(rounds) > 1 else 'question'} of this channel"
     tools = TOOLLESS if run.call.context.tools.names else ""
     note = " ".join(filter(None, (missing, tools, WHOLE)))
     text = append_note(f"**{title}**\n\n{write_table(names, rows)}", note)
@@ -49,17 +50,10 @@ async def _find_pair(run: TaskRun) -> list[Candidate]:
     if not 0 < len(names) <= 2:
         raise UsageError(HOW, "which")
     names = names if len(names) == 2 else [CURRENT, *names]
-    pair = [await _find(run, name) for name in names]
-    if pair[0].whole == pair[1].whole:
+    pair = [await find_candidate(run, name) for name in names]
+    if replace(pair[0].whole, examples=None) == replace(pair[1].whole, examples=None):
         raise UsageError(SAME, "which")
     return pair
-
-
-async def _find(run: TaskRun, name: str) -> Candidate:
-    candidate = await find_candidate(run, name)
-    if candidate is None:
-        raise UsageError(refuse_name(name), "which")
-    return candidate
 
 
 ROWS = (

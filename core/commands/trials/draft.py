@@ -1,5 +1,7 @@
 """Drafts: personas that somebody wants to try here, as words of their own, a version, or one of the library."""
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.commands.craft.task import TaskRun
@@ -7,7 +9,7 @@ from core.commands.persona import check_suited, find_place, parse_tools, read_re
 from core.commands.registry import UsageError
 from core.domain.messages import clean_text
 from core.domain.personas import Draft, Persona, Place, Version, resolve_personas
-from core.library.persona_files import apply_persona_file
+from core.library.persona_files import NAME, apply_persona_file
 from core.rendering.names import write_name
 
 DIGITS = 9  # of a version's number
@@ -30,49 +32,55 @@ class Candidate:
 async def read_candidate(run: TaskRun, words: str) -> Candidate:
     """What somebody wants to try: what `find_candidate` knows by that name, else the words of a new one.
 
-    Raises UsageError where there is no such version, or its model can't do what it asks.
+    Raises UsageError where there is no persona or version of that name, or its model can't do what it asks.
     """
-    found = None if " " in words else await find_candidate(run, words)
-    if found is not None:
-        return found
-    held = await find_held(run)
-    return await _build_candidate(run, "your words", replace(held, system=clean_text(words)), "tried before")
-
-
-async def find_candidate(run: TaskRun, name: str) -> Candidate | None:
-    """The persona of that name: `now`, a version of the channel's by its number, or one of the library.
-
-    None where there is none of that name. Raises UsageError where there is no such version, or its model can't do it.
-    """
-    held = await find_held(run)
-    if name.lower() == CURRENT:
-        return Candidate(name_version(run.version), run.persona, Draft(held, 0, ""), run.version)
-    if name.isascii() and name.isdigit():
-        version = await find_version(run, name)
-        return await _build_candidate(
-            run, name_version(version), version.persona, f"back to version {version.number}", version
-        )
-    file = (await run.call.context.library.read()).find(name)
-    if file is None:
-        return None
-    persona = apply_persona_file(file, held)
-    if persona.tools is not None:
-        persona = replace(persona, tools=parse_tools(run.call, persona.tools))
-    return await _build_candidate(run, f"`{file.name}` of the library", persona, f"{file.name} from the library")
-
-
-def refuse_name(name: str) -> str:
-    """That `find_candidate` knows none of that name, and which it does."""
-    return (
-        f"There is no persona {write_name(name)} here. `persona history` has the numbers of versions, "
-        "`persona library` the names of others, and `now` is the one that holds."
+    words = words.strip()
+    if NAME.fullmatch(words.lower()):
+        return await find_candidate(run, words)
+    held, number = await _read_held(run)
+    return await _build_candidate(
+        run, "your words", Draft(replace(held, system=clean_text(words)), number, "tried before")
     )
 
 
-async def find_held(run: TaskRun) -> Persona:
-    """What this channel alone says of its persona."""
+async def find_candidate(run: TaskRun, name: str) -> Candidate:
+    """The persona of that name: `now`, a version of the channel's by its number, or one of the library.
+
+    Raises UsageError where there is none of that name, or its model can't do what it asks.
+    """
+    held, number = await _read_held(run)
+    if name.lower() == CURRENT:
+        return Candidate(name_version(run.version), run.persona, Draft(held, number, ""), run.version)
+    if name.isascii() and name.isdigit():
+        version = await find_version(run, name)
+        draft = Draft(version.persona, number, f"back to version {version.number}")
+        return await _build_candidate(run, name_version(version), draft, version)
+    shelf = await run.call.context.library.read()
+    file = shelf.find(name)
+    if file is None:
+        raise UsageError(_refuse_name(name, [one.name for one in shelf.personas]))
+    persona = apply_persona_file(file, held)
+    if persona.tools is not None:
+        persona = replace(persona, tools=parse_tools(run.call, persona.tools))
+    draft = Draft(persona, number, f"{file.name} from the library")
+    return await _build_candidate(run, f"`{file.name}` of the library", draft)
+
+
+def _refuse_name(name: str, known: Sequence[str]) -> str:
+    """That there is no persona of that name, and which there are."""
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    meant = f" Did you mean `{near[0]}`?" if near else ""
+    return (
+        f"There is no persona {write_name(name)} here.{meant} `persona history` has the numbers of versions, "
+        "`persona library` the names of others, and `now` is the one that holds. A system prompt of your own is a "
+        "sentence."
+    )
+
+
+async def _read_held(run: TaskRun) -> tuple[Persona, int]:
+    """What this channel alone says of its persona, and the number of that version."""
     held = await run.store.personas.persona(find_place(run.call))
-    return held.persona if held else Persona()
+    return (held.persona, held.number) if held else (Persona(), 0)
 
 
 def name_version(version: Version | None) -> str:
@@ -82,19 +90,15 @@ def name_version(version: Version | None) -> str:
 
 async def find_change(run: TaskRun, candidate: Candidate) -> Draft | None:
     """What would be kept of a candidate; None where this channel has it already."""
-    return candidate.draft if candidate.draft.persona != await find_held(run) else None
+    held, _ = await _read_held(run)
+    return candidate.draft if candidate.draft.persona != held else None
 
 
-async def _build_candidate(
-    run: TaskRun, name: str, persona: Persona, why: str, version: Version | None = None
-) -> Candidate:
-    """Raises UsageError where the persona's model can't do what it asks."""
-    reason = read_reason(run.call) or why
-    await check_suited(run.call, persona, chosen=persona.model is not None)
-    held = await run.store.personas.persona(find_place(run.call))
-    return Candidate(
-        name, await fill_persona(run, persona), Draft(persona, held.number if held else 0, reason), version
-    )
+async def _build_candidate(run: TaskRun, name: str, draft: Draft, version: Version | None = None) -> Candidate:
+    """Raises UsageError where the model of the persona can't do what it asks."""
+    await check_suited(run.call, draft.persona, chosen=draft.persona.model is not None)
+    draft = replace(draft, reason=read_reason(run.call) or draft.reason)
+    return Candidate(name, await fill_persona(run, draft.persona), draft, version)
 
 
 async def fill_persona(run: TaskRun, persona: Persona) -> Persona:
@@ -110,6 +114,6 @@ async def find_version(run: TaskRun, number: str) -> Version:
     versions = await run.store.personas.versions(find_place(run.call))
     found = next((one for one in versions if len(number) <= DIGITS and one.number == int(number)), None)
     if found is None:
-        there = f"There are versions 1 to {versions[0].number}" if versions else "No persona was ever set"
-        raise UsageError(f"There is no version {number[:DIGITS]} here. {there}; `persona history` lists them.")
+        some = f"There are versions 1 to {versions[0].number}; `persona history` lists them." if versions else ""
+        raise UsageError(f"There is no version {number[:DIGITS]} here. {some or 'No persona was ever set.'}")
     return found

@@ -12,21 +12,23 @@ from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError, name_giver
 from core.commands.trials.answers import OF_ITSELF, TriedAnswer, answer_turns
 from core.commands.trials.draft import CURRENT, Candidate, find_change, read_candidate
-from core.commands.trials.rounds import write_file
+from core.commands.trials.rounds import explain_end, write_file
 from core.domain.content import Text
+from core.domain.errors import BudgetForbids, CannotAnswer
 from core.domain.messages import Rank
 from core.domain.personas import Example
 from core.domain.wording import count_noun
+from core.prompting.speakers import indent
 from core.prompting.turns import Turn
 from core.rendering.names import write_name
-from core.rendering.reply_notes import append_note
+from core.rendering.reply_notes import append_note, remove_notes
 
 JUDGED = 4_000  # tokens of what Claude says about one answer
 NONE = (
     "This persona has no examples to be tested with. Add one: "
     '`example add must="names a date" When do we meet?`, or use a persona of the library.'
 )
-KEEP = "Keep gives this channel the draft as its persona; until then nothing has changed."
+KEEP = "Keep, or the command `keep`, gives this channel that persona; until then nothing has changed."
 JUDGE = f"""\
 You are shown a question and an answer to it. Below are numbered claims about what the answer says. Go by the answer \
 alone, by its sense and not its wording, and say of each claim whether the answer says it. {DATA}
@@ -64,26 +66,32 @@ async def evaluate_persona(run: TaskRun) -> TaskResult:
     candidate = await read_candidate(run, run.values.get("what", CURRENT))
     if not candidate.whole.examples:
         raise UsageError(NONE)
-    tested = await answer_examples(run, candidate)
+    tested, stopped = await answer_examples(run, candidate)
+    if not tested:
+        raise CannotAnswer(stopped)
     kept = await find_change(run, candidate)
     spent = f"It cost {dollars(await run.sum_cost())}."
-    note = " ".join(filter(None, ("Claude judged the answers.", spent, KEEP if kept else "")))
+    note = " ".join(filter(None, (stopped, "Claude judged the answers.", spent, KEEP if kept else "")))
     title = f"{candidate.name[:1].upper()}{candidate.name[1:]}: {count_held(tested)}"
     rows = [(one.example.question, [one.answer]) for one in tested]
     file = write_file("test.md", "Answers to the examples", [candidate.name], rows)
     return TaskResult(append_note(f"**{title}**\n\n{write_tested(tested)}", note), (file,), draft=kept)
 
 
-async def answer_examples(run: TaskRun, candidate: Candidate) -> list[TestedExample]:
-    """What a persona answers to each of its examples. Raises ClaudeError, BudgetForbids, CannotAnswer."""
+async def answer_examples(run: TaskRun, candidate: Candidate) -> tuple[list[TestedExample], str]:
+    """What a persona answers to each of its examples, and why some are missing. Raises CannotAnswer."""
     examples = candidate.whole.examples or ()
-    asker, tested = await name_giver(run.call), []
+    asker = await name_giver(run.call)
+    tested: list[TestedExample] = []
     for number, one in enumerate(examples, 1):
         run.act(f"testing example {number} of {len(examples)}")
-        turns = [Turn("user", (Text(f"{asker}: {one.question}"),))]
-        answer = await answer_turns(run, candidate.whole, turns, candidate.version)
-        tested.append(TestedExample(one, answer, await _judge(run, one, answer)))
-    return tested
+        turns = [Turn("user", (Text(f"{asker}: {indent(one.question)}"),))]
+        try:
+            answer = await answer_turns(run, candidate.whole, turns, candidate.version)
+            tested.append(TestedExample(one, answer, await _judge(run, one, answer)))
+        except (BudgetForbids, ClaudeError) as error:
+            return tested, f"I stopped at example {number}: {explain_end(error)}"
+    return tested, ""
 
 
 def count_held(tested: Sequence[TestedExample]) -> str:
@@ -103,10 +111,12 @@ def write_tested(tested: Sequence[TestedExample]) -> str:
 async def _judge(run: TaskRun, example: Example, answer: TriedAnswer) -> tuple[str, ...] | None:
     """What of an answer is not as the example wants it; None where Claude can't say."""
     claims = [*((True, one) for one in example.must), *((False, one) for one in example.must_not)]
+    if not remove_notes(answer.text).strip():
+        return ("Claude gave no answer",)
     if not claims:
         return ()
     listed = "\n".join(f"{number}. {one}" for number, (_, one) in enumerate(claims, 1))
-    told = f"[The question:]\n{example.question}\n\n[The answer:]\n{answer.text}"
+    told = f"[The question:]\n  {indent(example.question)}\n\n[The answer:]\n  {indent(answer.text)}"
     try:
         found = await run.request(Findings, JUDGE + listed, told, max_tokens=JUDGED)
     except ClaudeError as error:
@@ -141,7 +151,7 @@ ROWS = (
             Parameter(
                 "what",
                 ParameterKind.TEXT,
-                "a version's number, a persona of the library, or a system prompt; without it, the one that holds",
+                "a version, a persona of the library, or a system prompt; else the one that holds",
                 label="Persona",
             ),
         ),

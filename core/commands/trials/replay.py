@@ -7,7 +7,7 @@ from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
 from core.commands.persona import choose_model
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError, stands_nowhere
 from core.commands.trials.answers import TriedAnswer
-from core.commands.trials.draft import CURRENT, Candidate, find_candidate, refuse_name
+from core.commands.trials.draft import CURRENT, Candidate, find_candidate
 from core.commands.trials.rounds import Round, answer_rounds, list_past_questions, write_file, write_table
 from core.domain.messages import Rank
 from core.domain.wording import count_noun
@@ -46,8 +46,6 @@ async def _find_candidate(run: TaskRun) -> Candidate:
     """The persona that is meant, or the one in force, with the model that is meant. Raises UsageError."""
     name = run.values.get("persona", CURRENT)
     found = await find_candidate(run, name)
-    if found is None:
-        raise UsageError(refuse_name(name), "persona")
     if not (wanted := run.values.get("model")):
         return found
     model = await choose_model(run.call, wanted)

@@ -69,14 +69,18 @@ async def answer_rounds(
         except (BudgetForbids, ClaudeError) as error:
             if not rounds:
                 raise
-            why = error.sentence if isinstance(error, ClaudeError) else str(error)
-            stopped = f"I stopped before question {number}: {why}"
+            stopped = f"I stopped before question {number}: {explain_end(error)}"
             break
         rounds.append(Round(one, tuple(answers)))
     if not rounds:
         raise CannotAnswer(GONE)
     lost = f"{count_noun(gone, 'question')} could not be read any more." if gone else ""
     return rounds, " ".join(filter(None, (lost, stopped)))
+
+
+def explain_end(error: BudgetForbids | ClaudeError) -> str:
+    """Why there is no more."""
+    return error.sentence if isinstance(error, ClaudeError) else str(error)
 
 
 def write_table(names: Sequence[str], rows: Sequence[tuple[str, Sequence[TriedAnswer]]]) -> str:

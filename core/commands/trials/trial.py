@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.billing.budgets import dollars
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
 from core.commands.persona import WHY
 from core.commands.registry import Command, Parameter, ParameterKind, stands_nowhere
@@ -31,9 +32,12 @@ async def try_persona(run: TaskRun) -> TaskResult:
         today = await answer_turns(run, run.persona, await run.read_turns(past, run.persona))
     run.act("answering with the draft")
     tried = await answer_turns(run, candidate.whole, turns, candidate.version)
-    tested = await answer_examples(run, candidate)
+    tested, stopped = await answer_examples(run, candidate)
     kept = await find_change(run, candidate)
-    return TaskResult(_write_trial(run, candidate, past, [today, tried], tested, changes=kept is not None), draft=kept)
+    tools = (TOOLLESS if past.final else TOOLS) if run.call.context.tools.names else ""
+    spent = f"With the examples it cost {dollars(await run.sum_cost())}." if tested else ""
+    note = " ".join(filter(None, (stopped, tools, spent, KEEP if kept else SAME)))
+    return TaskResult(append_note(_write_trial(run, candidate, past, [today, tried], tested), note), draft=kept)
 
 
 async def _find_last_question(run: TaskRun) -> PastQuestion:
@@ -48,18 +52,14 @@ def _write_trial(
     past: PastQuestion,
     answers: Sequence[TriedAnswer],
     tested: Sequence[TestedExample],
-    *,
-    changes: bool,
 ) -> str:
-    """Both answers below each other, each with its cost, then the examples, and what a press would do."""
+    """Both answers below each other, each with its cost, then the examples."""
     today, tried = answers
     stands = f"**Today** ({'as it stands' if past.final else name_version(run.version)}, {today.cost})"
     draft = f"**Draft** ({candidate.name}, `{tried.model}`, {tried.cost})"
     asked = f"The last question here was: {write_name(past.words)}"
     examples = [f"**Examples** ({count_held(tested)})", write_tested(tested)] if tested else []
-    tools = (TOOLLESS if past.final else TOOLS) if run.call.context.tools.names else ""
-    note = " ".join(filter(None, (tools, KEEP if changes else SAME)))
-    return append_note("\n\n".join([asked, stands, today.text, draft, tried.text, *examples]), note)
+    return "\n\n".join([asked, stands, today.text, draft, tried.text, *examples])
 
 
 ROWS = (

@@ -12,9 +12,9 @@ from core.store.protocols import Claim
 from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
-from core.store.rules.forget import drop_private_answers
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.made_files import keep_made_files
+from core.store.rules.private_answers import drop_old_answers
 from core.store.rules.questions import (
     WAKE,
     close_question,
@@ -26,7 +26,6 @@ from core.store.rules.questions import (
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 COMMANDS = 2  # commands of one person that are carried out at the same time
-POSTABLE_FOR = timedelta(days=1)  # that a private answer about a message may be posted
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
@@ -350,7 +349,7 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
     for row in sql.many(PARKED_TOO_LONG, {"now": stamp(now)}):
         lock_channel(sql, row["workspace"], row["channel"])
         sql.execute(WAKE, row)
-    drop_private_answers(sql, now - POSTABLE_FOR)
+    drop_old_answers(sql)
     drop_waiting(sql)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     living = sql.many(LIVING, {"since": stamp(now - stale)})[0]["processes"]

@@ -1,23 +1,20 @@
 """Forgetting: of a workspace, a channel, a thread or a person no word is left, and none comes back."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 
 from core.billing.ledger_rows import Scope
-from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
 from core.store.places.channel_notes import erase_notes
-from core.store.places.knowledge import erase_knowledge
+from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
-from core.store.rules.questions import erase_calls, thread_values, withdraw_questions
+from core.store.rules.private_answers import drop_private_answers
+from core.store.rules.questions import erase_calls, withdraw_questions
 from core.store.rules.summaries import drop_all_summaries
-from core.store.sql_port import Row, Sql, Values, stamp
+from core.store.sql_port import Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
 
@@ -114,16 +111,6 @@ BY_PERSON = {
     EARLIER: TOGETHER,
 }
 
-ASKED_ABOUT = """
-SELECT id, options FROM questions
-WHERE private AND outcome IS NULL AND command IS NULL AND {which}
-"""
-
-POSTABLE = """
-SELECT id, name, workspace, channel, options FROM questions
-WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
-"""
-
 
 def forget(sql: Sql, scope: Scope, by: str) -> int:
     """Erase the words of a scope, as somebody wants it. How many messages.
@@ -145,13 +132,10 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     sql.execute(_within(EARLIER, scope), values)
     sql.execute(_within(VOTES, scope), values)
     sql.execute(_within(GRANTS, scope), values)
-    about = "workspace = :workspace" + (" AND channel = :channel" if scope.channel else "")
-    # What private answers are about may be what is forgotten. Those that are being given are private from now on.
-    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))
-    _keep_private(sql, (row for row in sql.many(ASKED_ABOUT.format(which=about), values) if _read_about(row)))
+    drop_private_answers(sql, scope.workspace, scope.channel)  # which may quote what is forgotten
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
-    count += erase_knowledge(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
+    count += erase_known_files(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     noted = erase_notes(sql, scope)
     if withdrawn or summaries or names or count or held or noted:
         record_erasure(sql, scope.workspace, scope.channel, now)
@@ -191,36 +175,3 @@ def _within(statement: str, scope: Scope) -> str:
     if scope.person is not None:
         conditions.append(BY_PERSON[statement])
     return statement.format(scope=" AND ".join(conditions))
-
-
-def drop_private_answers(sql: Sql, until: datetime) -> None:
-    """Keep no private answer any more that was closed until then."""
-    _drop_postable(sql, sql.many(POSTABLE.format(which="closed_at <= :until"), {"until": stamp(until)}))
-
-
-def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
-    """Keep no private answer any more about a message of the channel, which is gone."""
-    place = "workspace = :workspace AND channel = :channel"
-    rows = sql.many(POSTABLE.format(which=place), thread_values(key))
-    _drop_postable(sql, (row for row in rows if _read_about(row) == message))
-    asked = sql.many(ASKED_ABOUT.format(which=place), thread_values(key))
-    _keep_private(sql, (row for row in asked if _read_about(row) == message))
-
-
-def _read_about(row: Row) -> str | None:
-    """The message that a question is about, if it is about one."""
-    about: str | None = json.loads(row["options"]).get(MESSAGE)
-    return about
-
-
-def _keep_private(sql: Sql, rows: Iterable[Row]) -> None:
-    """Let nobody post what is being answered now."""
-    for row in rows:
-        sql.update("questions", row["id"], {"options": "{}"})
-
-
-def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
-    for row in rows:
-        sql.update("questions", row["id"], {"said": None, "made": None, "options": "{}"})
-        erase_calls(sql, row)
-        record_erasure(sql, row["workspace"], row["channel"], sql.now())

@@ -20,9 +20,8 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, record_audit
-from core.store.places.knowledge import erase_knowledge
+from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
-from core.store.rules.forget import drop_answers_about
 from core.store.rules.messages import (
     add_missing_parts,
     build_message_query,
@@ -35,6 +34,7 @@ from core.store.rules.messages import (
 )
 from core.store.rules.parking import ingest_decision
 from core.store.rules.presses import ingest_press
+from core.store.rules.private_answers import drop_answers_with
 from core.store.rules.questions import (
     build_question_query,
     find_question,
@@ -231,11 +231,12 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     row = find_message(sql, event.key, event.message)
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
-    drop_answers_about(sql, event.key, event.message)
-    erase_knowledge(sql, event.key.workspace, channel=event.key.channel, source=event.message)
+    new = tracked and not (row and row["deleted_at"])
+    if not (row and new):
+        drop_answers_with(sql, event.key, event.message)
+    erase_known_files(sql, event.key.workspace, channel=event.key.channel, source=event.message)
     if row is None and take_back_command(sql, event.key, event.message, event.at):
         return Receipt(new=True, ours=tracked, question=False, key=key)
-    new = tracked and not (row and row["deleted_at"])
     if row and new:
         tombstone(sql, row, event.at)
     elif new:

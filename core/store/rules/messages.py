@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
 from core.store.rules.erasures import erase_read_results, record_erasure
 from core.store.rules.files import release_files
+from core.store.rules.private_answers import drop_answers_with
 from core.store.rules.questions import (
     erase_calls,
     find_question,
@@ -140,6 +141,7 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     record_erasure(sql, row["workspace"], row["channel"], at)
     drop_summaries_of(sql, row)
     key = thread_key(row)
+    drop_answers_with(sql, key, row["message"])
     question = find_question(sql, key, row["message"])
     if question:
         withdraw_questions(sql, [question])

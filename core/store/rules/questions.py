@@ -18,8 +18,7 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
-from core.store.places.knowledge import erase_knowledge
-from core.store.rules.drafts import read_draft
+from core.store.rules.drafts import erase_known_files, read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.files import release_thread_files
 from core.store.rules.made_files import read_made_files, release_made_files
@@ -119,6 +118,7 @@ REOPENED = {
     "made": None,
     "draft": None,
     "earlier": None,
+    "unpostable": None,
 }
 
 FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made", "draft")  # columns of what was said in the end
@@ -297,7 +297,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     private = row["private"] and not postable
     covered = Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"]))
     if row["command"] is not None and (covered or row["withdrawn_at"]):  # what its message brought goes with it
-        erase_knowledge(sql, row["workspace"], channel=row["channel"], source=row["name"])
+        erase_known_files(sql, row["workspace"], channel=row["channel"], source=row["name"])
     if private or rest or covered:
         wipe_answer(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
@@ -313,8 +313,10 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
 def may_be_posted(row: Row) -> bool:
     """Whether a private answer about a message, or to a command, is kept for a while: its asker may show it to all.
 
-    What a command says itself is a notice.
+    What a command says itself is a notice. What may quote words that went meanwhile is shown once.
     """
+    if row["unpostable"]:
+        return False
     shared = row["command"] is not None or MESSAGE in json.loads(row["options"])
     return bool(row["private"] and row["said"] and not row["notice"] and shared)
 

@@ -6,13 +6,14 @@ from core.domain.messages import ThreadKey
 from core.domain.personas import Draft
 from core.store.records.trials import PastQuestion
 from core.store.rules.drafts import read_draft
+from core.store.rules.private_answers import POSTABLE_FOR
 from core.store.rules.questions import (
     find_question,
     read_final_text,
     read_question,
     thread_values,
 )
-from core.store.sql_port import Engine, Row, Sql
+from core.store.sql_port import Engine, Row, Sql, stamp
 
 # Who may not ask gets no answer by way of somebody else either.
 QUESTIONS = """
@@ -30,7 +31,7 @@ WHERE questions.workspace = :workspace AND questions.channel = :channel {thread}
 AND questions.command IS NULL AND NOT questions.private AND NOT messages.private AND messages.deleted_at IS NULL
 AND questions.outcome IN ('shown', 'refused', 'withdrawn') AND questions.reply = questions.name
 AND coalesce(questions.unanswered, '') <> 'declined'
-ORDER BY questions.at DESC, questions.id DESC LIMIT :last
+ORDER BY questions.at DESC NULLS LAST, questions.id DESC NULLS LAST LIMIT :last
 """
 
 DRAFTS = """
@@ -48,9 +49,9 @@ def list_questions(sql: Sql, place: ThreadKey, last: int) -> list[PastQuestion]:
 
 
 def find_draft(sql: Sql, key: ThreadKey, person: str, name: str | None) -> Draft | None:
-    """What a person tried in a command, else last in the channel."""
+    """What a person tried in a command, else last in the channel, within a day."""
     row = find_question(sql, key, name) if name else sql.one(DRAFTS, {**thread_values(key), "person": person})
-    return read_draft(row) if row and row["person"] == person else None
+    return read_draft(row) if row and row["person"] == person and row["at"] > stamp(sql.now() - POSTABLE_FOR) else None
 
 
 def _read_past_question(row: Row) -> PastQuestion:

@@ -127,6 +127,22 @@ async def test_prompt_and_help_show_what_they_promise(environment, tmp_path):
     assert "There is no command `nonsense`." in shown
 
 
+async def test_what_an_action_answers_is_no_turn_of_the_conversation(environment, tmp_path):
+    shown = await said(environment, tmp_path, "hello", "/explain", "/prompt")
+
+    _, _, prompt = shown.partition("The next request, ")
+    assert re.findall(r"^\*\*\d\. (user|assistant)\*\*", prompt, re.MULTILINE) == ["user", "assistant"]
+
+
+async def test_in_a_fresh_conversation_an_action_says_that_nothing_was_said_and_code_needs_nothing(
+    environment, tmp_path
+):
+    translated, drafted = [await said(environment, tmp_path, line) for line in ("/translate", "/draft code a sum")]
+
+    assert "Nothing was said in this conversation yet." in translated
+    assert "[What is asked for:]" in drafted
+
+
 async def test_in_a_pipe_a_command_without_its_text_takes_no_other_line_for_it(environment, tmp_path):
     shown = await said(environment, tmp_path, "/persona set", "You are a pirate.", "/persona show")
 

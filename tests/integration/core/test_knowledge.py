@@ -142,6 +142,16 @@ async def test_a_file_is_taken_away_by_its_name_and_comes_back_with_its_version(
     )
 
 
+async def test_the_reason_of_a_version_names_no_file(assistant, board, store):
+    board.files = {"F1": b"Holidays: 30 days.", "F2": b"Ask Ada."}
+    for event in (attach(FAQ), command("persona detach 1", name="k2"), attach(HANDBOOK, FAQ, name="k3")):
+        await assistant.ingest(event)
+        await closed(store)
+
+    reasons = [one.reason for one in await store.personas.versions(HERE)]
+    assert reasons == ["files attached", "a file taken away", "a file attached"]
+
+
 @pytest.mark.parametrize("by", ["its message was deleted", "its thread was forgotten"])
 async def test_what_was_deleted_or_forgotten_is_in_no_version(assistant, board, claude, store, by):
     board.files = {"F1": b"Holidays: 30 days."}

@@ -12,6 +12,7 @@ from tests.fakes.mcp.server import McpFake
 from tests.support.board_house import closed, press
 from tests.support.house import house
 from tests.support.mcp_tools import PIPES, offering
+from tests.support.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -36,7 +37,7 @@ def told(claude):
 
 
 async def parked(board):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while "May I use" not in "".join(board.shown("t1")):
             await asyncio.sleep(0.002)
     await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ from core.billing.ledger_rows import Scope
 from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Edited, Pressed
+from core.domain.events import Deleted, Edited, Pressed
 from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
@@ -28,7 +28,7 @@ from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import closed, press
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 OTHER = "claude-sonnet-5-5"
 NOTE = "have acted, or may have"
@@ -49,7 +49,7 @@ async def grant(assistant, board, store, claude) -> None:
     """Ada lets the tool act in the thread."""
     claude.script(call(use("make", 1, what="first")), Answer(text="Made."))
     await assistant.ingest(board.said("t1", "U1", "make the first"))
-    await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+    await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
     await press(assistant, board, Control.ALLOW_THREAD, "0001#1")
     await closed(store)
 
@@ -122,10 +122,28 @@ async def test_an_edit_lets_what_acts_come_to_its_end_and_a_stop_does_not(store,
 
     assert not begun_again
     assert [one["what"] for _, one in shed.called] == ["first", "x"]
-    if then == "it ends":
+    if then == "stop":
+        assert board.shown("t1")[-1].startswith('I may have used `make {"what": "x"}` before this ended')
+    else:
         assert [NOTE in str(one["messages"]) for one in requests(claude)[before:]] == [False, True, True]
         assert "make brought 2" in str(requests(claude)[-1]["messages"][-1])
         assert board.shown("t1")[-1] == "It is made."
+
+
+async def test_nothing_is_said_of_what_acted_for_a_question_that_was_deleted_before_a_word_stood(store, board, claude):
+    shed, acts = Shed(), Gate()
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await grant(assistant, board, store, claude)
+        before = board.shown("t1")
+        shed.gate = acts
+        claude.script(call(use("make", 2, what="x")), Answer(text="It is made."))
+        asked = board.said("t1", "U1", "make it")
+        await assistant.ingest(asked)
+        await acts.reached.wait()
+        await assistant.ingest(Deleted("x", asked.key, asked.message.id, board.now()))
+        await closed(store)
+
+    assert board.shown("t1") == before
 
 
 class BrokenShed(Shed):
@@ -147,7 +165,7 @@ async def test_of_one_that_acts_and_breaks_claude_is_told_that_nobody_knows_whet
     claude.script(call(use("look", 1), use("make", 2)), Answer(text="Look yourself."))
     async with house(store, claude, board, tools=in_shed(shed)) as assistant:
         await assistant.ingest(board.said("t1", "U1", "make it"))
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
         await press(assistant, board, Control.ALLOW, "0001#2")
         await closed(store)
 
@@ -180,7 +198,7 @@ async def test_what_acted_while_the_database_was_away_is_known_to_have_acted(sto
     claude.script(call(use("make", 1)), Answer(text="Made."))
     async with house(replace(store, calls=calls), claude, board, tools=in_shed(shed)) as assistant:
         await assistant.ingest(board.said("t1", "U1", "make it"))
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
         await press(assistant, board, Control.ALLOW, "0001#1")
         await closed(store)
 
@@ -231,7 +249,7 @@ async def test_whatever_a_tool_raises_or_returns_costs_its_call_and_no_more(stor
 
 
 def has_waited(board) -> Any:
-    return until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+    return until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
 
 
 @pytest.mark.parametrize("how", ["stopped", "error"])
@@ -386,13 +404,13 @@ async def test_what_is_tried_again_after_a_tool_acted_is_told_so_by_name_and_ask
     async with house(store, claude, board, tools=in_shed(shed)) as assistant:
         claude.script(call(use("make", 1, what="a secret")), Answer(text="Done."))
         await assistant.ingest(board.said("t1", "U1", "make it"))
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
         await press(assistant, board, Control.ALLOW, "0001#1")
         await closed(store)
         before = len(requests(claude))
         claude.script(call(use("make", 2, what="a secret")), Answer(text="Twice, then."))
         await press(assistant, board, Control.RETRY, "0001")
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
         late = await press(assistant, board, Control.ALLOW, "0001#1")
         unasked = len(shed.called)
         await press(assistant, board, Control.ALLOW, "0001#2")
@@ -473,7 +491,7 @@ async def test_an_answer_that_goes_on_after_a_restart_has_the_steps_left_that_it
     shed, claude.answer = Shed(), answer
     async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
         await assistant.ingest(board.said("t1", "U1", "look"))
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
     async with house(store, claude, board, tools=in_shed(shed), process="second") as assistant:
         await press(assistant, board, Control.ALLOW, f"0001#{ROUNDS - 2}")
         await closed(store)
@@ -489,7 +507,7 @@ async def test_an_answer_that_may_cost_no_more_after_a_restart_ends_with_all_tha
     claude.script(*(call(use(name, number), text="Again. ") for number, name in enumerate(("look", "look", "make"))))
     async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
         await assistant.ingest(board.said("t1", "U1", "look"))
-        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await until(lambda: "May I use" in "".join(board.shown("t1")), PATIENCE)
     async with house(store, claude, board, tools=in_shed(shed), process="second", max_cost=1) as assistant:
         await press(assistant, board, Control.ALLOW, "0001#3")
         await closed(store)

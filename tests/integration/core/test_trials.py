@@ -206,7 +206,7 @@ async def test_a_thread_without_a_question_has_nothing_to_try_on(assistant, boar
 async def test_a_version_that_never_was_is_told_before_anything_is_asked(asked, assistant, board, claude, store):
     await give(assistant, store, "persona try 7")
 
-    assert board.whispered == ["There is no version 7 here. No persona was ever set; `persona history` lists them."]
+    assert board.whispered == ["There is no version 7 here. No persona was ever set."]
     assert len(messages(claude)) == 1
 
 

@@ -139,7 +139,7 @@ def test_length_is_counted_in_utf_16(text, units):
 
 
 def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_of_them():
-    first, second = look.build_buttons(list(Control), "1177")
+    first, second, third = look.build_buttons(list(Control), "1177")
 
     assert first == {
         "type": 1,
@@ -160,6 +160,10 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_
             {"type": 2, "style": 2, "custom_id": "delete:1177", "label": "Delete"},
             {"type": 2, "style": 2, "custom_id": "post:1177", "label": "Post in the channel"},
         ],
+    }
+    assert third == {
+        "type": 1,
+        "components": [{"type": 2, "style": 2, "custom_id": "keep:1177", "label": "Keep"}],
     }
     assert look.build_buttons([], "1177") == []
 

@@ -91,16 +91,9 @@ def test_each_kind_of_parameter_is_an_option_of_its_type(parameter, option):
 def test_two_words_make_a_group():
     persona = uploaded(TABLE)["persona"]
 
-    assert [(option["type"], option["name"]) for option in persona["options"]] == [
-        (1, "clear"),
-        (1, "diff"),
-        (1, "history"),
-        (1, "models"),
-        (1, "rollback"),
-        (1, "set"),
-        (1, "show"),
-        (1, "tune"),
-    ]
+    verbs = sorted(row.words.removeprefix("persona ") for row in TABLE if row.words.startswith("persona "))
+    assert len(verbs) > 7
+    assert [(option["type"], option["name"]) for option in persona["options"]] == [(1, verb) for verb in verbs]
 
 
 @pytest.mark.parametrize(

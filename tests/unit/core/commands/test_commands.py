@@ -414,6 +414,11 @@ async def test_help_tells_all_that_a_command_takes(give):
     assert [one.name for one in row.parameters if f"- `{one.name}`: {one.about}" not in shown] == []
 
 
+@pytest.mark.parametrize("words", ["explain", "translate", "ask about", "/explain"])
+async def test_help_tells_of_what_stands_in_menus_too(give, words):
+    assert (await give(f"help {words}")).startswith(f"`{words.lstrip('/')}")
+
+
 async def test_help_of_a_command_that_is_none_names_the_nearest(give):
     with pytest.raises(UsageError, match=r"There is no command `persna`\. Did you mean `persona "):
         await give("help persna")

@@ -3,6 +3,9 @@
 Tests core.rendering.names.
 """
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given as draw
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from core.rendering.names import (
     LONGEST,
     NAME,
+    READ,
     clean_file_name,
     read_file_name,
     shorten_file_name,
@@ -51,6 +55,26 @@ def test_a_name_makes_no_link_no_mention_and_no_mark(name, shown):
 
 def test_a_long_name_is_cut():
     assert len(write_name("a" * 500)) == LONGEST
+
+
+def test_a_whole_text_is_shown_by_its_beginning():
+    shown = write_name("word \n " * 100_000)
+
+    assert shown == write_name("word " * 20) == f"{'word ' * 15}word\u2026"
+
+
+def test_what_is_cut_is_seen_to_go_on_where_little_of_it_can_be_seen():
+    assert write_name("a" + "\u200b" * READ + "b") == "a\u2026"
+
+
+@draw(st.text(st.characters() | st.sampled_from(" \n|`.-\u200b\u00a0\u2028ab"), max_size=READ))
+def test_each_character_of_a_name_is_shown_but_what_cannot_be_seen(name):
+    visible = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in name)
+    line = " ".join(visible.replace("|", "/").replace("`", "'").split())
+
+    shown = write_name(name)
+
+    assert re.sub(r"\A`|`\Z", "", shown) == (line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}\u2026")
 
 
 @pytest.mark.parametrize(
