@@ -70,13 +70,11 @@ class Assistant:
         self._platforms = platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
-        fallback = Fallback(store.questions, platforms)
+        fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
         commands = self._commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
-        slots = semaphore or FairSemaphore()
-        judge = FollowUpJudge(store, completions.structured_output, slots, rules.models)
-        policy = Policy(rules, loop_guard, store.notes, judge)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
+        policy = self._make_policy(loop_guard, slots)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -89,6 +87,10 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _make_policy(self, loop_guard: BotLoopGuard, slots: FairSemaphore) -> Policy:
+        judge = FollowUpJudge(self._store, self._completions.structured_output, slots, self._rules.models)
+        return Policy(self._rules, loop_guard, self._store.notes, judge)
 
     def _make_composer(self, clock: Clock, files: FileReader, tools: ToolRegistry, made: MadeFiles) -> Composer:
         rules, asking, catalog = self._rules, self._completions.structured_output, self._completions.catalog

@@ -1,6 +1,6 @@
 """Notes of a channel on Discord, end to end: given by commands, told to Claude there alone, and proposed with a button.
 
-Tests core.commands.craft.notes, core.tools.notes, bots.discord.publisher.
+Tests core.commands.memory.notes, core.tools.notes, bots.discord.publisher.
 """
 
 import asyncio

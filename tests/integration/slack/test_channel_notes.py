@@ -1,6 +1,6 @@
 """Notes of a channel in Slack, end to end: given by commands, told to Claude there alone, and proposed with a button.
 
-Tests core.commands.craft.notes, core.tools.notes, bots.slack.publisher.
+Tests core.commands.memory.notes, core.tools.notes, bots.slack.publisher.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Notes of a channel, as people give and read them. core.commands.craft.notes."""
+"""Notes of a channel, as people give and read them. core.commands.memory.notes."""
 
 import asyncio
 

@@ -1,0 +1,1 @@
+"""Commands for what a channel remembers: facts as notes, and files."""
