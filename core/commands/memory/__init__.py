@@ -1,1 +1,0 @@
-"""Commands for what a channel remembers: facts as notes, and files."""
