@@ -167,7 +167,8 @@ async def test_where_a_model_decides_claude_answers_what_is_meant_for_it_and_not
     await settled(guild, running)
 
     assert (silent, ours(guild, thread)) == (["Gladly."], ["Gladly.", "Gladly."])
-    assert len(told(claude)) == 4
+    assert len(told(claude)) == 2
+    assert len([one for one in claude.requests if one.path == "/v1/messages"]) == 4
 
 
 @pytest.mark.parametrize(("text", "shown"), [("help", "Commands"), ("!persona show", "No persona is set here")])
