@@ -147,7 +147,7 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
-        notes, thread = await tell_notes(self._store, thread, surface)
+        notes, thread = await tell_notes(self._store.threads, thread, surface)
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files

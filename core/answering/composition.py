@@ -173,7 +173,7 @@ class Composition:
             raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
         missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
         persona, thread = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
-        notes, thread = await tell_notes(composer.store, thread, self.surface)
+        notes, thread = await tell_notes(composer.store.threads, thread, self.surface)
         words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
         model = await composer.completions.model(persona.model or "")
         conversation = await read_conversation(

@@ -22,7 +22,7 @@ from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.personas.knowledge import write_knowledge
 from core.prompting.speakers import collect_people
 from core.prompting.turns import LIMIT, WHOLE, CutThread, Turn, cut_thread, select_trunk
-from core.store.protocols import Store, Thread, Threads
+from core.store.protocols import Thread, Threads
 from core.store.records.knowledge import Personas
 
 THINKING = "thinking"
@@ -255,14 +255,13 @@ async def name_persona(threads: Threads, thread: Thread, persona: Persona, surfa
     return replace(persona, system=replace_ids(persona.system or "", thread.names)), thread
 
 
-async def tell_notes(store: Store, thread: Thread, surface: Surface) -> tuple[str, Thread]:
+async def tell_notes(threads: Threads, thread: Thread, surface: Surface) -> tuple[str, Thread]:
     """What Claude is told of the channel's notes, with names as `name_persona` has them. The thread comes beside it."""
-    history = await store.channel_notes.history(Place(thread.key.workspace, thread.key.channel))
-    written = write_notes((one.at, one.text) for one in history.notes)
+    written = write_notes((one.at, one.text) for one in thread.notes)
     ids = find_ids(written)
     if not ids:
         return written, thread
-    thread = await introduce_people(store.threads, thread, sorted(ids), surface)
+    thread = await introduce_people(threads, thread, sorted(ids), surface)
     return replace_ids(written, thread.names), thread
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from core.billing.ledger_rows import Scope
 from core.domain.errors import VersionConflict
+from core.domain.messages import ThreadKey
 from core.domain.personas import Place
 from core.store import open_store
 from core.store.note_taking import NoteRefused, take_note
@@ -68,6 +69,20 @@ async def test_what_is_removed_stays_in_the_history_and_gives_its_number_to_nobo
             NoteChange(4, "U1", at(9), APRIL),
         ),
     )
+
+
+async def test_a_thread_is_read_with_the_notes_that_hold_in_its_channel(store):
+    await note(store, APRIL)
+    await note(store, BOB, author="U2", when=2)
+    await note(store, "of somebody who is forgotten", author="U3", when=3)
+    await note(store, "elsewhere", THERE)
+    await remove(store, 1)
+    await store.threads.forget(Scope("slack:T1", person="U3"), by="U3")
+
+    read = await store.threads.thread(ThreadKey("slack:T1", "C1", "1"))
+
+    assert read.notes == (ChannelNote(2, BOB, "U2", at(2)),)
+    assert list(read.notes) == (await store.channel_notes.history(HERE)).notes
 
 
 async def test_notes_are_there_after_a_restart(shared_url, clock):

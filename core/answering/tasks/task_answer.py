@@ -79,7 +79,7 @@ class TaskAnswer:
     async def _build_run(self, call: Invocation, steps: Mapping[str, Step]) -> TaskRun:
         composer, question = self.composer, self.claim.question
         persona = await self._name_persona(self.persona)
-        notes, _ = await tell_notes(composer.store, self.thread, self.surface)
+        notes, _ = await tell_notes(composer.store.threads, self.thread, self.surface)
         return TaskRun(
             question=replace(question, homes=await self.surface.homes()),
             values=call.values,

@@ -9,8 +9,16 @@ from core.domain.personas import Place
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_personas
 from core.store.places.audit import record_audit
-from core.store.records.channel_notes import NoteChange, NoteHistory
+from core.store.records.channel_notes import ChannelNote, NoteChange, NoteHistory
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
+
+HELD = """
+SELECT number, text, author, at FROM channel_notes AS added
+WHERE workspace = :workspace AND channel = :channel AND removes IS NULL AND text <> '' AND NOT EXISTS (
+    SELECT 1 FROM channel_notes WHERE workspace = :workspace AND channel = :channel AND removes = added.number
+)
+ORDER BY number
+"""
 
 CHANGES = "SELECT * FROM channel_notes WHERE workspace = :workspace AND channel = :channel ORDER BY number"
 
@@ -25,6 +33,11 @@ UPDATE channel_notes SET text = '' WHERE workspace = :workspace AND {where} AND 
 def read_notes(sql: Sql, place: Place) -> NoteHistory:
     """Every change to a channel's notes."""
     return NoteHistory(place, tuple(_read_change(row) for row in sql.many(CHANGES, asdict(place))))
+
+
+def read_note(row: Row) -> ChannelNote:
+    """A note of HELD, which has those that hold."""
+    return ChannelNote(row["number"], row["text"], row["author"], parse_stamp(row["at"]))
 
 
 def change_notes(sql: Sql, place: Place, change: NoteChange) -> NoteHistory:
