@@ -21,6 +21,7 @@ GROUPS = {
     "budget": "What may be spent here",
     "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",
+    "note": "What Claude is told in every answer in this channel",
     "persona": "How Claude behaves in this channel",
 }
 """What the commands that begin with the same word are about."""

@@ -7,7 +7,9 @@ from typing import Protocol
 from core.domain.messages import FinalText, Question, ThreadKey
 from core.domain.personas import Draft
 
-NOTHING_TO_KEEP = "There is nothing to keep here. `persona try` shows what another persona would answer, and that can be kept for a day."
+NOTHING_TO_KEEP = (
+    "There is nothing to keep here. `persona try` shows what another persona would answer; that can be kept for a day."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import (
+from core.commands.registry, core.commands.lines.options import (
     Command,
     Parameter,
     ParameterKind,
