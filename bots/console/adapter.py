@@ -313,6 +313,12 @@ class ConsoleSurface:
     def link(self, message: Message, thread: str) -> str:
         return ""
 
+    async def has_member(self, person: str) -> bool:
+        return True
+
+    async def list_managers(self) -> Sequence[str]:
+        return ()
+
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         """A terminal has no permalinks."""
         return None

@@ -26,6 +26,7 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.scheduled_runs import RunCheck, temper, write_heading
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
@@ -38,6 +39,7 @@ from core.domain.platform import Surface
 from core.files.code_blocks import MOST, bound_files, list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
+from core.store.records.schedules import ScheduledRun
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
@@ -61,6 +63,7 @@ class Responder:
     commands: registry.CommandContext
     emit: Emit
     heartbeat: Callable[[], Awaitable[None]]
+    runs: RunCheck
 
     @property
     def store(self) -> Store:
@@ -97,6 +100,8 @@ class AnswerTask:
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
     waiting: Answer | None = field(init=False, default=None)  # what is shown of it, where it waits for a person
+    scheduled: ScheduledRun | None = field(init=False, default=None)
+    """What it is the run of, if it is one of a schedule."""
     visible: bool = field(init=False, default=False)
     """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
 
@@ -113,7 +118,8 @@ class AnswerTask:
                     raise
             except PlaceClosed as error:
                 fallback, answer = self.responder.fallback, self._find_whole_text()
-                if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
+                asked = self.question.schedule is None  # by somebody who waits
+                if asked and not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
                     outcome = Outcome.REFUSED
             except QuestionDeleted:
                 outcome = Outcome.WITHDRAWN
@@ -152,6 +158,7 @@ class AnswerTask:
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
+        self.scheduled = await store.schedules.find_run(self.question) if self.question.schedule is not None else None
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
         self.visible = bool(self.claim.pages) and self.claim.earlier is None
@@ -167,6 +174,7 @@ class AnswerTask:
             resumed=self.claim.resumed,
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
             stoppable=self.question.command is None or self.task is not None,
+            heading=await write_heading(self.scheduled, self.question, self.surface),
         )
         if self.claim.told is not None and not self.claim.final_text:
             await self.responder.heartbeat()  # it may have been withdrawn while it waited
@@ -180,6 +188,8 @@ class AnswerTask:
             restored = restore_answer(final, command=self.question.command is not None)
             return AnswerWith(await tell_who_asked(restored, self.question, self.surface))
         try:
+            if self.question.schedule is not None:
+                return await self.responder.runs.decide(self.scheduled, self.question, self.surface)
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
@@ -188,7 +198,7 @@ class AnswerTask:
         """Show nothing. Who may not ask gets no answer by somebody else's question either."""
         if decision.declined:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
-        return Outcome.NOT_FOR_US
+        return decision.outcome
 
     async def _show(self, decision: Decision) -> Outcome:
         """Show the reply while it grows; its final text is stored before it is shown.
@@ -200,6 +210,8 @@ class AnswerTask:
             answer = await self._compose_unless_stopped(decision, showing)
             if self.visible or self.claim.earlier:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
+            if self.scheduled:
+                answer = await self._temper(answer, self.scheduled)
             answer = await self._keep_earlier(await self._tell_acts(answer))
             if not has_failed(showing):
                 await self._finish(answer)
@@ -213,6 +225,13 @@ class AnswerTask:
                 await self.responder.policy.note_told(self.question, answer)
         self.waiting = answer if shown and answer.awaits is not None else None
         return answer.outcome if shown else Outcome.REFUSED
+
+    async def _temper(self, answer: Answer, run: ScheduledRun) -> Answer:
+        """What a run says to a whole channel. That it is declined is written down also where nobody is told again."""
+        tempered = temper(answer, run)
+        if tempered.unanswered is Unanswered.DECLINED and not tempered.text:
+            await self.responder.store.questions.store_final_text(self.claim, DECLINED)
+        return tempered
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
         """The text of an answer, with a note on files that can't be had, and all files. What stands keeps its own."""

@@ -13,6 +13,8 @@ from core.commands import (
     usage,
 )
 from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
+from core.commands.schedules import schedule
+from core.commands.schedules.prompt import PROMPT
 from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
 TABLE = (
@@ -31,6 +33,7 @@ TABLE = (
     *keep.ROWS,
     *replay.ROWS,
     *examples.ROWS,
+    *schedule.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,
@@ -40,3 +43,6 @@ TABLE = (
     *approvals.ROWS,
     *help.ROWS,
 )
+
+RUNS = (*TABLE, PROMPT)
+"""What the runs of schedules are asked as: nobody gives the last one."""

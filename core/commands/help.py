@@ -21,6 +21,7 @@ GROUPS = {
     "budget": "What may be spent here",
     "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",
+    "schedule": "What is posted here again and again",
     "persona": "How Claude behaves in this channel",
 }
 """What the commands that begin with the same word are about."""

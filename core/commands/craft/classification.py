@@ -164,5 +164,6 @@ ROWS = (
         ),
         private=True,
         task=classify,
+        repeatable=True,
     ),
 )

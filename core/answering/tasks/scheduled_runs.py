@@ -1,0 +1,113 @@
+"""Runs of schedules: whether one is still wanted when its turn comes, and what stands above what it says."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from core.answering.final_answer import Answer, refuse
+from core.answering.policy import AnswerWith, Decision, Ignore, Proceed
+from core.commands.registry import name_person
+from core.commands.schedules.recurrence import Recurrence
+from core.commands.schedules.schedule import WHY, quote_line
+from core.domain import backoff
+from core.domain.clock import Sleep
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
+from core.domain.messages import HEADING, Outcome, Question, Rank, Unanswered
+from core.domain.platform import Platform, Surface
+from core.store.records.schedules import Schedule, ScheduledRun, Schedules, Stop
+
+PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run
+LIMITED = "A budget of who set this schedule has too little left for it."
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+
+async def wait_out(work: Callable[[], Awaitable[Result]], sleep: Sleep) -> Result:
+    """What `work` returns, tried for some minutes while a platform is too busy to answer. Raises what it raises."""
+    return await backoff.retry(work, (NoAnswer,), sleep, report=_report, first=PAUSE, tries=TRIES)
+
+
+async def write_heading(run: ScheduledRun | None, question: Question, surface: Surface) -> str:
+    """Which schedule it is of, for which time, and by whom: the line above what a run says."""
+    if run is None:
+        return ""
+    name = await name_person(surface, run.schedule.author)
+    return f"*{question.values[HEADING]}: {Recurrence(run.schedule.cron).words}, by {name}*"
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheck:
+    """Decides on runs. Who added a schedule must still be in the channel, and manage it: else it stops."""
+
+    schedules: Schedules
+    platforms: Mapping[str, Platform]
+    sleep: Sleep
+
+    async def decide(self, run: ScheduledRun | None, question: Question, surface: Surface) -> Decision:
+        """The decision on a run whose answer is not known yet. Raises CannotAnswer, CannotShow, as the surface does.
+
+        Nothing is said where the schedule rests by now, or the run has waited for more than an hour.
+        """
+        if run is None or not run.schedule.active:
+            return Ignore(outcome=Outcome.WITHDRAWN)
+        if run.late:
+            log.warning("a run of a schedule has waited too long, and is skipped")
+            await self.schedules.note_skipped(run.schedule.id, question.at)
+            return Ignore(outcome=Outcome.WITHDRAWN)
+        if run.hopeless:
+            return await self._stop(run.schedule, Stop.PLACE, surface)
+        why = await wait_out(lambda: self._find_reason(run.schedule, surface), self.sleep)
+        return Proceed() if why is None else await self._stop(run.schedule, why, surface)
+
+    async def _find_reason(self, schedule: Schedule, surface: Surface) -> Stop | None:
+        """Why the schedule may not go on."""
+        member, rank = await surface.has_member(schedule.author), await surface.rank(schedule.author)
+        if rank <= Rank.GUEST:
+            return Stop.LEFT_WORKSPACE
+        if not member:
+            return Stop.LEFT_CHANNEL
+        return Stop.RANK if rank < Rank.MANAGER else None
+
+    async def _stop(self, schedule: Schedule, why: Stop, surface: Surface) -> Decision:
+        """Tell a manager, else the channel, and let the schedule rest. Who dies in between tells it once more."""
+        name = await name_person(surface, schedule.author)
+        reason, given = WHY[why].format(name), f"{quote_line(schedule)}, {Recurrence(schedule.cron).words}"
+        again = f"`schedule resume {schedule.number}` there lets it go on in the name of who says so."
+        told = await self._tell_manager(
+            schedule,
+            f"Schedule {schedule.number} of <#{schedule.channel}> has stopped, for {reason}: {given}. {again}",
+            surface,
+        )
+        await self.schedules.stop(schedule.id, why)
+        log.warning("schedule %d has stopped: %s", schedule.id, why.value)
+        if told or why is Stop.PLACE:
+            return Ignore(outcome=Outcome.WITHDRAWN)
+        return AnswerWith(refuse(f"This schedule has stopped, for {reason}: {given}. {again.replace(' there', '')}"))
+
+    async def _tell_manager(self, schedule: Schedule, text: str, surface: Surface) -> bool:
+        """Whether somebody who manages the channel could be told alone."""
+        try:
+            for person in await surface.list_managers():
+                if person != schedule.author and await surface.rank(person) >= Rank.MANAGER:
+                    await self.platforms[schedule.key.platform].tell(schedule.workspace, person, text)
+                    return True
+        except (CannotAnswer, CannotShow) as error:
+            log.warning("no manager could be told that a schedule has stopped: %s", error)
+        return False
+
+
+def temper(answer: Answer, run: ScheduledRun) -> Answer:
+    """An answer as a whole channel reads it: nothing is whispered, and no budget declines twice in a row."""
+    declined = answer.unanswered is Unanswered.DECLINED
+    if declined and run.declined:
+        return Answer("", Outcome.REFUSED, unanswered=Unanswered.DECLINED)
+    if not answer.whispered:
+        return answer
+    return replace(answer, text=LIMITED if declined else answer.text, whispered=False)
+
+
+def _report(error: BaseException, seconds: float) -> None:
+    log.info("a run of a schedule waits for %.0f s: %s", seconds, error)
