@@ -7,13 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.clock import system_clock
-from core.domain.messages import Question, ThreadKey
-from core.jobs.schedules import ScheduleWorker
-from core.store.records.schedules import ScheduleChange
+from core.domain.messages import ThreadKey
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import shown
+from tests.support.due_schedules import leave_due, make_due
 from tests.support.slack_house import at_home
 
 DEV = ThreadKey("slack:T024", "C0DEV", "")
@@ -25,17 +23,9 @@ async def give(home, line: str, user: str = "ada", channel: str = "dev"):
     await home.rest()
 
 
-async def make_due(store, number: int = 1, ago: timedelta = timedelta(seconds=5)) -> None:
-    """The schedule is due since a moment ago."""
-    asked = Question(DEV, "test", "U0ADA", system_clock())
-    await store.schedules.change(asked, number, ScheduleChange.PAUSE, None)
-    await store.schedules.change(asked, number, ScheduleChange.RESUME, system_clock() - ago)
-
-
 async def run_due(home) -> None:
     """Leave what is due, and wait until it is answered."""
-    worker = ScheduleWorker(home.store.schedules, home.assistant.list_connected, home.assistant.worker.wake)
-    await worker.leave_due()
+    await leave_due(home.store, home.assistant)
     await home.rest()
 
 
@@ -49,7 +39,7 @@ async def test_a_run_is_a_message_of_its_own_and_what_is_said_below_it_is_answer
     home.claude.answer = lambda _body: Answer(text="Stand up, all of you.")
     await give(home, 'schedule add "every weekday 9:00" Remind us of the stand-up.')
     told = home.slack.visible("dev")[-1].text
-    await make_due(home.store)
+    await make_due(home.store, DEV)
     await run_due(home)
     (page,) = runs(home)
     await home.slack.say("bob", "dev", "Why?", page.ts)
@@ -68,9 +58,9 @@ async def test_a_digest_reads_the_channel_and_links_to_it_and_is_silent_where_no
         home.claude.answer = lambda _body: Answer(text="## Decisions\nFriday it is [#1].")
         await give(home, 'schedule add "every hour" summarize')
         said = await home.slack.say("bob", "dev", "We ship on Friday.")
-        await make_due(home.store, ago=timedelta(0))
+        await make_due(home.store, DEV, ago=timedelta(0))
         await run_due(home)
-        await make_due(home.store, ago=timedelta(seconds=-0.01))
+        await make_due(home.store, DEV, ago=timedelta(seconds=-0.01))
         await run_due(home)
 
         (page,) = runs(home)
@@ -82,7 +72,7 @@ async def test_a_long_run_has_its_first_page_in_the_channel_and_the_others_below
     async with at_home() as home:
         home.claude.answer = lambda _body: Answer(text="word " * 4000)
         await give(home, 'schedule add "every hour" Write a lot.')
-        await make_due(home.store)
+        await make_due(home.store, DEV)
         await run_due(home)
 
         (page,) = runs(home)
@@ -97,7 +87,7 @@ async def test_a_post_whose_answer_is_lost_is_not_made_twice(fault):
     async with at_home() as home:
         home.claude.answer = lambda _body: Answer(text="word " * 4000)
         await give(home, 'schedule add "every hour" Write a lot.')
-        await make_due(home.store)
+        await make_due(home.store, DEV)
         home.slack.fail_next(POST, fault, 2)
         await run_due(home)
 
