@@ -11,7 +11,7 @@ from pathlib import Path
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
-from bots.console.place import LEAVES, MOVES, NO_PAST, NOTHING_SAID, ConsolePlace, find_user
+from bots.console.place import LEAVES, NO_PAST, NOTHING_SAID, ConsolePlace, describe_moves, find_user
 from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
@@ -71,9 +71,8 @@ class Console:
     With a `message` that alone is asked.
     """
 
-    name = "console"
+    name, offline = "console", ""
     instructions = INSTRUCTIONS
-    offline = ""
 
     def __init__(
         self,
@@ -399,8 +398,3 @@ def is_command(line: str) -> bool:
     """Whether a line is a command; `/etc/hosts` is none."""
     word = line.split(maxsplit=1)[0]
     return word.startswith("/") and "/" not in word[1:]
-
-
-def describe_moves() -> Iterator[str]:
-    """A line of Markdown for each move."""
-    return (f"- `/{words}`: {about}" for words, about in MOVES.items())

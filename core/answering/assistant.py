@@ -64,18 +64,16 @@ class Assistant:
         tools: ToolRegistry | None = None,
         library: PersonaLibrary | None = None,
     ) -> None:
-        self._store = store
-        self._completions = completions
-        self._rules = rules
-        self._platforms = platforms
+        self._store, self._completions = store, completions
+        self._rules, self._platforms = rules, platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
-        fallback = Fallback(store.questions, platforms)
         commands = self._commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
+        fallback = Fallback(store.questions, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
-        runs = RunCheck(store.schedules, platforms, completions.sender.sleep)
+        runs = RunCheck(store, platforms, completions.sender.sleep)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat, runs)
         self.worker = Worker(
             store.questions,

@@ -32,6 +32,8 @@ STOPPED = "Stopped."
 SHARED = "*{} asked about this message, and shares the answer:*"
 SHARED_TASK = "*{} asked for this, and shares it:*"
 FAILED_AGAIN = "This could not be answered anew."
+DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
+"""What is stored of a question that nobody but its asker heard a word about: later prompts have to know it."""
 EMPTY = "Yes? Ask me something, and I answer here."
 
 log = logging.getLogger(__name__)

@@ -51,10 +51,8 @@ class Reply:
         self.question = question
         self.pages: list[str] = list(pages)
         self.private = question.private
-        self.threaded = threaded
-        self.heading = heading
-        self.brief, self.resumed = brief, resumed
-        self.replaced = replaced
+        self.threaded, self.heading = threaded, heading
+        self.brief, self.resumed, self.replaced = brief, resumed, replaced
         self.activity = "thinking"
         self.subject = question.name
         self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()

@@ -13,6 +13,7 @@ from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown, has_failed
 from core.answering.final_answer import (
+    DECLINED,
     Answer,
     choose_controls,
     cut_short,
@@ -26,14 +27,14 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
-from core.answering.tasks.scheduled_runs import RunCheck, temper, write_heading
+from core.answering.tasks.scheduled_runs import RunCheck, write_heading
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
-from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
+from core.domain.messages import File, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.files.code_blocks import MOST, bound_files, list_replaced_files
@@ -45,8 +46,6 @@ from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
 
 Composing: TypeAlias = "asyncio.Task[Answer | None]"
-DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
-"""What is stored of a question that nobody but its asker heard a word about: later prompts have to know it."""
 BEGUN_AGAIN = 3  # times that an answer begins again because its question was added to or edited
 
 log = logging.getLogger(__name__)
@@ -90,20 +89,14 @@ class AnswerTask:
     persona: Persona = field(init=False)
     version: Version | None = field(init=False)
     reply: Reply = field(init=False)
-    unread: CannotAnswer | None = field(init=False, default=None)
-    """Why the thread's history could not be read, if it could not."""
+    unread: CannotAnswer | None = field(init=False, default=None)  # why the history could not be read, if so
     begun_again: int = field(init=False, default=0)
-    task: registry.Command | None = field(init=False, default=None)
-    """The row of a command that Claude answers, if it is one."""
-    cited: Sequence[Citation] = field(init=False, default=())
-    """What the text so far cites."""
-    begun: bool = field(init=False, default=False)
-    """Whether words of Claude's have come, also such as it took back."""
+    task: registry.Command | None = field(init=False, default=None)  # the command that Claude answers, if it is one
+    cited: Sequence[Citation] = field(init=False, default=())  # what the text so far cites
+    begun: bool = field(init=False, default=False)  # whether words of Claude's have come, also such as it took back
     waiting: Answer | None = field(init=False, default=None)  # what is shown of it, where it waits for a person
-    scheduled: ScheduledRun | None = field(init=False, default=None)
-    """What it is the run of, if it is one of a schedule."""
-    visible: bool = field(init=False, default=False)
-    """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
+    scheduled: ScheduledRun | None = field(init=False, default=None)  # what it is, if it is the run of a schedule
+    visible: bool = field(init=False, default=False)  # whether words, ours or a predecessor's, may be on the platform
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
@@ -118,8 +111,7 @@ class AnswerTask:
                     raise
             except PlaceClosed as error:
                 fallback, answer = self.responder.fallback, self._find_whole_text()
-                asked = self.question.schedule is None  # by somebody who waits
-                if asked and not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
+                if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
                     outcome = Outcome.REFUSED
             except QuestionDeleted:
                 outcome = Outcome.WITHDRAWN
@@ -207,11 +199,10 @@ class AnswerTask:
         """
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
-            answer = await self._compose_unless_stopped(decision, showing)
+            composed = await self._compose_unless_stopped(decision, showing)
+            answer = await self.responder.runs.temper(composed, self.scheduled, self.claim)
             if self.visible or self.claim.earlier:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
-            if self.scheduled:
-                answer = await self._temper(answer, self.scheduled)
             answer = await self._keep_earlier(await self._tell_acts(answer))
             if not has_failed(showing):
                 await self._finish(answer)
@@ -225,13 +216,6 @@ class AnswerTask:
                 await self.responder.policy.note_told(self.question, answer)
         self.waiting = answer if shown and answer.awaits is not None else None
         return answer.outcome if shown else Outcome.REFUSED
-
-    async def _temper(self, answer: Answer, run: ScheduledRun) -> Answer:
-        """What a run says to a whole channel. That it is declined is written down also where nobody is told again."""
-        tempered = temper(answer, run)
-        if tempered.unanswered is Unanswered.DECLINED and not tempered.text:
-            await self.responder.store.questions.store_final_text(self.claim, DECLINED)
-        return tempered
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
         """The text of an answer, with a note on files that can't be had, and all files. What stands keeps its own."""

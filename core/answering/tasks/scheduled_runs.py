@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from core.answering.final_answer import Answer, refuse
+from core.answering.final_answer import DECLINED, Answer, refuse
 from core.answering.policy import AnswerWith, Decision, Ignore, Proceed
 from core.commands.registry import name_person
 from core.commands.schedules.recurrence import Recurrence
@@ -15,7 +15,8 @@ from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.messages import HEADING, Outcome, Question, Rank, Unanswered
 from core.domain.platform import Platform, Surface
-from core.store.records.schedules import Schedule, ScheduledRun, Schedules, Stop
+from core.store.protocols import Claim, Store
+from core.store.records.schedules import Schedule, ScheduledRun, Stop
 
 PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run
 LIMITED = "A budget of who set this schedule has too little left for it."
@@ -42,7 +43,7 @@ async def write_heading(run: ScheduledRun | None, question: Question, surface: S
 class RunCheck:
     """Decides on runs. Who added a schedule must still be in the channel, and manage it: else it stops."""
 
-    schedules: Schedules
+    store: Store
     platforms: Mapping[str, Platform]
     sleep: Sleep
 
@@ -55,12 +56,25 @@ class RunCheck:
             return Ignore(outcome=Outcome.WITHDRAWN)
         if run.late:
             log.warning("a run of a schedule has waited too long, and is skipped")
-            await self.schedules.note_skipped(run.schedule.id, question.at)
+            await self.store.schedules.note_skipped(run.schedule.id, question.at)
             return Ignore(outcome=Outcome.WITHDRAWN)
         if run.hopeless:
             return await self._stop(run.schedule, Stop.PLACE, surface)
         why = await wait_out(lambda: self._find_reason(run.schedule, surface), self.sleep)
         return Proceed() if why is None else await self._stop(run.schedule, why, surface)
+
+    async def temper(self, answer: Answer, run: ScheduledRun | None, claim: Claim) -> Answer:
+        """An answer as a whole channel reads it, if it is a run's: nothing is whispered, and no budget declines twice.
+
+        That it does is written down all the same.
+        """
+        declined = answer.unanswered is Unanswered.DECLINED
+        if run and declined and run.declined:
+            await self.store.questions.store_final_text(claim, DECLINED)
+            return Answer("", Outcome.REFUSED, unanswered=Unanswered.DECLINED)
+        if run is None or not answer.whispered:
+            return answer
+        return replace(answer, text=LIMITED if declined else answer.text, whispered=False)
 
     async def _find_reason(self, schedule: Schedule, surface: Surface) -> Stop | None:
         """Why the schedule may not go on."""
@@ -81,7 +95,7 @@ class RunCheck:
             f"Schedule {schedule.number} of <#{schedule.channel}> has stopped, for {reason}: {given}. {again}",
             surface,
         )
-        await self.schedules.stop(schedule.id, why)
+        await self.store.schedules.stop(schedule.id, why)
         log.warning("schedule %d has stopped: %s", schedule.id, why.value)
         if told or why is Stop.PLACE:
             return Ignore(outcome=Outcome.WITHDRAWN)
@@ -97,16 +111,6 @@ class RunCheck:
         except (CannotAnswer, CannotShow) as error:
             log.warning("no manager could be told that a schedule has stopped: %s", error)
         return False
-
-
-def temper(answer: Answer, run: ScheduledRun) -> Answer:
-    """An answer as a whole channel reads it: nothing is whispered, and no budget declines twice in a row."""
-    declined = answer.unanswered is Unanswered.DECLINED
-    if declined and run.declined:
-        return Answer("", Outcome.REFUSED, unanswered=Unanswered.DECLINED)
-    if not answer.whispered:
-        return answer
-    return replace(answer, text=LIMITED if declined else answer.text, whispered=False)
 
 
 def _report(error: BaseException, seconds: float) -> None:
