@@ -182,7 +182,7 @@ class AnswerTask:
         try:
             if self.question.schedule is not None:
                 return await self.responder.runs.decide(self.scheduled, self.question, self.surface)
-            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
+            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona, self.version)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
 

@@ -12,7 +12,8 @@ from core.commands import (
     replies,
     usage,
 )
-from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
+from core.commands.craft import classification, draft, library, one_message, persona_models, summary
+from core.commands.memory import knowledge, notes
 from core.commands.schedules import schedule
 from core.commands.schedules.prompt import PROMPT
 from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
@@ -25,6 +26,7 @@ TABLE = (
     *persona.ROWS,
     *persona_models.ROWS,
     *persona_versions.ROWS,
+    *notes.ROWS,
     *library.ROWS,
     *knowledge.ROWS,
     *trial.ROWS,

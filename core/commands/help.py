@@ -21,8 +21,9 @@ GROUPS = {
     "budget": "What may be spent here",
     "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",
-    "schedule": "What is posted here again and again",
+    "note": "What Claude is told in every answer in this channel",
     "persona": "How Claude behaves in this channel",
+    "schedule": "What is posted in this channel again and again",
 }
 """What the commands that begin with the same word are about."""
 _OPTIONS = re.compile(r"(?: \[[^\]]+\])+")  # what may be left out

@@ -51,6 +51,7 @@ LABELS = {
 FEEDBACK = (Control.UP, Control.DOWN)
 PRIVATE = (Control.KEEP, Control.POST)  # what who alone sees an answer can do with it
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
+APPROVAL_ONCE = (Control.ALLOW, Control.DENY)
 DIGITS = 9  # of a call's number, at most: a forged one may be larger than a database takes
 
 

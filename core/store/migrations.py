@@ -243,6 +243,15 @@ MIGRATIONS = (
             "CREATE INDEX questions_drafted ON questions (workspace, channel) WHERE draft IS NOT NULL",
         ),
     ),
+    # Facts that a channel wants Claude to know: every change to them, which adds a note or removes one.
+    Migration(
+        "channel_notes",
+        (
+            "CREATE TABLE channel_notes (workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "number {integer} NOT NULL, text {text} NOT NULL, removes {integer}, author {text} NOT NULL, "
+            "at {text} NOT NULL, PRIMARY KEY (workspace, channel, number)) {strict}",
+        ),
+    ),
     # What is given again and again: `line` is a command or a prompt, `source` the command that added it. One that has
     # no `due_at` rests. Each run is left once, as a question.
     Migration(

@@ -85,6 +85,8 @@ class TaskRun:
     """The persona's model, and those that answer in its place."""
     instructions: str
     """What Claude is told of the platform."""
+    notes: str
+    """What Claude is told of the channel's notes."""
     structured: StructuredOutput
     claim: Claim
     steps: Mapping[str, Step]
@@ -174,7 +176,7 @@ class TaskRun:
         words = "\n\n".join(filter(None, (self.instructions, instruction)))
 
         def build(model: Model) -> Request:
-            around = {"instructions": words, "knowledge": knowledge}
+            around = {"instructions": words, "knowledge": knowledge, "notes": self.notes}
             definitions = [tool.definition for tool in tools]
             return leave_uncached(build_request(self.persona, turns, model, "5m", **around, tools=definitions))
 
