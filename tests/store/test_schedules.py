@@ -1,6 +1,6 @@
 """Schedules: added once, changed by people, and each run left once, on every engine.
 
-Tests core.store.places.schedules, core.store.rules.jobs.schedules, core.store.schedule_repository,
+Tests core.store.places.schedules, core.store.rules.jobs and core.store.rules.jobs.schedules, core.store.schedule_repository,
 core.store.records.schedules.
 """
 

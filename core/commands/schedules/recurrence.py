@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from core.domain.errors import ConfabError
+
 LONGEST = 120  # characters of words that are looked at
 OFTEN = timedelta(minutes=10)  # a schedule comes no more often
 SPANS = tuple(timedelta(days=days) for days in (1, 40, 400, 20_000))  # in which a newest time is looked for
@@ -50,7 +52,7 @@ _OF_MONTH = re.compile(r"\s+(?:of|in)\s+(?:the|every|each|a)\s+month$")
 _DATE = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
 
 
-class UnreadableRecurrence(ValueError):
+class UnreadableRecurrence(ConfabError):
     """Words that name no times, or times that no schedule can have; says why and what would do."""
 
 

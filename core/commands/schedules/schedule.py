@@ -31,6 +31,7 @@ from core.store.records.schedules import (
 
 SHOWN = 80  # characters of what a schedule gives that are shown
 LONGEST = 4_000  # characters of what a schedule gives
+FEW = 3  # words behind a command that needs none: more are a sentence that only begins like it
 TIMES = 3  # next times that are told
 NOTHING = 'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` has its news told.'
 HEAD = "What is posted in this channel by schedule:"
@@ -149,9 +150,11 @@ def _choose_row(call: Invocation, line: str) -> Command | None:
         row, rest = find_command(call.context.table, line.lstrip("!/"))
     except UsageError:
         return None
-    values = _parse_line(call, line)
+    values, words = _parse_line(call, line), [word for word in rest.split() if "=" not in word]
+    if len(words) > FEW and not any(one.required for one in row.parameters):
+        return None
     if values is None:
-        if not row.repeatable or any("=" not in word for word in rest.split()):
+        if not row.repeatable or words:
             return None
         parse_values(row, rest, {})  # raises what is wrong with the command
     if not row.repeatable or (row.task is None and row.whispers(values or {})):

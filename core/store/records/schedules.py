@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
+from core.domain.errors import ConfabError
 from core.domain.messages import Question, ThreadKey
 
 MOST = 25  # schedules of a channel
@@ -104,7 +105,7 @@ class ScheduledRun:
     """Whether the run before it could be shown to nobody."""
 
 
-class TooManySchedules(Exception):
+class TooManySchedules(ConfabError):
     """A channel has as many schedules as it may."""
 
 

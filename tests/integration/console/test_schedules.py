@@ -12,7 +12,7 @@ from core.domain.clock import system_clock
 from core.store.sql_port import stamp
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
-from tests.integration.console.test_console import chat, environment, said  # noqa: F401  a fixture
+from tests.support.terminal_chat import chat, said
 from tests.support.waiting import PATIENCE
 
 ADD = '/schedule add "0 9 1 1 *" Say it.'
@@ -24,7 +24,7 @@ def make_due(folder, ago: timedelta) -> None:
         db.execute("UPDATE schedules SET due_at = ?", (stamp(system_clock() - ago),))
 
 
-async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp_path):  # noqa: F811
+async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp_path):
     async with ClaudeFake() as claude:
         claude.answer = lambda _body: Answer(text="Good morning.")
         environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
@@ -42,7 +42,7 @@ async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp
     assert "at 09:00 on January 1, by ada" in shown.decode()
 
 
-async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, tmp_path):  # noqa: F811
+async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, tmp_path):
     await said(environment, tmp_path, ADD)
     make_due(tmp_path, timedelta(minutes=61))
 

@@ -1,6 +1,6 @@
 """Schedules on the board: what was added comes at its time, once, and says what it is of.
 
-Tests core.jobs.schedules, core.answering.tasks.scheduled_runs, core.commands.schedules.schedule,
+Tests core.jobs and core.jobs.schedules, core.commands.schedules, core.answering.tasks.scheduled_runs, core.commands.schedules.schedule,
 core.commands.schedules.prompt, core.store.schedule_repository.
 """
 
