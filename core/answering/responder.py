@@ -295,8 +295,7 @@ class AnswerTask:
 
     async def _is_changed(self, decision: Decision) -> bool:
         """Whether the question was added to or edited while nothing of its answer is visible."""
-        question = self.question
-        alone = question.alone or question.private or question.command is not None
+        alone = self.question.alone or self.question.private or self.question.command is not None
         if alone or self.visible or not isinstance(decision, Proceed) or self.begun_again >= BEGUN_AGAIN:
             return False
         before = self.claim
