@@ -181,7 +181,7 @@ class AnswerTask:
             return AnswerWith(await tell_who_asked(restored, self.question, self.surface))
         try:
             if self.question.schedule is not None:
-                return await self.responder.runs.decide(self.scheduled, self.question, self.surface)
+                return await self.responder.runs.decide(self.scheduled, self.claim, self.surface)
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona, self.version)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))

@@ -9,7 +9,7 @@ from core.answering.final_answer import DECLINED, Answer, refuse
 from core.answering.policy import AnswerWith, Decision, Ignore, Proceed
 from core.commands.registry import name_person
 from core.commands.schedules.recurrence import Recurrence
-from core.commands.schedules.schedule import WHY, quote_line
+from core.commands.schedules.schedule import WHY
 from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
@@ -19,6 +19,7 @@ from core.store.protocols import Claim, Store
 from core.store.records.schedules import Schedule, ScheduledRun, Stop
 
 PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run
+ASKED = 5  # people who may be managers and are looked at
 LIMITED = "A budget of who set this schedule has too little left for it."
 
 Result = TypeVar("Result")
@@ -47,7 +48,7 @@ class RunCheck:
     platforms: Mapping[str, Platform]
     sleep: Sleep
 
-    async def decide(self, run: ScheduledRun | None, question: Question, surface: Surface) -> Decision:
+    async def decide(self, run: ScheduledRun | None, claim: Claim, surface: Surface) -> Decision:
         """The decision on a run whose answer is not known yet. Raises CannotAnswer, CannotShow, as the surface does.
 
         Nothing is said where the schedule rests by now, or the run has waited for more than an hour.
@@ -56,12 +57,12 @@ class RunCheck:
             return Ignore(outcome=Outcome.WITHDRAWN)
         if run.late:
             log.warning("a run of a schedule has waited too long, and is skipped")
-            await self.store.schedules.note_skipped(run.schedule.id, question.at)
+            await self.store.schedules.note_skipped(run.schedule.id, claim.question.at)
             return Ignore(outcome=Outcome.WITHDRAWN)
         if run.hopeless:
-            return await self._stop(run.schedule, Stop.PLACE, surface)
+            return await self._stop(claim, run.schedule, Stop.PLACE, surface)
         why = await wait_out(lambda: self._find_reason(run.schedule, surface), self.sleep)
-        return Proceed() if why is None else await self._stop(run.schedule, why, surface)
+        return Proceed() if why is None else await self._stop(claim, run.schedule, why, surface)
 
     async def temper(self, answer: Answer, run: ScheduledRun | None, claim: Claim) -> Answer:
         """An answer as a whole channel reads it, if it is a run's: nothing is whispered, and no budget declines twice.
@@ -85,32 +86,43 @@ class RunCheck:
             return Stop.LEFT_CHANNEL
         return Stop.RANK if rank < Rank.MANAGER else None
 
-    async def _stop(self, schedule: Schedule, why: Stop, surface: Surface) -> Decision:
+    async def _stop(self, claim: Claim, schedule: Schedule, why: Stop, surface: Surface) -> Decision:
         """Tell a manager, else the channel, and let the schedule rest. Who dies in between tells it once more."""
-        name = await name_person(surface, schedule.author)
-        reason, given = WHY[why].format(name), f"{quote_line(schedule)}, {Recurrence(schedule.cron).words}"
-        again = f"`schedule resume {schedule.number}` there lets it go on in the name of who says so."
-        told = await self._tell_manager(
-            schedule,
-            f"Schedule {schedule.number} of <#{schedule.channel}> has stopped, for {reason}: {given}. {again}",
-            surface,
-        )
-        await self.store.schedules.stop(schedule.id, why)
-        log.warning("schedule %d has stopped: %s", schedule.id, why.value)
-        if told or why is Stop.PLACE:
+        log.warning("schedule %d stops: %s", schedule.id, why.value)
+        if await self._tell_somebody(schedule, why, surface) or why is Stop.PLACE:
+            await self.store.schedules.stop(schedule.id, why)
             return Ignore(outcome=Outcome.WITHDRAWN)
-        return AnswerWith(refuse(f"This schedule has stopped, for {reason}: {given}. {again.replace(' there', '')}"))
+        reason = WHY[why].format(await name_person(surface, schedule.author))
+        answer = refuse(f"This schedule has stopped, for {reason}. {_tell_way(schedule)}")
+        await self.store.questions.store_final_text(claim, answer.final_text)
+        await self.store.schedules.stop(schedule.id, why)
+        return AnswerWith(answer)
 
-    async def _tell_manager(self, schedule: Schedule, text: str, surface: Surface) -> bool:
-        """Whether somebody who manages the channel could be told alone."""
+    async def _tell_somebody(self, schedule: Schedule, why: Stop, surface: Surface) -> bool:
+        """Whether somebody who manages the channel, and reads along there, could be told alone.
+
+        That it can't be posted there is for who added it.
+        """
+        where = f"Schedule {schedule.number} of <#{schedule.channel}>, {Recurrence(schedule.cron).words},"
+        text = f"{where} has stopped, for {WHY[why].format(f'<@{schedule.author}>')}. {_tell_way(schedule)}"
         try:
-            for person in await surface.list_managers():
-                if person != schedule.author and await surface.rank(person) >= Rank.MANAGER:
-                    await self.platforms[schedule.key.platform].tell(schedule.workspace, person, text)
-                    return True
+            people = [schedule.author] if why is Stop.PLACE else await self._list_managers(schedule, surface)
+            for person in people[:1]:
+                await self.platforms[schedule.key.platform].tell(schedule.workspace, person, text)
+                return True
         except (CannotAnswer, CannotShow) as error:
-            log.warning("no manager could be told that a schedule has stopped: %s", error)
+            log.warning("nobody could be told alone that a schedule has stopped: %s", error)
         return False
+
+    async def _list_managers(self, schedule: Schedule, surface: Surface) -> list[str]:
+        """Some who manage the channel now and are in it, without who added the schedule."""
+        asked = [one for one in await surface.list_managers() if one != schedule.author][:ASKED]
+        return [one for one in asked if await surface.has_member(one) and await surface.rank(one) >= Rank.MANAGER]
+
+
+def _tell_way(schedule: Schedule) -> str:
+    resume = f"`schedule resume {schedule.number}` lets it go on in the name of who says so."
+    return f"`schedule list` in the channel shows it, and {resume}"
 
 
 def _report(error: BaseException, seconds: float) -> None:

@@ -203,8 +203,8 @@ async def test_a_schedule_stops_where_its_author_lost_their_rank_and_a_manager_i
         (
             "board:w1",
             "U2",
-            "Schedule 1 of <#c1> has stopped, for Cy does not manage this channel any more: `Say hello.`, at 10:00 every "
-            "day. `schedule resume 1` there lets it go on in the name of who says so.",
+            "Schedule 1 of <#c1>, at 10:00 every day, has stopped, for <@U3> does not manage this channel any more. "
+            "`schedule list` in the channel shows it, and `schedule resume 1` lets it go on in the name of who says so.",
         )
     ]
     assert "stopped, for Cy does not manage this channel any more; `schedule resume 1` takes it over" in listed
@@ -220,7 +220,7 @@ async def test_where_no_manager_can_be_told_alone_the_channel_is_told(home):
 
     assert home.texts() == [
         "*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\n"
-        "This schedule has stopped, for Ada is not in this channel any more: `Say hello.`, at 10:00 every day. "
+        "This schedule has stopped, for Ada is not in this channel any more. `schedule list` in the channel shows it, and "
         "`schedule resume 1` lets it go on in the name of who says so."
     ]
 
@@ -300,3 +300,15 @@ async def test_a_run_that_waited_for_more_than_an_hour_is_skipped(home):
 def say(home, text: str) -> None:
     """Bob says something in the channel."""
     home.board.said("t7", "U2", text)
+
+
+async def test_a_manager_who_is_not_in_the_channel_is_told_nothing_of_it(home):
+    home.board.managers = ("U2", "U3")
+    home.board.strangers = {"U2"}
+    home.board.ranks["U3"] = Rank.MANAGER
+    await home.give('schedule add "every day at 10" Say hello.')
+    home.board.ranks["U1"] = Rank.MEMBER
+
+    await home.pass_to(START + timedelta(hours=1))
+
+    assert [person for _, person, _ in home.board.told] == ["U3"]

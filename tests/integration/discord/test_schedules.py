@@ -131,7 +131,9 @@ async def test_a_schedule_stops_whose_author_left_the_server_and_its_owner_is_to
     (letter,) = guild.visible(direct.id)
     assert kept.stopped is Stop.LEFT_WORKSPACE
     assert runs(guild) == []
-    assert "Schedule 1 of <#81383> has stopped, for Ada is no full member of this workspace any more" in letter.content
+    assert letter.content.startswith(
+        "-# Schedule 1 of <#81383>, at the start of every hour, has stopped, for <@7001> is no full member of this workspace"
+    )
 
 
 async def test_a_schedule_stops_whose_author_manages_the_channel_no_more(guild, running, store):
