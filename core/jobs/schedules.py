@@ -80,7 +80,7 @@ def build_run(schedule: Schedule, due_at: datetime) -> Question:
     }
     return Question(
         key=schedule.key,
-        name=f"run-{schedule.id}-{int(due_at.timestamp())}",
+        name=f"run-{schedule.id}-{int(due_at.timestamp() * 1000)}",
         person=schedule.author,
         at=due_at,
         command=PROMPT.words if schedule.prompt else schedule.line,

@@ -71,7 +71,7 @@ async def test_a_digest_reads_the_channel_and_links_to_it_and_is_silent_where_no
         said = await home.slack.say("bob", "dev", "We ship on Friday.")
         await make_due(home.store, DEV, ago=timedelta(0))
         await run_due(home)
-        await make_due(home.store, DEV, ago=timedelta(seconds=-0.01))
+        await make_due(home.store, DEV, ago=timedelta(0))
         await run_due(home)
 
         (page,) = runs(home)
