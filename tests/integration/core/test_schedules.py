@@ -14,6 +14,7 @@ from tests.fakes.board import START
 from tests.fakes.claude.script import Answer
 from tests.support.board_house import closed, command, messages
 from tests.support.house import at_once, house
+from tests.support.tool_shed import Shed, call, in_shed, use
 
 HERE = ThreadKey("board:w1", "c1", "")
 
@@ -312,3 +313,17 @@ async def test_a_manager_who_is_not_in_the_channel_is_told_nothing_of_it(home):
     await home.pass_to(START + timedelta(hours=1))
 
     assert [person for _, person, _ in home.board.told] == ["U3"]
+
+
+async def test_words_for_claude_are_answered_with_the_tools_that_only_read(board, store, claude):
+    shed = Shed()
+    claude.script(call(use("look", at="door"), text=""), Answer(text="A broom."))
+    async with house(store, claude, board, clock=board.now, sleep=at_once, tools=in_shed(shed)) as assistant:
+        home = Home(board, claude, store, assistant)
+        await home.give('schedule add "every day at 10" What is in the shed?')
+        await home.pass_to(START + timedelta(hours=1))
+
+    (text,) = home.texts()
+    assert text.endswith("\n\nA broom.")
+    assert shed.called == [("look", {"at": "door"})]
+    assert [tool["name"] for tool in claude.requests[-1].body["tools"]] == ["look"]
