@@ -47,6 +47,7 @@ from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
+from core.jobs.schedules import ScheduleWorker
 from core.library.library import PersonaLibrary
 from core.settings import Settings
 from core.store import open_store
@@ -131,18 +132,25 @@ async def assemble(
         library=PersonaLibrary(settings.confab_personas),
     )
     try:
-        async with tools.connect(store.notes), run_worker(assistant, uploads):
+        async with tools.connect(store.notes), run_worker(assistant, make_schedules(store, assistant), uploads):
             yield assistant
     finally:
         await client.close()
 
 
+def make_schedules(store: Store, assistant: Assistant) -> ScheduleWorker:
+    """Make what leaves the runs of schedules to the assistant's worker."""
+    return ScheduleWorker(store.schedules, assistant.list_connected, assistant.worker.wake)
+
+
 @asynccontextmanager
-async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> AsyncIterator[None]:
-    """Claim and answer questions while this lasts, and delete files that no message has any more."""
+async def run_worker(
+    assistant: Assistant, schedules: ScheduleWorker, uploads: FileUploads | None
+) -> AsyncIterator[None]:
+    """Claim and answer questions while this lasts, those of schedules too, and delete files that no message has."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
-        beside = [group.create_task(assistant.list_models())]
+        beside = [group.create_task(assistant.list_models()), group.create_task(schedules.run())]
         if uploads:
             beside.append(group.create_task(uploads.run()))
         try:

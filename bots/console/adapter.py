@@ -12,7 +12,7 @@ from bots.console.attachments import Attachments, Unattachable, complete_path, i
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
 from bots.console.other_terminals import STOPPED, AwaitedAnswers, hold_session
-from bots.console.place import LEAVES, MOVES, NO_PAST, NOTHING_SAID, ConsolePlace, find_user
+from bots.console.place import LEAVES, NO_PAST, NOTHING_SAID, ConsolePlace, describe_moves, find_user
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
@@ -70,9 +70,8 @@ class Console:
     With a `message` that alone is asked.
     """
 
-    name = "console"
+    name, offline = "console", ""
     instructions = INSTRUCTIONS
-    offline = ""
 
     def __init__(
         self,
@@ -308,6 +307,12 @@ class ConsoleSurface:
     def link(self, message: Message, thread: str) -> str:
         return ""
 
+    async def has_member(self, person: str) -> bool:
+        return True
+
+    async def list_managers(self) -> Sequence[str]:
+        return ()
+
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         """A terminal has no permalinks."""
         return None
@@ -387,8 +392,3 @@ def is_command(line: str) -> bool:
     """Whether a line is a command; `/etc/hosts` is none."""
     word = line.split(maxsplit=1)[0]
     return word.startswith("/") and "/" not in word[1:]
-
-
-def describe_moves() -> Iterator[str]:
-    """A line of Markdown for each move."""
-    return (f"- `/{words}`: {about}" for words, about in MOVES.items())

@@ -20,7 +20,7 @@ from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
 from bots.discord.parse import Json
-from core.domain.errors import CannotShow, RateLimited, Uncertain
+from core.domain.errors import CannotShow, NoAnswer, RateLimited, Uncertain
 from core.domain.messages import Rank
 
 NAMES = 10_000  # that we remember, and threads
@@ -125,6 +125,22 @@ class Directory:
     async def may_view(self, guild: str, channel: str, person: str) -> bool:
         """Whether a person sees a channel, or a thread, and what is said in it from now on; as `may_read_past`."""
         return (await self._fetch_granted(guild, channel, person)).view_channel
+
+    async def may_see(self, guild: str, channel: str, person: str) -> bool:
+        """Whether a person is in a server and sees a channel of it. Raises NoAnswer where Discord does not say."""
+        try:
+            async with asyncio.timeout(self._rank_deadline):
+                await self._client().wait_until_ready()
+                granted = await self._fetch_permissions(guild, int(channel), person)
+        except (discord.DiscordException, RateLimited, Uncertain, TimeoutError):
+            raise NoAnswer("Discord does not tell me who is in this channel.") from None
+        return granted is not None and granted.view_channel
+
+    def list_managers(self, guild: str | None) -> list[str]:
+        """Whom the operator named, and who owns a server."""
+        server = self._client().get_guild(int(guild)) if guild else None
+        owner = [str(server.owner_id)] if server and server.owner_id else []
+        return [*dict.fromkeys([*sorted(self._managers), *owner])]
 
     async def fetch_threads(self, guild: str, threads: AbstractSet[str]) -> dict[str, KnownThread]:
         """What the threads of these ids are, as far as there are such and Discord says so in time."""

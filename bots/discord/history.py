@@ -14,7 +14,7 @@ from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answe
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import History, Message, PastMessages, PastRange, Reach
+from core.domain.messages import History, Message, PastMessages, PastRange, Question, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read
@@ -102,6 +102,12 @@ class HistoryReader:
     async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""
         return History(self._parse_messages(await self._list_pages(name)), Reach.CHAIN)
+
+    async def read_run(self, run: Question) -> History:
+        """Our pages of a schedule's run, which began to stand there when it was due."""
+        shown = await self._list_messages(self._place.at, after=parse.name_moment(run.at))
+        pages = self._parse_messages(parse.find_run_pages(shown, self._us, run))
+        return History(tuple(replace(page, answers=run.name) for page in pages), Reach.CHAIN)
 
     async def _list_other_pages(self, payload: Json) -> list[Json]:
         """The other pages of the reply that a page belongs to."""

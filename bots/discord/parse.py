@@ -1,12 +1,12 @@
 """Parsing: messages, as Discord's API and gateway write them, become core's events and messages. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from discord.utils import snowflake_time
+from discord.utils import snowflake_time, time_snowflake
 
 from bots.discord import formatting, markup, message_content
 from bots.discord.address import DiscordAddress
@@ -15,7 +15,7 @@ from core.commands.craft.attached_files import list_taken_files
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Posted
-from core.domain.messages import Asks, Message, Quote, ThreadKey
+from core.domain.messages import HEADING, Asks, Message, Question, Quote, ThreadKey
 from core.prompting.code_spans import drop_code
 from core.prompting.names import replace_ids
 
@@ -233,6 +233,19 @@ def find_answered_question(payload: Json) -> str | None:
     if target.get("author", {}).get("id") == payload["author"]["id"]:
         return find_answered_question(target) or find_reply_target(payload)
     return find_reply_target(payload)
+
+
+def name_moment(at: datetime) -> str:
+    """An id that sorts as what was said at that time."""
+    return str(time_snowflake(at))
+
+
+def find_run_pages(payloads: Sequence[Json], us: BotIdentity, run: Question) -> list[Json]:
+    """Our pages of a schedule's run among messages, oldest first: the one that has its heading, and those below it."""
+    ours, heading = [one for one in payloads if one["author"]["id"] == us.id], f"{run.values[HEADING]}:"
+    first = [one for one in ours if heading in one["content"].partition("\n")[0] and find_reply_target(one) is None]
+    begun = {one["id"] for one in first}
+    return [*first, *(one for one in ours if find_reply_target(one) in begun)]
 
 
 def _parse_command(message: Message, payload: Json, place: ChannelPlace, us: BotIdentity) -> Commanded | None:

@@ -59,8 +59,8 @@ log = logging.getLogger(__name__)
 class Publisher:
     """One reply being shown. `quote` stands above it.
 
-    With `seconds` it is one message, shown in that time: what does not fit is in a file on it, and where the answer is
-    not whole by then, the message says so.
+    What does not grow is shown once it is whole. With `seconds` it is one message, shown in that time: what does not
+    fit is in a file on it, and where the answer is not whole by then, the message says so.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Publisher:
         typing: float = TYPING,
         plainly: bool = False,
         seconds: float | None = None,
+        grows: bool = True,
     ) -> None:
         self._reply = reply
         self._target = target
@@ -86,6 +87,7 @@ class Publisher:
         self._every = typing
         self._plainly = plainly
         self._seconds = seconds
+        self._grows = grows
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
@@ -118,7 +120,7 @@ class Publisher:
                 with urgent(Urgency.FINAL):
                     await self._retry(partial(self._converge, text, whole=True))
                     await self._attach(text)
-            elif not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+            elif self._grows and not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
                 await self._grow(text)
                 if self._pages and self._pages.ids:
                     typing.cancel()  # a text that grows tells it better

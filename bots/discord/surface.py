@@ -27,7 +27,7 @@ from bots.discord.installed.place import read_installer
 from bots.discord.installed.target import OVER, ByToken
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
-from bots.discord.targets import BySlash, InChannel, Privately, Target
+from bots.discord.targets import BySlash, InChannel, OfSchedule, Privately, Target
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, PageGone, PlaceClosed, Rejected
 from core.domain.messages import (
@@ -130,6 +130,15 @@ class DiscordSurface:
 
     def link(self, message: Message, thread: str) -> str:
         return "" if self._installer else write_link(self._guild, self._question.key.channel, message, thread)
+
+    async def has_member(self, person: str) -> bool:
+        """A thread of the channel is read by whoever may see that."""
+        if self._guild is None:
+            return True
+        return await self._resources.directory.may_see(self._guild, self._question.key.channel, person)
+
+    async def list_managers(self) -> Sequence[str]:
+        return self._resources.directory.list_managers(self._guild)
 
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         target, channel = read_link(link, self._guild), self._question.key.channel
@@ -239,6 +248,8 @@ class DiscordSurface:
         reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
         if self._question.private:
             return History((), Reach.CHAIN)
+        if self._question.schedule is not None:
+            return await reader.read_run(self._question)
         if self._slash:
             return await reader.read_answers(self._question.name)
         name, under, key = self._question.name, None if self._own else self._address.under, self._question.key
@@ -253,7 +264,14 @@ class DiscordSurface:
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
         seconds = self._measure_rest() if isinstance(target, ByToken) else None
         return Publisher(
-            reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly, seconds=seconds
+            reply,
+            target,
+            self._resources.pace,
+            quote,
+            self._resources.pause,
+            plainly=plainly,
+            seconds=seconds,
+            grows=self._question.schedule is None,
         )
 
     async def _name_ids(self, text: str) -> str:
@@ -290,6 +308,8 @@ class DiscordSurface:
 
     async def _choose_target(self, reply: ReplyView) -> Target:
         resources, name = self._resources, self._question.name
+        if self._question.schedule is not None:
+            return OfSchedule(resources.rest, self._place, self._us, self._question)
         if self._address.application and self._address.token and (self._slash or self._question.private):
             return self._answer_interaction(self._address.application, self._address.token)
         if self._question.private and self._place.workspace != DIRECT:

@@ -18,6 +18,7 @@ from bots.discord.errors import (
 )
 from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
+from core.domain.messages import Question
 
 ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
@@ -112,6 +113,51 @@ class InChannel:
 
     async def type(self) -> None:
         await self.rest.show_typing(self.channel)
+
+
+@dataclass(slots=True)
+class OfSchedule:
+    """Page one is a message of the channel, known by the heading that it begins with; the others reply to it."""
+
+    rest: Rest
+    place: ChannelPlace
+    us: BotIdentity
+    question: Question
+    first: str | None = None
+
+    @property
+    def channel(self) -> str:
+        return self.place.at
+
+    @property
+    def deferred(self) -> bool:
+        return False
+
+    async def find_first_page(self, known: Sequence[str]) -> str | None:
+        self.first = min(known, key=int, default=None)
+        return self.first
+
+    async def post(self, body: Body, number: int) -> str:
+        posted: str = await self._in_channel.post(body, number)
+        self.first = self.first or posted
+        return posted
+
+    async def edit(self, page: str, body: Body) -> None:
+        await self._in_channel.edit(page, body)
+
+    async def delete(self, page: str) -> None:
+        await self._in_channel.delete(page)
+
+    async def list_strays(self, known: Collection[str]) -> list[str]:
+        shown = await self.rest.list_messages(self.channel, after=parse.name_moment(self.question.at))
+        return [one["id"] for one in parse.find_run_pages(shown, self.us, self.question) if one["id"] not in known]
+
+    async def type(self) -> None:
+        """Nobody waits for it."""
+
+    @property
+    def _in_channel(self) -> InChannel:
+        return InChannel(self.rest, self.place, self.us, self.question.name, self.first)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,9 @@ MEMBER = 3_600.0  # seconds that somebody is taken for a member still who asks w
 log = logging.getLogger(__name__)
 
 GROUPS, PERSON, CHANNEL, BOT = "usergroups.list", "users.info", "conversations.info", "bots.info"
+MEMBERS, PEOPLE = "conversations.members", "users.list"
+LISTED = 200  # people that Slack tells at once without being slow
+CROWDED = 100  # channels whose members are remembered
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
@@ -51,6 +54,8 @@ class Directory:
         self._earlier: TTLCache[str, Rank] = TTLCache(REMEMBERED, MEMBER, clock)
         """The ranks of before, as far as they are of plain members in the workspace."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
+        self._members: TTLCache[str, frozenset[str]] = TTLCache(CROWDED, RANKED, clock)
+        """Who is in a channel, of channels with schedules."""
         self._groups: TTLCache[str, Mapping[str, str]] = TTLCache(1, SECONDS, clock)
         """The handles of all user groups, as one list; empty where we may not read it."""
 
@@ -75,6 +80,34 @@ class Directory:
             log.warning("the time zone of %s is not known: %s", person, error)
             return None
         return zone if is_time_zone(zone) else None
+
+    async def has_member(self, person: str, channel: str) -> bool:
+        """Whether somebody is in a channel; a direct message is its person's. Raises CannotAnswer, CannotShow."""
+        if channel.startswith("D"):
+            return True
+        if (known := self._members.get(channel)) is None:
+            known = self._members[channel] = await self._fetch_members(channel)
+        return person in known
+
+    async def list_managers(self, channel: str) -> list[str]:
+        """Who made a channel, whom the operator named, and owners and admins, as many as Slack tells at once."""
+        creator = [] if channel.startswith("D") else [await self._fetch_creator(channel)]
+        answer = await self._web.read(PEOPLE, limit=LISTED)
+        people = (one for one in answer.get("members") or () if not one.get("is_bot"))
+        owners = [one["id"] for one in people if read_rank(one, self._web.us) is Rank.OWNER]
+        return [*dict.fromkeys(filter(None, [*creator, *sorted(self._managers), *owners]))]
+
+    async def _fetch_members(self, channel: str) -> frozenset[str]:
+        found: set[str] = set()
+        cursor: str | None = None
+        while cursor != "":
+            try:
+                answer = await self._web.read(MEMBERS, channel=channel, cursor=cursor, limit=LISTED)
+            except Rejected as rejected:
+                raise CannotAnswer(f"Slack does not tell me who is in this channel ({rejected.reason}).") from rejected
+            found |= set(answer.get("members") or ())
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        return frozenset(found)
 
     async def fetch_rank(self, person: str, channel: str, *, asks: bool = False) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest.
@@ -216,7 +249,13 @@ def read_name(user: Raw) -> str:
 
 def read_rank(user: Raw, us: BotIdentity, direct: bool = False) -> Rank:
     """What the workspace lets a person do, as users.info tells; in a direct message they manage their own place."""
-    if not user or _is_foreign(user, us) or user.get("is_restricted") or user.get("is_ultra_restricted"):
+    if (
+        not user
+        or user.get("deleted")
+        or _is_foreign(user, us)
+        or user.get("is_restricted")
+        or user.get("is_ultra_restricted")
+    ):
         return Rank.GUEST
     if user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner"):
         return Rank.OWNER

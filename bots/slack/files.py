@@ -7,6 +7,7 @@ reply's first page: in a thread one question is answered at a time.
 import json
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 
 from bots.delivery.downloads import GONE, LARGEST, LATER, TOO_LARGE, download_file
@@ -106,17 +107,17 @@ class Uploads:
 
     async def remove(self, files: Sequence[File]) -> None:
         """Delete the messages that hold such files, and these, as far as anybody can look."""
-        await remove_files(self._web, self._reply.question.key, files, self._find_first_page())
+        await remove_files(self._web, locate_reply(self._reply), files, self._find_first_page())
 
     def _find_first_page(self) -> str | None:
-        return min(filter(None, self._reply.pages), key=parse_timestamp, default=None)
+        return find_first_page(self._reply)
 
     async def _post_unless_there(self, files: Sequence[File]) -> None:
         if self._uncertain and await self._stands_there(files):
             return
         shared = [{"id": await self._upload(file), "title": file.name} for file in files]
         self._uncertain = True
-        key = self._reply.question.key
+        key = locate_reply(self._reply)
         place = {"channel_id": key.channel, "thread_ts": key.thread or None}
         await self._web.call_with_form("files.completeUploadExternal", files=json.dumps(shared), **place)
         self._uncertain = False
@@ -131,7 +132,7 @@ class Uploads:
     async def _stands_there(self, files: Sequence[File]) -> bool:
         """Whether a message with these files stands below the first page; where nobody can look it is taken for so."""
         try:
-            async for raws in self._web.read_messages(self._reply.question.key, self._find_first_page()):
+            async for raws in self._web.read_messages(locate_reply(self._reply), self._find_first_page()):
                 if any(is_mine(raw, self._web.us) and _has_files(raw, files) for raw in raws):
                     return True
         except NoAnswer as error:
@@ -140,6 +141,18 @@ class Uploads:
             log.error("files are taken for posted, for nobody can look: %s", error)
             return True
         return False
+
+
+def find_first_page(reply: ReplyView) -> str | None:
+    """The oldest page of a reply that stands there, as far as we know its id."""
+    return min(filter(None, reply.pages), key=parse_timestamp, default=None)
+
+
+def locate_reply(reply: ReplyView) -> ThreadKey:
+    """Where the next page of a reply belongs: in its question's thread; of a schedule's run below the first page."""
+    key = reply.question.key
+    begun = find_first_page(reply) if reply.question.schedule is not None else None
+    return replace(key, thread=begun) if begun else key
 
 
 async def remove_files(web: Web, key: ThreadKey, files: Sequence[File], oldest: str | None) -> None:

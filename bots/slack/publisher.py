@@ -10,7 +10,7 @@ from bots.delivery.converge import PostedPages
 from bots.delivery.long_answers import SHOWN, explain_unattached, list_files, shorten_answer
 from bots.slack import formatting
 from bots.slack.client import NoThread, Web
-from bots.slack.files import REFUSALS, Uploads, explain_refusal
+from bots.slack.files import REFUSALS, Uploads, explain_refusal, locate_reply
 from bots.slack.parse import MARK, Raw, is_mine, is_unmarked_stream, parse_mark, parse_timestamp
 from bots.slack.streams.outlet import StreamOutlet
 from bots.slack.streams.stream import end_stream
@@ -223,7 +223,7 @@ class SlackOutlet:
         return not (self.final or self.plainly or self.posts_notice)
 
     async def post(self, page: Page) -> str:
-        key, number = self._reply.question.key, len(self.list_pages()) + 1
+        key, number = locate_reply(self._reply), len(self.list_pages()) + 1
         send = partial(self._call_post, key.channel, thread_ts=key.thread or None, **QUIET)
         answer = await self._draw(page, number, send)
         shown = answer.get("message")
@@ -281,7 +281,7 @@ class SlackOutlet:
         question, found = self._reply.question, []
         scarce = self._web.pace.scarce
         since = question.at if scarce else question.at - SKEW
-        async for raws in self._web.read_messages(question.key, f"{since.timestamp():.6f}"):
+        async for raws in self._web.read_messages(locate_reply(self._reply), f"{since.timestamp():.6f}"):
             found += [str(raw["ts"]) for raw in raws if raw["ts"] not in known and self._is_ours(raw)]
             if scarce:  # the next ones are a minute away each, and an answer comes soon after a question
                 break

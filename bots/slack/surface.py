@@ -136,6 +136,12 @@ class SlackSurface:
     def link(self, message: Message, thread: str) -> str:
         return write_link(self._web.us.url, self._question.key.channel, message.id, thread)
 
+    async def has_member(self, person: str) -> bool:
+        return await self._directory.has_member(person, self._question.key.channel)
+
+    async def list_managers(self) -> Sequence[str]:
+        return await self._directory.list_managers(self._question.key.channel)
+
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         return read_link(link, self._web.us.url, self._question.key.channel)
 

@@ -19,6 +19,7 @@ from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
+from core.answering.tasks.scheduled_runs import RunCheck
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.commands.rehearsal import Rehearsals
@@ -64,10 +65,8 @@ class Assistant:
         tools: ToolRegistry | None = None,
         library: PersonaLibrary | None = None,
     ) -> None:
-        self._store = store
-        self._completions = completions
-        self._rules = rules
-        self._platforms = platforms
+        self._store, self._completions = store, completions
+        self._rules, self._platforms = rules, platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
@@ -75,12 +74,13 @@ class Assistant:
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         policy = self._make_policy(loop_guard, slots)
-        responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
+        runs = RunCheck(store, platforms, completions.sender.sleep)
+        responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat, runs)
         self.worker = Worker(
             store.questions,
             responder.answer,
             process or secrets.token_hex(8),
-            partial(_list_connected, platforms),
+            self.list_connected,
             give_up=fallback.give_up,
             clock=clock,
             sleep=sleep,
@@ -131,6 +131,10 @@ class Assistant:
             return Receipt(new=False, ours=False, question=False, key=event.key, faults=faults)
         return await self._inbox.ingest(event)
 
+    def list_connected(self) -> list[str]:
+        """Names of the platforms that can be shown an answer now."""
+        return [name for name, platform in self._platforms.items() if not platform.offline]
+
     async def list_models(self) -> None:
         """List the models once, for those who will choose one."""
         try:
@@ -175,8 +179,3 @@ class Assistant:
         models = [persona.model or "", *self._rules.fallbacks]
         first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))
         return build(await self._completions.model(first))
-
-
-def _list_connected(platforms: Mapping[str, Platform]) -> list[str]:
-    """Names of the platforms that can be shown an answer now."""
-    return [name for name, platform in platforms.items() if not platform.offline]

@@ -30,7 +30,7 @@ from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
 from core.domain.errors import CannotAnswer, ConfabError, NoAnswer
-from core.domain.messages import Outcome, Question
+from core.domain.messages import ZONE, Outcome, Question
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
@@ -79,7 +79,9 @@ class Composer:
         return self.made_files.storage.api_key if self.made_files.storage else ""
 
     async def find_zone(self, question: Question, surface: Surface) -> str:
-        """The asker's time zone, else the workspace's, else the operator's."""
+        """The asker's time zone, else the workspace's, else the operator's; of a run that of its schedule."""
+        if question.schedule is not None:
+            return question.values[ZONE]
         if zone := await surface.zone(question.person):
             return zone
         budgets = await self.store.ledger.budgets(question.key.workspace, self.clock(), only=())

@@ -90,7 +90,12 @@ class Fallback:
         return True
 
     async def notify_asker(self, question: Question, error: PlaceClosed, answer: str) -> bool:
-        """Whether who asked could be told alone that their place is closed to us, with the answer if there is one."""
+        """Whether who asked could be told alone that their place is closed to us, with the answer if there is one.
+
+        Nobody waits for the run of a schedule: that one stops.
+        """
+        if question.schedule is not None:
+            return False
         reference = secrets.token_hex(3).upper()
         log.warning("reference %s: can't be shown an answer: %s", reference, error)
         try:

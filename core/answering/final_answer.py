@@ -9,7 +9,7 @@ from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.commands.registry import UsageError, name_person
 from core.domain.controls import APPROVAL, APPROVAL_ONCE, FEEDBACK, Control
-from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
+from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, NothingToTell, StoreUnavailable
 from core.domain.messages import File, FinalText, MadeFile, Outcome, Question, Unanswered
 from core.domain.personas import Draft, Persona
 from core.domain.platform import Surface
@@ -33,6 +33,8 @@ STOPPED = "Stopped."
 SHARED = "*{} asked about this message, and shares the answer:*"
 SHARED_TASK = "*{} asked for this, and shares it:*"
 FAILED_AGAIN = "This could not be answered anew."
+DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
+"""What is stored of a question that nobody but its asker heard a word about: later prompts have to know it."""
 EMPTY = "Yes? Ask me something, and I answer here."
 
 log = logging.getLogger(__name__)
@@ -145,7 +147,8 @@ def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
 
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
     """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted."""
-    if (question.about is None and question.command is None) or question.private or answer.notice:
+    shared = question.schedule is None and (question.about is not None or question.command is not None)
+    if not shared or question.private or answer.notice:
         return answer
     words = SHARED if question.command is None else SHARED_TASK
     return replace(answer, text=f"{words.format(await name_person(surface, question.person))}\n\n{answer.text}")
@@ -206,6 +209,8 @@ def explain_error(error: Exception) -> Answer:
             raise error
         case UsageError():  # a slip of who gave the command, or more than they may: nobody else need know
             return refuse(str(error), whispered=True)
+        case NothingToTell():
+            return Answer("", Outcome.NOT_FOR_US)
         case CannotAnswer():
             return refuse(str(error))
         case ClaudeError(kind="key"):  # the log says it once, for all questions

@@ -8,7 +8,7 @@ from core.answering.asides.follow_ups import FollowUpJudge
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
 from core.answering.final_answer import Answer, decline
 from core.commands.registry import MEMBERS_ONLY
-from core.domain.messages import Asks, Question, Rank
+from core.domain.messages import Asks, Outcome, Question, Rank
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.code_spans import drop_code
@@ -49,6 +49,7 @@ class Ignore:
     """The question is not for us, or `declined` and who asks knows already why: nothing is shown."""
 
     declined: bool = False
+    outcome: Outcome = Outcome.NOT_FOR_US
 
 
 @dataclass(frozen=True, slots=True)

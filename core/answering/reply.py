@@ -28,7 +28,8 @@ async def forget_page(_page: str) -> None:
 class Reply:
     """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page.
 
-    `ensure_held` returns while it is ours to show, and raises core.domain.errors.LeaseLost once it is not.
+    A `heading` stands above its text and is no part of that. `ensure_held` returns while it is ours to show, and raises
+    core.domain.errors.LeaseLost once it is not.
     """
 
     def __init__(
@@ -45,13 +46,13 @@ class Reply:
         resumed: bool = False,
         replaced: Sequence[File] = (),
         stoppable: bool = True,
+        heading: str = "",
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
         self.private = question.private
-        self.threaded = threaded
-        self.brief, self.resumed = brief, resumed
-        self.replaced = replaced
+        self.threaded, self.heading = threaded, heading
+        self.brief, self.resumed, self.replaced = brief, resumed, replaced
         self.activity = "thinking"
         self.subject = question.name
         self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()
@@ -192,8 +193,11 @@ class Reply:
 
     @property
     def newest(self) -> str:
-        """The newest text, with the note below it."""
-        return append_note(self.text, self.note) if self.note else self.text
+        """The newest text, with the heading above and the note below it."""
+        return self._head(append_note(self.text, self.note) if self.note else self.text)
+
+    def _head(self, text: str) -> str:
+        return f"{self.heading}\n\n{text}" if self.heading and text else text
 
     async def wait_until_whole(self, seconds: float) -> bool:
         """Wait until the reply is whole, at most `seconds`."""
@@ -209,7 +213,7 @@ class Reply:
         """Wait until the reply is whole; its final text. Raises LeaseLost."""
         await self._ended.wait()
         await self.ensure_held()
-        return self.text
+        return self._head(self.text)
 
     async def drop_page(self, page: str) -> None:
         """Write down that we take a page away, before we do."""

@@ -13,6 +13,7 @@ from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown, has_failed
 from core.answering.final_answer import (
+    DECLINED,
     Answer,
     choose_controls,
     cut_short,
@@ -27,25 +28,25 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.scheduled_runs import RunCheck, write_heading
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
-from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
+from core.domain.messages import File, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.files.code_blocks import list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
+from core.store.records.schedules import ScheduledRun
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
 
 Composing: TypeAlias = "asyncio.Task[Answer | None]"
-DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
-"""What is stored of a question that nobody but its asker heard a word about: later prompts have to know it."""
 BEGUN_AGAIN = 3  # times that an answer begins again because its question was added to or edited
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Responder:
     commands: registry.CommandContext
     emit: Emit
     heartbeat: Callable[[], Awaitable[None]]
+    runs: RunCheck
 
     @property
     def store(self) -> Store:
@@ -95,8 +97,8 @@ class AnswerTask:
     cited: Sequence[Citation] = field(init=False, default=())  # by the text so far
     begun: bool = field(init=False, default=False)  # whether words of Claude's have come, also such as it took back
     waiting: Answer | None = field(init=False, default=None)  # what is shown of it, where it waits for a person
-    visible: bool = field(init=False, default=False)
-    """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
+    scheduled: ScheduledRun | None = field(init=False, default=None)  # what it is, if it is the run of a schedule
+    visible: bool = field(init=False, default=False)  # whether words, ours or a predecessor's, may be on the platform
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
@@ -150,6 +152,7 @@ class AnswerTask:
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
         )
+        self.scheduled = await store.schedules.find_run(self.question) if self.question.schedule is not None else None
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
         self.visible = bool(self.claim.pages) and self.claim.earlier is None
@@ -165,6 +168,7 @@ class AnswerTask:
             resumed=self.claim.resumed,
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
             stoppable=self.question.command is None or self.task is not None,
+            heading=await write_heading(self.scheduled, self.question, self.surface),
         )
         if self.claim.told is not None and not self.claim.final_text:
             await self.responder.heartbeat()  # it may have been withdrawn while it waited
@@ -178,6 +182,8 @@ class AnswerTask:
             restored = restore_answer(final, command=self.question.command is not None)
             return AnswerWith(await tell_who_asked(restored, self.question, self.surface))
         try:
+            if self.question.schedule is not None:
+                return await self.responder.runs.decide(self.scheduled, self.claim, self.surface)
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona, self.version)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
@@ -186,7 +192,7 @@ class AnswerTask:
         """Show nothing. Who may not ask gets no answer by somebody else's question either."""
         if decision.declined:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
-        return Outcome.NOT_FOR_US
+        return decision.outcome
 
     async def _show(self, decision: Decision) -> Outcome:
         """Show the reply while it grows; its final text is stored before it is shown.
@@ -195,7 +201,8 @@ class AnswerTask:
         """
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
-            answer = await self._compose_unless_stopped(decision, showing)
+            composed = await self._compose_unless_stopped(decision, showing)
+            answer = await self.responder.runs.temper(composed, self.scheduled, self.claim)
             if self.visible or self.claim.earlier:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
             answer = await self._keep_earlier(await self._tell_acts(answer))

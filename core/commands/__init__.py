@@ -14,6 +14,8 @@ from core.commands import (
 )
 from core.commands.craft import classification, draft, library, one_message, persona_models, summary
 from core.commands.memory import knowledge, notes
+from core.commands.schedules import schedule
+from core.commands.schedules.prompt import PROMPT
 from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
 TABLE = (
@@ -33,6 +35,7 @@ TABLE = (
     *keep.ROWS,
     *replay.ROWS,
     *examples.ROWS,
+    *schedule.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,
@@ -42,3 +45,6 @@ TABLE = (
     *approvals.ROWS,
     *help.ROWS,
 )
+
+RUNS = (*TABLE, PROMPT)
+"""What the runs of schedules are asked as: nobody gives the last one."""

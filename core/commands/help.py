@@ -23,6 +23,7 @@ GROUPS = {
     "grants": "Which tools act here for you without asking first",
     "note": "What Claude is told in every answer in this channel",
     "persona": "How Claude behaves in this channel",
+    "schedule": "Regular posts here",
 }
 """What the commands that begin with the same word are about."""
 _OPTIONS = re.compile(r"(?: \[[^\]]+\])+")  # what may be left out

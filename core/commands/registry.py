@@ -112,6 +112,8 @@ class Command:
     """Raises UsageError where `run` would, and changes nothing."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
+    repeatable: bool = False
+    """Whether it may be given on a schedule, where everybody sees what it says."""
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""

@@ -143,6 +143,7 @@ ROWS = (
             Parameter("as", ParameterKind.CHOICE, "how it comes", choices=("table", "csv", "json")),
         ),
         whispered=("of=me", "of=workspace"),
+        repeatable=True,
         stricter={
             "of=workspace": (
                 Rank.OWNER,

@@ -10,6 +10,7 @@
     │   ├── NoAnswer       the person: the platform does not say just now; it may later
     │   │   └── HistoryScarce  nor will it soon, for it shows little history
     │   └── BudgetForbids  the person: a budget has too little left for it
+    ├── NothingToTell      nobody: what was asked on a schedule has no news
     ├── CannotShow         nobody: the place of the reply is gone
     │   ├── QuestionDeleted nobody: the message that the reply answers is gone
     │   ├── PlaceClosed    the person, elsewhere: the place is there, and closed to us
@@ -89,6 +90,10 @@ class BudgetForbids(CannotAnswer):
     def __init__(self, reason: str, *, personal: bool) -> None:
         super().__init__(reason)
         self.personal = personal
+
+
+class NothingToTell(ConfabError):
+    """What a schedule asks for has no news, so that nothing is said."""
 
 
 class CannotShow(ConfabError):

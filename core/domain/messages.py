@@ -8,6 +8,9 @@ from enum import Enum, IntEnum
 from core.domain.personas import Draft
 
 MESSAGE = "message"  # the value that names the message in whose menu something was chosen
+HEADING = "heading"  # the value of a run that begins what its answer says first: which schedule it is of, and when
+SINCE_RUN = "since_run"  # the value of a run that tells when the one before was due
+ZONE = "zone"  # the value of a run that names the time zone of its schedule
 THREAD = "thread"  # the value that names that message's thread, where an answer about it may be posted
 
 
@@ -143,6 +146,8 @@ class Question:
     """It says nothing of its own: the answer to this question is to go on where it was cut."""
     attachments: tuple[Attachment, ...] = ()
     """Files that hang on the message of a command that takes them."""
+    schedule: int | None = None
+    """It is a run of this schedule: nobody has just asked it, and the first page of its answer begins a thread."""
     homes: tuple[str, ...] | None = None
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 

@@ -147,6 +147,15 @@ class Surface(Protocol):
         It is made of what is known: the platform is not asked.
         """
 
+    async def has_member(self, person: str) -> bool:
+        """Whether a person is in the channel, and may read along. Raises CannotAnswer, CannotShow; NoAnswer."""
+
+    async def list_managers(self) -> Sequence[str]:
+        """Some who may manage the channel, the nearest first, as the platform tells in few requests. Raises as above.
+
+        What each may do now, `rank` tells.
+        """
+
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
         """What a permalink names, if that is in this channel and `person` may read it there; else None."""
 

@@ -252,4 +252,23 @@ MIGRATIONS = (
             "at {text} NOT NULL, PRIMARY KEY (workspace, channel, number)) {strict}",
         ),
     ),
+    # What is given again and again: `line` is a command or a prompt, `source` the command that added it. One that has
+    # no `due_at` rests. Each run is left once, as a question.
+    Migration(
+        "schedules",
+        (
+            "CREATE TABLE schedules (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "platform {text} NOT NULL, number {integer} NOT NULL, source {text} NOT NULL, author {text} NOT NULL, "
+            "cron {text} NOT NULL, zone {text} NOT NULL, line {text} NOT NULL, prompt {boolean} NOT NULL, "
+            "at {text} NOT NULL, due_at {text}, paused {boolean} NOT NULL DEFAULT FALSE, "
+            "removed {boolean} NOT NULL DEFAULT FALSE, stopped {text}, skipped_at {text}) {strict}",
+            "CREATE UNIQUE INDEX schedules_by_number ON schedules (workspace, channel, number)",
+            "CREATE UNIQUE INDEX schedules_by_source ON schedules (workspace, channel, source)",
+            "CREATE INDEX schedules_due ON schedules (due_at) WHERE due_at IS NOT NULL",
+            "CREATE TABLE schedule_runs (workspace {text} NOT NULL, schedule {integer} NOT NULL "
+            "REFERENCES schedules (id), due_at {text} NOT NULL, question {text} NOT NULL, "
+            "PRIMARY KEY (schedule, due_at)) {strict}",
+            "ALTER TABLE questions ADD COLUMN schedule {integer}",
+        ),
+    ),
 )

@@ -20,6 +20,7 @@ from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.knowledge import Personas
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
+from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
@@ -341,6 +342,7 @@ class Store:
     summaries: Summaries
     channel_notes: ChannelNotes
     trials: Trials
+    schedules: Schedules
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

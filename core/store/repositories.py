@@ -35,6 +35,7 @@ from core.store.rules.read_thread import list_chain, read_thread, remember_names
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.summaries import keep_summary
 from core.store.rules.trials import TrialRepository
+from core.store.schedule_repository import ScheduleRepository
 from core.store.sql_port import Engine, Sql
 
 
@@ -391,5 +392,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         summaries=SummaryRepository(engine),
         channel_notes=ChannelNoteRepository(engine),
         trials=TrialRepository(engine),
+        schedules=ScheduleRepository(engine),
         shut=engine.shut,
     )

@@ -40,6 +40,14 @@ PLATFORMS = ("slack", "discord")
 UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
 POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
 """Requests with which the files of an answer are posted."""
+LEAVING = (
+    "schedules.leave_run",
+    "questions.claim_next",
+    "questions.record_page",
+    "chat.postMessage",
+    "POST /channels/*/messages",
+)
+"""Where a schedule's run is left, claimed, posted, and written down."""
 COUNTED = ("lost", "doubled", "misused", "undone", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
@@ -107,6 +115,24 @@ async def test_a_picture_that_code_made_is_posted_once_wherever_its_process_is_k
         verdicts = await all_of(kind, chosen[-3:] if places else chosen, expected, bots, tmp_path, databases)
 
     assert verdicts
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "databases"),
+    [("slack schedule", POSTGRES), pytest.param("discord schedule", SQLITE, marks=pytest.mark.reliability)],
+    indirect=["databases"],
+)
+async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_claim_and_the_post(
+    tmp_path, databases, name
+):
+    (kind,) = (one for one in KINDS if one.name == name)
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        chosen = [one for one in found if one.call in LEAVING and one.number == 1]
+        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+
+    assert {one.call for one in chosen} >= {*LEAVING[:3]}
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

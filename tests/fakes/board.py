@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.domain.controls import Control
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.events import Ingest, Posted
 from core.domain.messages import (
     Asks,
@@ -65,6 +65,12 @@ class Board:
         self.closed: set[ThreadKey] = set()
         self.hidden: set[str] = set()
         """Threads that are private."""
+        self.silent = 0
+        """How often it does not say just now who is in a channel."""
+        self.strangers: set[str] = set()
+        """Who is in no channel."""
+        self.managers: Sequence[str] = ()
+        """Who may be told what managers should know."""
         self.told: list[tuple[str, str, str]] = []
         """What was said to one person alone: workspace, person, text."""
         self.troubles: list[BaseException] = []
@@ -211,6 +217,15 @@ class BoardSurface:
         ]
         found = sorted((one for one in said if wanted.since is None or one.at >= wanted.since), key=lambda one: one.at)
         return PastMessages(tuple(found[-wanted.last :]), self._board.cut)
+
+    async def has_member(self, person: str) -> bool:
+        if self._board.silent:
+            self._board.silent -= 1
+            raise NoAnswer("The board does not tell me who is here just now.")
+        return person not in self._board.strangers
+
+    async def list_managers(self) -> Sequence[str]:
+        return self._board.managers
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys() - self._board.hidden

@@ -1,7 +1,7 @@
 """The answer to a command that Claude answers: composed as every answer is, but of what the command has read."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,10 +12,11 @@ from core.answering.conversation import name_persona, read_knowledge, tell_notes
 from core.answering.final_answer import STOPPED, Answer, cut_off
 from core.answering.reply import Reply
 from core.answering.tasks.past_questions import read_past_turns
+from core.answering.tasks.scheduled_runs import wait_out
 from core.billing.budgets import dollars
 from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut
-from core.commands import TABLE
+from core.commands import RUNS, TABLE
 from core.commands.craft.task import TaskPrompt, TaskResult, TaskRun, TaskStopped
 from core.commands.registry import (
     Command,
@@ -33,6 +34,8 @@ from core.domain.platform import Surface
 from core.prompting.personas.check import refuse_model
 from core.rendering.reply_notes import append_note, close_text
 from core.store.protocols import Claim, Step, Thread
+from core.tools.runner import ToolRunner
+from core.tools.tool import Tool, ToolScope
 from core.worker.fair_semaphore import FairSlot
 
 ENDING = 4.0  # seconds in which a task that is stopped tells what is done; a terminal waits for a second more
@@ -41,7 +44,7 @@ ENDING = 4.0  # seconds in which a task that is stopped tells what is done; a te
 def find_task(question: Question) -> Command | None:
     """The row of a command that Claude answers; None for every other question."""
     try:
-        row, _ = find_command(TABLE, question.command or "")
+        row, _ = find_command(RUNS if question.schedule is not None else TABLE, question.command or "")
     except UsageError:
         return None
     return row if row.task is not None else None
@@ -68,7 +71,8 @@ class TaskAnswer:
     async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer. Raises CannotAnswer, UsageError where the command can't be given so."""
         question, composer = self.claim.question, self.composer
-        row, call = read_invocation(question, self.surface, self.context)
+        context = replace(self.context, table=RUNS) if question.schedule is not None else self.context
+        row, call = read_invocation(question, self.surface, context)
         assert row.task is not None
         await check_rank(row, call)
         allowed = composer.rules.models
@@ -128,7 +132,15 @@ class TaskAnswer:
             read_knowledge=partial(read_knowledge, composer.store.personas, question.key),
             check_rank=partial(check_rank, row, call),
             stop=self.stop,
+            list_tools=self._list_tools,
         )
+
+    async def _list_tools(self) -> Sequence[Tool]:
+        return await self.composer.tools.list_tools(self.thread, self.persona.tools, private=True)
+
+    def _make_runner(self, run: TaskRun, tools: Sequence[Tool]) -> ToolRunner:
+        scope = ToolScope(run.question, self.surface, run.store, run.clock, run.find_zone)
+        return ToolRunner(run.store.calls, self.claim, {tool.name: tool for tool in tools}, scope, run.act)
 
     async def _name_persona(self, persona: Persona) -> Persona:
         named, _ = await name_persona(self.composer.store.threads, self.thread, persona, self.surface)
@@ -138,14 +150,17 @@ class TaskAnswer:
         self, task: Callable[[TaskRun], Awaitable[object]], run: TaskRun, slot: FairSlot
     ) -> AsyncGenerator[Event, None]:
         """What the task brings: its whole answer, or Claude's words as they grow."""
-        made = await task(run)
+        scheduled, sleep = run.question.schedule is not None, self.composer.completions.sender.sleep
+        made = await (wait_out(partial(task, run), sleep) if scheduled else task(run))
         await run.ensure_allowed()
         if isinstance(made, TaskResult):
             yield Answer(made.text, made=made.made, draft=made.draft)
             return
         assert isinstance(made, TaskPrompt)
         self.grows = True
-        told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)
+        runner = self._make_runner(run, made.tools) if made.tools else None
+        key = self.composer.api_key
+        told = Run(self.claim, run.steps, partial(_finish, made), tools=runner, api_key=key, slot=slot)
         stream = self.composer.completions.stream(run.question, run.version, made.models, made.build, told)
         async with aclosing(stream) as events:
             async for event in events:

@@ -178,5 +178,6 @@ ROWS = (
         ),
         private=True,
         task=classify,
+        repeatable=True,
     ),
 )

@@ -54,5 +54,6 @@ ROWS = (
         ),
         private=True,
         task=draft_code,
+        repeatable=True,
     ),
 )

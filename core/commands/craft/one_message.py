@@ -97,6 +97,7 @@ ROWS = (
         action="Translate this",
         asks=f"Translate this message into {OWN_LANGUAGE}. Give the translation alone.",
         task=translate,
+        repeatable=True,
     ),
     Command(
         "explain",
@@ -106,5 +107,6 @@ ROWS = (
         action="Explain this",
         asks="Explain this message to me: what it says, the words and the background that I have to know. Be brief.",
         task=explain,
+        repeatable=True,
     ),
 )

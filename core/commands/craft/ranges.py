@@ -1,13 +1,14 @@
 """Ranges: which messages a command takes, as people say it: this thread, the last so many, or since when."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from core.commands.craft.material import Material, read_material
 from core.commands.craft.moments import UnreadableMoment, parse_moment
 from core.commands.craft.task import TaskRun
 from core.commands.registry import Parameter, ParameterKind, UsageError
-from core.domain.errors import CannotAnswer
-from core.domain.messages import PastRange, Question
+from core.domain.errors import CannotAnswer, NothingToTell
+from core.domain.messages import SINCE_RUN, PastRange, Question
 from core.domain.wording import count_noun
 
 MOST = 2_000  # messages that are read
@@ -31,6 +32,21 @@ async def read_range(run: TaskRun, last: int, nothing: str) -> Material:
         raise CannotAnswer(nothing)
     more = run.values.get("since") and not run.values.get("last") and len(found.messages) >= wanted.last
     found = replace(found, cut=OLDER.format(MOST)) if more and not found.cut else found
+    await found.prepare()
+    return found
+
+
+async def read_news(run: TaskRun, last: int) -> Material:
+    """The messages that a run of a schedule means: those since the run before, where it names no others.
+
+    Raises NothingToTell where nobody else said anything since then; CannotAnswer, UsageError.
+    """
+    run.act("reading the messages")
+    before = datetime.fromisoformat(run.question.values[SINCE_RUN])
+    named = run.values.get("last") or run.values.get("since")
+    found = await read_material(run, await choose_range(run, last) if named else PastRange("", MOST, before))
+    if not any(one.at > before and not one.mine for one in found.messages):
+        raise NothingToTell
     await found.prepare()
     return found
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from core.billing.budgets import dollars
 from core.commands.craft.material import DATA, LINKED, Material
-from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
+from core.commands.craft.ranges import PARAMETERS, describe_range, read_news, read_range
 from core.commands.craft.task import TaskPrompt, TaskRun, leave_to_claude
 from core.commands.registry import Command
 from core.domain.wording import count_noun
@@ -25,6 +25,13 @@ OF_PARTS = f"""\
 You are shown notes on the parts of one long conversation, in their order. Summarize the conversation, for somebody \
 who was not there: {WANTED} Where a later part settles what an earlier one left open, say only how it ended. \
 {LINKED} {DATA}"""
+DIGEST = f"""\
+Tell a channel what happened in it since it was told so last, from the messages that you are shown: first in one or \
+two sentences what it was about, then under “Decisions” who decided what, under “Open questions” what nobody has \
+answered or done yet, and who is to do it, and under “Links” the links that were shared, each with what it leads to. \
+Leave a heading out where nothing stands under it. Keep names as they stand. Behind each point name the messages that \
+it rests on by their numbers in square brackets, as in [#12]: Confab makes links of them. Write no other link than \
+those that stand in the messages. {DATA}"""
 NOTE_PART = f"""\
 Note what a summary of a long conversation needs of this part of it: what it is about, who decided what, what is open. \
 Behind each point name the messages that it rests on by their numbers, as in [#12]. {DATA}"""
@@ -39,8 +46,12 @@ class PartNotes(BaseModel):
 
 
 async def summarize(run: TaskRun) -> TaskPrompt:
-    """Read the messages, and have Claude summarize them, in parts where they are long. Raises CannotAnswer."""
-    found = await read_range(run, LAST, NOTHING)
+    """Read the messages, and have Claude summarize them, in parts where they are long.
+
+    On a schedule it tells what is new. Raises CannotAnswer, UsageError; NothingToTell where nothing is.
+    """
+    scheduled = run.question.schedule is not None
+    found = await (read_news(run, LAST) if scheduled else read_range(run, LAST, NOTHING))
     window = (await run.describe_model()).max_input_tokens or PART + SPARE
     parts = found.split(min(PART, max(window - SPARE, SPARE)))
     notes = [f"I read {describe_range(run, found)}.", found.cut]
@@ -48,7 +59,7 @@ async def summarize(run: TaskRun) -> TaskPrompt:
         return await _summarize_parts(run, found, parts, notes)
     run.act(f"summarizing {count_noun(len(found.messages), 'message')}")
     told = f"[The messages, the oldest first:]\n{found.write()}"
-    return run.ask(INSTRUCTION, told, found.finish, " ".join(filter(None, notes)))
+    return run.ask(DIGEST if scheduled else INSTRUCTION, told, found.finish, " ".join(filter(None, notes)))
 
 
 async def _summarize_parts(run: TaskRun, found: Material, parts: list[tuple[int, int]], notes: list[str]) -> TaskPrompt:
@@ -74,5 +85,6 @@ ROWS = (
         PARAMETERS,
         private=True,
         task=summarize,
+        repeatable=True,
     ),
 )

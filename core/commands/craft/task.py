@@ -29,6 +29,7 @@ from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from core.store.protocols import Claim, Step, StepEnd, Store
 from core.store.records.trials import PastQuestion
+from core.tools.tool import Tool
 
 Form = TypeVar("Form", bound=BaseModel)
 Made = TypeVar("Made")
@@ -74,6 +75,8 @@ class TaskPrompt:
     finish: Callable[[str], str] = keep_words
     note: str = ""
     """Sentences of ours that stand below the whole answer."""
+    tools: Sequence[Tool] = ()
+    """What Claude may use, as `build` tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class TaskRun:
     """Raises RankTooLow where the platform does not let its giver give it now."""
     stop: asyncio.Event
     """Is set when it shall end with what is done."""
+    list_tools: Callable[[], Awaitable[Sequence[Tool]]]
+    """The persona's tools, without those that act: nobody could be asked whether they may."""
     read: dict[str, bool] = field(default_factory=dict)
     """The threads whose past it has read, each with whether it has the name of a message of the channel."""
     answered: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -215,15 +220,20 @@ class TaskRun:
         content: str | Sequence[Turn],
         finish: Callable[[str], str] = keep_words,
         note: str = "",
+        *,
+        knowledge: str = "",
+        tools: Sequence[Tool] = (),
     ) -> TaskPrompt:
         """The prompt that asks the persona in force to do what `instruction` says with `content`."""
         turns = (Turn("user", (Text(content),)),) if isinstance(content, str) else tuple(content)
         words = "\n\n".join(filter(None, (self.instructions, instruction)))
 
         def build(model: Model) -> Request:
-            return leave_uncached(build_request(self.persona, turns, model, "5m", instructions=words, notes=self.notes))
+            around = {"instructions": words, "knowledge": knowledge, "notes": self.notes}
+            definitions = [tool.definition for tool in tools]
+            return leave_uncached(build_request(self.persona, turns, model, "5m", **around, tools=definitions))
 
-        return TaskPrompt(self.models, build, finish, note)
+        return TaskPrompt(self.models, build, finish, note, tools)
 
     def _order(self, request: Request, version: Version | None) -> MeteredRequest:
         """A request as it is sent, within the budgets of who gave the task."""

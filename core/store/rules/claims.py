@@ -12,6 +12,7 @@ from core.store.protocols import Claim
 from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
+from core.store.rules.jobs.schedules import begin_thread
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.made_files import keep_made_files
 from core.store.rules.private_answers import drop_old_answers
@@ -29,19 +30,21 @@ COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
-# Commands come before questions, but of one person only so many at a time, beside one that stops another.
+# Commands come before questions, but of one person only so many at a time, beside one that stops another; runs of
+# schedules come last.
 # What is claimed keeps its thread until it is closed, also while no living process answers it, but not while it is
 # parked.
 NEXT = """
 WITH people AS (
     SELECT claims.workspace, questions.channel, questions.person, count(*) AS places
     FROM claims JOIN questions ON questions.claim = claims.id
-    WHERE claims.process IS NOT NULL AND questions.reply = questions.name AND questions.command IS NULL
+    WHERE claims.process IS NOT NULL AND questions.reply = questions.name
+    AND (questions.command IS NULL OR questions.schedule IS NOT NULL)
     GROUP BY claims.workspace, questions.channel, questions.person  -- of claims, or SQLite would read all questions
 ), commanding AS (
     SELECT claims.workspace, questions.person
     FROM claims JOIN questions ON questions.claim = claims.id
-    WHERE claims.process IS NOT NULL AND questions.command IS NOT NULL
+    WHERE claims.process IS NOT NULL AND questions.command IS NOT NULL AND questions.schedule IS NULL
     GROUP BY claims.workspace, questions.person HAVING count(*) >= :commands
 ), channels AS (SELECT workspace, channel, sum(places) AS places FROM people GROUP BY workspace, channel),
 workspaces AS (SELECT workspace, sum(places) AS places FROM people GROUP BY workspace)
@@ -52,7 +55,7 @@ LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = 
     AND people.person = questions.person
 WHERE questions.outcome IS NULL AND {wanted} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
-AND (questions.command IS NULL OR lower(questions.command) = 'stop'
+AND (questions.command IS NULL OR lower(questions.command) = 'stop' OR questions.schedule IS NOT NULL
     OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
 AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
@@ -60,8 +63,8 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     AND other.thread = questions.thread AND other.outcome IS NULL AND other.command IS NULL
     AND other.claim IS NOT NULL AND other.claim IS DISTINCT FROM questions.claim AND other.parked IS NULL
 ))
-ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
-    coalesce(people.places, 0), questions.at, questions.id LIMIT 1
+ORDER BY questions.schedule IS NOT NULL, questions.command IS NULL, coalesce(workspaces.places, 0),
+    coalesce(channels.places, 0), coalesce(people.places, 0), questions.at, questions.id LIMIT 1
 """
 
 # Looked at without a lock, for most looks find nothing.
@@ -265,6 +268,8 @@ def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
     row = fence_claim(sql, claim)
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
     sql.insert_new("pages", {**record, "at": stamp(at)})
+    if row["schedule"] is not None and not row["thread"]:
+        row = begin_thread(sql, row, page)
     if not row["private"]:
         whole = row["said"] is not None
         sql.execute(PAGE_MESSAGE, {**row, "page": page, "at": stamp(at), "whole": whole})

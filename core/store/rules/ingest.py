@@ -20,6 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, record_audit
+from core.store.places.schedules import stop_schedules
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.messages import (
@@ -291,4 +292,5 @@ def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
     values = {"workspace": workspace, "at": stamp(at)}
     for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
         lock_channel(sql, workspace, channel)
+    stop_schedules(sql, workspace, at)
     return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))

@@ -139,6 +139,7 @@ def read_question(row: Row) -> Question:
         values=json.loads(row["options"]),
         continues=row["continues"],
         attachments=ATTACHMENTS.validate_json(row["attachments"]) if row["attachments"] else (),
+        schedule=row["schedule"],
     )
 
 
@@ -387,4 +388,5 @@ def _row_of(question: Question) -> Row:
         "address": clean_text(question.address),
         "continues": question.continues,
         "attachments": ATTACHMENTS.dump_json(question.attachments).decode() if question.attachments else None,
+        "schedule": question.schedule,
     }

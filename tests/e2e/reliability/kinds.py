@@ -4,9 +4,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from core.answering.policy import MEMBERS_ONLY
+from core.domain.clock import system_clock
+from core.store.sql_port import stamp
 from tests.e2e.reliability.worlds import OPENED, DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
 from tests.fakes.claude.script import Answer, Fault, Run, wants_form
 from tests.fakes.discord.nouns import Upload
@@ -197,6 +200,19 @@ async def watch(_world: SlackWorld) -> None:
     await asyncio.Event().wait()
 
 
+async def come_due(world: World) -> None:
+    """Let the schedule that there is be due; the process looks for it within ten seconds."""
+    assert world.database
+    due = stamp(system_clock() - timedelta(seconds=1))
+    world.database.change(f"UPDATE schedules SET due_at = '{due}' WHERE due_at > '{due}'")
+
+
+def ran(pages: list[Page]) -> bool:
+    """What the command that scheduled it said, and one run in the channel itself."""
+    return len(pages) == 2 and "Schedule 1 of" in pages[1].text and pages[1].text.endswith(SHORT)
+
+
+ADD = 'schedule add "0 9 1 1 *" Say it.'
 BENEATH = "beneath the question"
 REFUSED = Fault(400, "invalid_request_error", "no")
 
@@ -233,6 +249,14 @@ KINDS = [
         says("shares the answer", SHORT, place=BENEATH),
         before=(ask_about, lambda _pages: True),
         attend=watch,
+    ),
+    Kind(
+        "slack schedule",
+        slack_world,
+        come_due,
+        ran,
+        before=(mention(f"!{ADD}"), says("Schedule 1: at 09:00 on January 1")),
+        repeated=True,
     ),
     Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),
     Kind("discord mention", discord_world, mention("q"), says(SHORT, place="dev")),
@@ -272,6 +296,14 @@ KINDS = [
         abreast=2,
     ),
     Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
+    Kind(
+        "discord schedule",
+        discord_world,
+        come_due,
+        ran,
+        before=(interact("schedule add", when="0 9 1 1 *", what="Say it."), says("Schedule 1: at 09:00 on January 1")),
+        repeated=True,
+    ),
     Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),
 ]
 

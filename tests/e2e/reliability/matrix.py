@@ -126,6 +126,7 @@ class Run:
 async def run(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) -> AsyncIterator[Run]:
     os.makedirs(folder, exist_ok=True)
     async with kind.world() as world:
+        world.database = databases.of(folder)
         world.claude.answer = kind.answer if callable(kind.answer) else lambda _body: kind.answer
         prepared = Run(kind, world, nursery, folder, databases.of(folder))
         await prepared.prepare()

@@ -11,9 +11,11 @@ from tests.fakes.discord.nouns import Flag, Kind, Type
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.faults import Cut
 from tests.fakes.slack.server import SlackFake, shown
+from tests.support.databases import Database
 
 CONNECTING = 60.0  # seconds that a process gets
-REFERENCE = re.compile(r"\(reference \w{6}\)")
+REFERENCE = re.compile(r"\(reference \w{6}\)|(?<=Schedule 1 of )[^:]+:\d\d")
+"""What is another each time: the reference of an error, and when a schedule was due."""
 WHISPER = "whispered"
 """The mark of what one person alone was told."""
 OPENED = "a thread of its own"
@@ -41,6 +43,7 @@ class SlackWorld:
     def __init__(self, slack: SlackFake, claude: ClaudeFake) -> None:
         self.slack, self.claude = slack, claude
         self.machine: Machine | None = None
+        self.database: Database | None = None
         self.asked = ""
         self.unacknowledged = False
 
@@ -103,6 +106,7 @@ class DiscordWorld:
     def __init__(self, discord: DiscordFake, claude: ClaudeFake) -> None:
         self.discord, self.claude = discord, claude
         self.machine: Machine | None = None
+        self.database: Database | None = None
         self.asked = ""
         self.interaction = None
 

@@ -61,6 +61,7 @@ TIERS = {
     "chat.update": TIER_3,
     "conversations.history": TIER_3,
     "conversations.info": TIER_3,
+    "conversations.members": TIER_4,
     "conversations.open": TIER_3,
     "conversations.replies": TIER_3,
     "files.completeUploadExternal": TIER_4,
@@ -69,6 +70,7 @@ TIERS = {
     "usergroups.list": TIER_2,
     "users.conversations": TIER_3,
     "users.info": TIER_4,
+    "users.list": TIER_2,
     "views.open": TIER_4,
     "views.publish": TIER_4,
 }

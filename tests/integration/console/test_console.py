@@ -21,40 +21,9 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
 from tests.support.documents import write_docx
 from tests.support.standstill import ASLEEP, answer_slowly, stopped
+from tests.support.terminal_chat import chat, said
 
-ROOT = Path(__file__).parents[3]
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def environment(tmp_path):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CONFAB_"))}
-    return kept | {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada"}
-
-
-@asynccontextmanager
-async def chat(environment: dict[str, str], folder: Path, *arguments: str):
-    """`confab chat`, with pipes."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "bots", "chat", *arguments,
-        cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def said(environment: dict[str, str], folder: Path, *lines: str) -> str:
-    """What the terminal shows for these lines."""
-    async with chat(environment, folder) as process:
-        shown, complaints = await process.communicate("\n".join(lines).encode())
-        print(shown.decode())  # where leaks are looked for
-        assert (process.returncode, complaints.decode()) == (0, "")
-        return shown.decode()
 
 
 async def test_without_a_key_a_stand_in_answers_and_says_so(environment, tmp_path):

@@ -1,4 +1,4 @@
-"""Commands: how they are found, read and refused."""
+"""Commands: how they are found, read and refused. Tests core.commands.registry, core.commands.lines.options."""
 
 import re
 from decimal import Decimal
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry, core.commands.lines.options import (
+from core.commands.registry import (
     Command,
     Parameter,
     ParameterKind,

@@ -1,0 +1,1 @@
+"""Jobs: what Confab does by itself, at its time, for somebody who asked for it once."""

@@ -1,0 +1,124 @@
+"""The `schedule` commands: what they understand, answer and refuse. Tests core.commands.schedules.schedule."""
+
+import pytest
+
+from core.commands.registry import RankTooLow, UsageError
+from core.domain.messages import Rank, ThreadKey
+from core.store.records.schedules import Stop
+
+HERE = ThreadKey("board:w1", "c1", "")
+ADD = 'schedule add "every weekday 9:00" summarize since=yesterday'
+
+
+async def test_what_is_added_is_told_in_words_with_the_next_times_and_the_budgets(give):
+    await give("budget set 25 zone=Europe/Berlin")
+    await give("budget set 100 of=workspace")
+
+    said = await give(ADD)
+
+    assert said == (
+        "Schedule 1: at 09:00 on Monday through Friday, in the time of Europe/Berlin, I post here what comes of "
+        "`summarize since=yesterday`. Set by Ada. The next times are:\n\n"
+        "- Mon 5 Jan 2026, 09:00\n- Tue 6 Jan 2026, 09:00\n- Wed 7 Jan 2026, 09:00\n\n"
+        "Each run counts to this workspace's budget of $100.00 a month, of which $100.00 is left; and to "
+        "this channel's budget of $25.00 a month, of which $25.00 is left."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "kept", "prompt"),
+    [
+        ("summarize since=yesterday", "summarize since=yesterday", False),
+        ("!summarize last=20", "summarize last=20", False),
+        ('classify "bug, praise" since=monday', 'classify "bug, praise" since=monday', False),
+        ("usage since=week by=person", "usage since=week by=person", False),
+        ("Say hello to everybody.", "Say hello to everybody.", True),
+        ("summarize what we did in one sentence", "summarize what we did in one sentence", True),
+        ("stop the presses and greet us", "stop the presses and greet us", True),
+        ("translate the newest message into German", "translate the newest message into German", True),
+        ("Two lines\nof words", "Two lines\nof words", True),
+    ],
+)
+async def test_a_command_is_kept_as_one_and_anything_else_as_words_for_claude(give, store, line, kept, prompt):
+    await give(f'schedule add "every day at 9" {line}')
+
+    (one,) = await store.schedules.list(HERE)
+    assert (one.line, one.prompt) == (kept, prompt)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('schedule add "whenever" summarize', "I can't read `whenever` as times"),
+        ('schedule add "every day"', "Say what is to be posted too"),
+        ("schedule add summarize", "I can't read `summarize` as times"),
+        ('schedule add "* * * * *" summarize', "at most every 10 minutes"),
+        ('schedule add "every day" summarize last=many', "last is a whole number"),
+        ('schedule add "every day" budget set 5', "`budget set` can't be given by a schedule. These can: "),
+        ('schedule add "every day" usage of=me', "`usage` can't be given by a schedule"),
+        ('schedule add "every day" persona test', "`persona test` can't be given by a schedule"),
+        ('schedule add "every day" forget', "`forget` can't be given by a schedule"),
+        (f'schedule add "every day" {"word " * 900}', "a schedule takes 4,000"),
+        ("schedule pause 3", "There is no schedule 3 here"),
+        ("schedule resume 3", "There is no schedule 3 here"),
+        ("schedule remove 3", "There is no schedule 3 here"),
+    ],
+)
+async def test_what_can_not_be_scheduled_is_refused_with_what_would_do(give, store, line, why):
+    with pytest.raises(UsageError, match="^(?s:.*)") as refused:
+        await give(line)
+
+    assert why in str(refused.value)
+    assert await store.schedules.list(HERE) == []
+
+
+async def test_times_may_stand_in_a_field_of_their_own(give, store):
+    await give('schedule add when="every day at 9" Say hello.')
+
+    (one,) = await store.schedules.list(HERE)
+    assert (one.cron, one.line) == ("0 9 * * *", "Say hello.")
+
+
+async def test_a_channel_lists_its_own_schedules_and_how_each_stands(give, store):
+    assert "Nothing is scheduled in this channel." in await give("schedule list")
+    await give(ADD)
+    await give("schedule pause 1")
+    await store.schedules.stop(1, Stop.RANK)
+
+    listed = await give("schedule list")
+    elsewhere = await give("schedule list", key=ThreadKey("board:w1", "c2", "t1"))
+
+    assert listed == (
+        "What is posted in this channel by schedule:\n\n"
+        "- `1` at 09:00 on Monday through Friday (UTC), `summarize since=yesterday`, by Ada: paused"
+    )
+    assert "Nothing is scheduled" in elsewhere
+
+
+async def test_what_is_paused_goes_on_when_it_is_resumed_and_is_gone_when_it_is_removed(give, store):
+    await give(ADD)
+
+    said = [await give(f"schedule {verb} 1") for verb in ("pause", "resume", "remove")]
+
+    assert said == [
+        "Schedule 1 is paused: `summarize since=yesterday`. `schedule resume 1` lets it go on. Paused by Ada.",
+        "Schedule 1 goes on: `summarize since=yesterday`, at 09:00 on Monday through Friday; next Mon 5 Jan 2026, 09:00 "
+        "(UTC), in the name of Ada. Resumed by Ada.",
+        "Schedule 1 is removed: `summarize since=yesterday`, at 09:00 on Monday through Friday. Removed by Ada.",
+    ]
+    assert await store.schedules.list(HERE) == []
+
+
+async def test_long_words_are_shown_on_one_line_that_ends_no_code(give):
+    said = await give(f'schedule add "every day" Say `this`\nand {"more " * 40}')
+
+    assert "`Say 'this' and more more" in said
+    assert "…`" in said
+
+
+@pytest.mark.parametrize("line", [ADD, "schedule pause 1", "schedule resume 1", "schedule remove 1"])
+async def test_only_who_manages_the_channel_schedules_anything(give, board, line):
+    board.ranks["U2"] = Rank.MEMBER
+
+    with pytest.raises(RankTooLow):
+        await give(line, "U2")
