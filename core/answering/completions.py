@@ -29,7 +29,8 @@ from core.domain.tools import ToolCall
 from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request
-from core.store.protocols import Claim, Notes, Step, StepEnd
+from core.store.protocols import Notes, Step, StepEnd
+from core.store.records.claims import Claim
 from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
 from core.worker.fair_semaphore import FairSlot

@@ -13,7 +13,8 @@ from core.domain.platform import Surface
 from core.prompting.code_spans import drop_code
 from core.prompting.names import MENTION
 from core.prompting.request import TTL
-from core.store.protocols import Claim, Notes, Thread
+from core.store.protocols import Notes, Thread
+from core.store.records.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)

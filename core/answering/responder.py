@@ -37,7 +37,8 @@ from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.files.code_blocks import MOST, bound_files, list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
-from core.store.protocols import Claim, Store, Thread
+from core.store.protocols import Store, Thread
+from core.store.records.claims import Claim
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
@@ -119,15 +120,21 @@ class AnswerTask:
                 outcome = Outcome.WITHDRAWN
             except (CannotShow, NotShown) as error:
                 log.warning("can't be shown an answer: %s", error)
-            if (waiting := self.waiting) and waiting.awaits is not None:
-                await self.responder.store.questions.park(
-                    self.claim, waiting.after or "", waiting.awaits, waiting.so_far
-                )
-                log.info("parked: waits for a person")
+            if self.waiting is not None:
+                await self._park(self.waiting)
                 return
             await self.responder.store.questions.close(self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
+
+    async def _park(self, waiting: Answer) -> None:
+        """Let the question wait, for a person or for a batch, without a process."""
+        store = self.responder.store
+        if waiting.awaits is not None:
+            await store.questions.park(self.claim, waiting.after or "", waiting.awaits, waiting.so_far)
+        else:
+            await store.jobs.park(self.claim, waiting.waits or 0)
+        log.info("parked: waits for a %s", "person" if waiting.awaits is not None else "batch")
 
     @property
     def question(self) -> Question:
@@ -211,7 +218,7 @@ class AnswerTask:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
             if shown:
                 await self.responder.policy.note_told(self.question, answer)
-        self.waiting = answer if shown and answer.awaits is not None else None
+        self.waiting = answer if shown and answer.unfinished else None
         return answer.outcome if shown else Outcome.REFUSED
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
@@ -230,9 +237,9 @@ class AnswerTask:
 
     async def _finish(self, answer: Answer) -> None:
         """Let the reply be whole: its final text, once it is stored, or what there is of it while a call waits."""
-        if answer.awaits is None:
+        if not answer.unfinished:
             await self._store_final_text(answer)
-        text, files = (answer.text, ()) if answer.awaits is not None else await self._list_files(answer)
+        text, files = (answer.text, ()) if answer.unfinished else await self._list_files(answer)
         whispered, controls = answer.whispered, choose_controls(self.question, answer)
         self.reply.finish(text, answer.notice, files, whispered=whispered, controls=controls, call=answer.awaits)
 
@@ -362,7 +369,8 @@ class AnswerTask:
     async def _run_command(self) -> Answer:
         command, call = registry.read_invocation(self.question, self.surface, self.responder.commands)
         result = await registry.run_command(command, call)
-        return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
+        answer = Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
+        return replace(answer, offers=result.offers, waits=result.waits)
 
     async def _recover(self) -> None:
         """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.

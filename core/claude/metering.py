@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pydantic import TypeAdapter
 
 from core.billing.budgets import BudgetStatus, dollars
-from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, list_scopes
 from core.billing.prices import Prices
 from core.claude.citations import Citation
 from core.claude.client import Activity, Claude, Completion, TextSoFar
@@ -93,14 +93,7 @@ class MeteredRequest:
     @property
     def scopes(self) -> Sequence[Scope]:
         """All whose budgets hold for it."""
-        key, person, homes = self.question.key, self.question.person, self.question.homes
-        everywhere = [] if homes is None else [Scope(one, DIRECT) for one in dict.fromkeys((key.workspace, *homes))]
-        return [
-            Scope(key.workspace),
-            Scope(key.workspace, key.channel),
-            Scope(key.workspace, person=person),
-            *everywhere,
-        ]
+        return list_scopes(self.question.key, self.question.person, self.question.homes)
 
 
 class TriedTooOften(CannotAnswer):

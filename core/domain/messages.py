@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
+from core.domain.controls import Control
 from core.domain.personas import Draft
 
 MESSAGE = "message"  # the value that names the message in whose menu something was chosen
@@ -212,6 +213,8 @@ class FinalText:
     """Files that tools made for it, in their order; they are posted with it."""
     draft: Draft | None = None
     """The persona that was tried for it, which its asker may keep."""
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +242,10 @@ class CommandResult:
 
     text: str
     files: tuple[File, ...] = ()
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
+    waits: int | None = None
+    """It is not the end: the command goes on once more than so many changes happened to its batch."""
 
 
 class Rank(IntEnum):

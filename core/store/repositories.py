@@ -15,8 +15,9 @@ from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
-from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
+from core.store.records.claims import Claim
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
@@ -28,6 +29,7 @@ from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
+from core.store.rules.jobs.repositories import BatchRepository, JobRepository
 from core.store.rules.messages import find_message
 from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
@@ -383,5 +385,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         installations=InstallationRepository(engine),
         summaries=SummaryRepository(engine),
         trials=TrialRepository(engine),
+        jobs=JobRepository(engine),
+        batches=BatchRepository(engine),
         shut=engine.shut,
     )

@@ -29,7 +29,8 @@ from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.personas.check import refuse_model
-from core.store.protocols import Claim, Step, Thread
+from core.store.protocols import Step, Thread
+from core.store.records.claims import Claim
 from core.worker.fair_semaphore import FairSlot
 
 
@@ -110,7 +111,7 @@ class TaskAnswer:
         """What the task brings: its whole answer, or Claude's words as they grow."""
         made = await task(run)
         if isinstance(made, TaskResult):
-            yield Answer(made.text, made=made.made, draft=made.draft)
+            yield Answer(made.text, made=made.made, draft=made.draft, offers=made.offers)
             return
         assert isinstance(made, TaskPrompt)
         told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)

@@ -15,6 +15,7 @@ from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
 from core.store.records.replies import DeletedReply, ListFiles
 from core.store.rules.feedback import keep_vote
+from core.store.rules.jobs.jobs import stop_job
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
     FINAL_TEXT,
@@ -122,7 +123,8 @@ def list_askers(sql: Sql, reply: Row) -> frozenset[str]:
 def stop_reply(sql: Sql, key: ThreadKey, name: str) -> str:
     """End an answer with what was said. What came of that, in a sentence."""
     lock_channel(sql, key.workspace, key.channel)
-    return STOPPED if stop_answer(sql, key, name) else ENDED
+    reply = find_question(sql, key, name)
+    return STOPPED if stop_answer(sql, key, name) or (reply and stop_job(sql, reply)) else ENDED
 
 
 def retry_reply(sql: Sql, command: Question, name: str) -> str:
@@ -196,7 +198,7 @@ def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
         return _describe(sql, key, new=True, question=keep_question(sql, command))
     keep_closed(sql, command)
     if stops:
-        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0)
+        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0 or stop_job(sql, reply))
     _open_again(sql, reply, event.address, event.person)
     return _describe(sql, key, new=True, question=True)
 

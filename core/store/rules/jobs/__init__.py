@@ -1,0 +1,1 @@
+"""Units of work about jobs: their rows, their batches, and how both end."""
