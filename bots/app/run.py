@@ -35,6 +35,7 @@ from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
+from core.claude.batches import MessageBatches
 from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.commands.overview import Overviews
@@ -46,6 +47,9 @@ from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
+from core.jobs.collection import Collection
+from core.jobs.submission import Submission
+from core.jobs.worker import JobWorker
 from core.library.library import PersonaLibrary
 from core.settings import Settings
 from core.store import open_store
@@ -125,22 +129,36 @@ async def assemble(
         made_files=MadeFiles(client.files),
         tools=tools,
         library=PersonaLibrary(settings.confab_personas),
+        batches=client.batches is not None,
     )
+    jobs = make_job_worker(store, client.batches, metering, assistant, emit) if client.batches else None
     try:
-        async with tools.connect(store.notes), run_worker(assistant, uploads):
+        async with tools.connect(store.notes), run_worker(assistant, uploads, jobs):
             yield assistant
     finally:
         await client.close()
 
 
+def make_job_worker(
+    store: Store, api: MessageBatches, metering: Metering, assistant: Assistant, emit: Emit
+) -> JobWorker:
+    """Make what gives batches in and collects them."""
+    collection = Collection(store.batches, api, metering.prices, system_clock, emit, metering.warn)
+    return JobWorker(store.batches, Submission(store.batches, api, system_clock), collection, assistant.worker.wake)
+
+
 @asynccontextmanager
-async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> AsyncIterator[None]:
-    """Claim and answer questions while this lasts, and delete files that no message has any more."""
+async def run_worker(
+    assistant: Assistant, uploads: FileUploads | None, jobs: JobWorker | None = None
+) -> AsyncIterator[None]:
+    """Claim and answer questions while this lasts, see to batches, and delete files that no message has any more."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
         beside = [group.create_task(assistant.list_models())]
         if uploads:
             beside.append(group.create_task(uploads.run()))
+        if jobs:
+            beside.append(group.create_task(jobs.run()))
         try:
             yield
         finally:

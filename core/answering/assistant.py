@@ -62,6 +62,7 @@ class Assistant:
         made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
         library: PersonaLibrary | None = None,
+        batches: bool = False,
     ) -> None:
         self._store = store
         self._completions = completions
@@ -70,7 +71,7 @@ class Assistant:
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = self._commands = self._build_command_context(clock, tools, reader, library)
+        commands = self._build_command_context(clock, tools, reader, library, batches=batches)
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
@@ -93,7 +94,7 @@ class Assistant:
         return Composer(self._store, self._platforms, self._completions, rules, clock, files, tools, made, summaries)
 
     def _build_command_context(
-        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary
+        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary, *, batches: bool
     ) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
         return registry.CommandContext(
@@ -113,6 +114,7 @@ class Assistant:
             library=library,
             files=files,
             ttl=rules.ttl,
+            batches=batches,
         )
 
     async def _heartbeat(self) -> None:

@@ -12,6 +12,7 @@ from core.commands import (
     replies,
     usage,
 )
+from core.commands.batches import following, preview
 from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
 from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
@@ -19,6 +20,8 @@ TABLE = (
     *one_message.ROWS,
     *summary.ROWS,
     *classification.ROWS,
+    *preview.ROWS,
+    *following.ROWS,
     *draft.ROWS,
     *persona.ROWS,
     *persona_models.ROWS,

@@ -1,5 +1,6 @@
 """Jobs: the same asked about every row of a table, in batches; their rows, and what Anthropic has of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scopes, Settlement
 from core.domain.messages import Question, ThreadKey
+from core.prompting.row_prompts import RowPrompt
 from core.store.records.claims import Claim
 
 OFFERED_FOR = timedelta(days=1)  # that a job waits to be started
@@ -55,28 +57,13 @@ class BatchState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerField:
-    """One column of the answers: text, number, integer or boolean, or one of some choices."""
-
-    name: str
-    kind: str = "text"
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class JobPlan:
-    """What is asked about each row, as it stays from the preview to the last try."""
+    """What is asked about each row, by which model, and where the rows come from, in words: the file's name."""
 
-    prompt: str
-    columns: tuple[str, ...]
-    source: str
-    """Where the rows come from, in words: the file's name."""
+    prompt: RowPrompt
     model: str
     max_tokens: int
-    body: Mapping[str, Any]
-    """What all requests have in common: all of the body but its messages."""
-    fields: tuple[AnswerField, ...] = ()
-    """The columns of the answer; none where it is Claude's words."""
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +163,16 @@ class Batch:
     canceled: bool
     begun_at: datetime | None
     tries: int = 0
+    bound: int | None = None
+    """The most that it can cost, in micro-dollars; None where no price is known."""
 
     def name_row(self, number: int) -> str:
         """The id of a row's request."""
         return f"{self.token}-{number}"
+
+    def estimate_lost(self, lost: int) -> int | None:
+        """What was set aside for so many of its requests, of which nothing came back."""
+        return 0 if not lost else None if self.bound is None else math.ceil(self.bound * lost / self.requests)
 
     def find_row(self, custom_id: str) -> int | None:
         """The row of a request; None where it is not of this batch."""
@@ -260,6 +253,9 @@ class BatchWork(Protocol):
 
     async def begin_sending(self, batch: Batch) -> bool:
         """From here on it may be at Anthropic. Whether it is to be sent at all."""
+
+    async def read_plan(self, batch: Batch) -> JobPlan | None:
+        """What its requests ask; None where nobody wants to know any more."""
 
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         """Its rows behind this number."""

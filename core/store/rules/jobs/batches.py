@@ -1,6 +1,5 @@
 """Batches: planned with their money set aside, sent once, collected, settled exactly, and deleted at Anthropic."""
 
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.messages import clean_text
 from core.domain.usage import Usage
 from core.store.places.advisory_locks import lock_batches, lock_channel
-from core.store.records.jobs import Batch, BatchState, BatchTerms, Job, JobRow, JobState, RowResult, RowState
+from core.store.records.jobs import Batch, BatchState, BatchTerms, Job, JobPlan, JobRow, JobState, RowResult, RowState
 from core.store.rules.jobs.jobs import CANCELED_ROW, FAIL_WAITING, end_if_done, touch_job
 from core.store.rules.jobs.records import BY_ID, read_batch, read_job, read_row
 from core.store.rules.ledger import reserve_request, settle_request
@@ -154,6 +153,12 @@ def begin_sending(sql: Sql, batch: Batch) -> bool:
     return sql.count_changes(BEGIN, {"id": batch.id, "now": stamp(sql.now())}) > 0
 
 
+def read_plan(sql: Sql, batch: Batch) -> JobPlan | None:
+    """What its requests ask; None where nobody wants to know any more."""
+    job = sql.one(BY_ID, {"job": batch.job}) if batch.job is not None else None
+    return read_job(job).plan if job else None
+
+
 def list_requests(sql: Sql, batch: Batch, after: int, most: int) -> list[JobRow]:
     return [read_row(row) for row in sql.many(REQUESTS, {"id": batch.id, "after": after, "most": most})]
 
@@ -246,11 +251,6 @@ def remove_batch(sql: Sql, batch: Batch) -> None:
 
 def count_due(sql: Sql) -> int:
     return int(sql.many(COUNT, {})[0]["count"])
-
-
-def estimate_lost(requests: int, lost: int, bound: int | None) -> int | None:
-    """What was set aside for requests of which nothing was told."""
-    return None if bound is None else math.ceil(bound * lost / requests)
 
 
 def _find_job(sql: Sql, batch: Row) -> Row | None:

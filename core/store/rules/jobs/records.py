@@ -60,4 +60,5 @@ def read_batch(row: Row, job: Row | None) -> Batch:
         canceled=bool(job and job["canceled"]),
         begun_at=parse_stamp(row["begun_at"]) if row["begun_at"] else None,
         tries=row["tries"],
+        bound=row["bound"],
     )

@@ -78,6 +78,9 @@ class BatchRepository:
     async def begin_sending(self, batch: Batch) -> bool:
         return await self._engine.unit(lambda sql: batches.begin_sending(sql, batch))
 
+    async def read_plan(self, batch: Batch) -> JobPlan | None:
+        return await self._engine.unit(lambda sql: batches.read_plan(sql, batch))
+
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         return await self._engine.unit(lambda sql: batches.list_requests(sql, batch, after, most))
 

@@ -1,0 +1,1 @@
+"""Commands about batches: the same asked about every row of a table."""

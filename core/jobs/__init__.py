@@ -1,0 +1,1 @@
+"""Jobs: what is asked of Claude in batches, beside all answers."""
