@@ -53,6 +53,8 @@ class Collection:
     emit: Emit
     warn: Callable[[BudgetStatus], Awaitable[None]] | None = None
     """Is told of budgets that are nearly used up."""
+    poll: timedelta = POLL
+    shown: timedelta = SHOWN
 
     async def watch(self, batch: Batch) -> bool:
         """Look at a batch that runs, and collect it if it has ended. Whether its job is shown anew. BatchError."""
@@ -69,8 +71,8 @@ class Collection:
             return True
         if (batch.canceled or batch.doomed) and not status.canceling:
             await self.api.cancel(batch.name)
-        await self.work.postpone(batch, POLL)
-        return await self.work.tell_progress(batch, SHOWN) is not None
+        await self.work.postpone(batch, self.poll)
+        return await self.work.tell_progress(batch, self.shown) is not None
 
     async def delete(self, batch: Batch) -> None:
         """Delete what has ended, at Anthropic and here. Raises BatchError."""

@@ -34,6 +34,7 @@ class Submission:
     api: MessageBatches
     clock: Clock
     linger: timedelta = timedelta(minutes=5)
+    soon: timedelta = SOON
     requests: int = REQUESTS
 
     async def plan(self, job: Job) -> None:
@@ -72,7 +73,7 @@ class Submission:
             except BatchError as error:
                 await self._take_refusal(batch, error)
                 return
-        await self.work.note_name(batch, name, SOON)
+        await self.work.note_name(batch, name, self.soon)
         log.info("a batch of %d requests is given in", batch.requests)
 
     async def find(self, batch: Batch) -> None:
@@ -87,10 +88,10 @@ class Submission:
                 await self.work.note_name(batch, one.id, timedelta())
                 return
         running = any(not one.ended for one in others)
-        if not running and self.clock() - batch.begun_at > self.linger:
+        if not running and batch.age > self.linger:
             await self.work.plan_again(batch, timedelta(), "it was never made")
         else:
-            await self.work.postpone(batch, SOON)
+            await self.work.postpone(batch, self.soon)
 
     async def _is_ours(self, batch: Batch, listed: BatchStatus) -> bool:
         results = self.api.read_results(listed.id)
@@ -105,7 +106,7 @@ class Submission:
         """What nobody knows the outcome of is looked for; what may go well later is sent again; all else ends."""
         log.warning("a batch is not given in: %s", error)
         if not error.certain:
-            await self.work.postpone(batch, SOON, str(error))
+            await self.work.postpone(batch, self.soon, str(error))
         elif error.passing:
             seconds = timedelta(seconds=error.retry_after or 2 ** min(batch.tries + 2, 9))
             await self.work.plan_again(batch, min(seconds, LONGEST), str(error))

@@ -52,14 +52,14 @@ class JobWorker:
             await self.sleep(self.pause)
 
     async def work_once(self) -> bool:
-        """Do what is due now. Whether there was anything."""
+        """Do what is due now. Whether more may be."""
         job = await self.work.claim_job(self.lease)
         if job is not None:
             await self.submission.plan(job)
             self.wake()
         due = await self.work.claim_batches(MOST, self.lease)
         await asyncio.gather(*map(self._work_on, due))
-        return job is not None or bool(due)
+        return job is not None or len(due) == MOST
 
     async def _work_on(self, batch: Batch) -> None:
         async with self._hold(batch):

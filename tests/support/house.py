@@ -113,8 +113,8 @@ async def house(
     assert claude.batches
     jobs = JobWorker(
         store.batches,
-        Submission(store.batches, claude.batches, clock, linger=linger),
-        Collection(store.batches, claude.batches, metering.prices, clock, watching, metering.warn),
+        Submission(store.batches, claude.batches, clock, linger=linger, soon=timedelta()),
+        Collection(store.batches, claude.batches, metering.prices, clock, watching, metering.warn, poll=timedelta()),
         assistant.worker.wake,
         pause=pause,
     )

@@ -162,6 +162,8 @@ class Batch:
     doomed: bool
     canceled: bool
     begun_at: datetime | None
+    age: timedelta
+    """How long ago it began to be sent, by the store's clock."""
     tries: int = 0
     bound: int | None = None
     """The most that it can cost, in micro-dollars; None where no price is known."""

@@ -133,7 +133,7 @@ def claim_batches(sql: Sql, most: int, lease: timedelta) -> list[Batch]:
     due = sql.many(DUE, {"now": stamp(now), "most": most})
     for row in due:
         sql.update("batches", row["id"], {"due_at": stamp(now + lease)})
-    return [read_batch(row, _find_job(sql, row)) for row in due]
+    return [read_batch(row, _find_job(sql, row), now) for row in due]
 
 
 def extend_lease(sql: Sql, batch: Batch, lease: timedelta) -> None:

@@ -1,6 +1,7 @@
 """Jobs as rows of the database, and the nouns that they are read into."""
 
 import json
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
@@ -45,8 +46,9 @@ def read_row(row: Row) -> JobRow:
     return JobRow(row["number"], tuple(json.loads(row["cells"])), RowState(row["state"]), row["result"], row["problem"])
 
 
-def read_batch(row: Row, job: Row | None) -> Batch:
+def read_batch(row: Row, job: Row | None, now: datetime) -> Batch:
     """A batch; of one whose job is gone nobody wants anything."""
+    begun_at = parse_stamp(row["begun_at"]) if row["begun_at"] else None
     return Batch(
         id=row["id"],
         job=job["id"] if job else None,
@@ -58,7 +60,8 @@ def read_batch(row: Row, job: Row | None) -> Batch:
         requests=row["requests"],
         doomed=bool(row["doomed"]) or job is None,
         canceled=bool(job and job["canceled"]),
-        begun_at=parse_stamp(row["begun_at"]) if row["begun_at"] else None,
+        begun_at=begun_at,
+        age=now - begun_at if begun_at else timedelta(),
         tries=row["tries"],
         bound=row["bound"],
     )
