@@ -162,7 +162,7 @@ async def test_a_schema_makes_columns(home):
     await start(home, root, preview)
     await end(home, root)
 
-    assert [(one["word"], one["length"]) for one in rows(home, root)][0] == ("Hello", "5")
+    assert next((one["word"], one["length"]) for one in rows(home, root)) == ("Hello", "5")
 
 
 async def test_the_last_messages_of_a_channel_are_rows(home):
@@ -180,7 +180,9 @@ async def test_the_last_messages_of_a_channel_are_rows(home):
 @pytest.mark.parametrize(
     ("line", "content", "said"),
     [
-        pytest.param("batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`.", id="column"),
+        pytest.param(
+            "batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`.", id="column"
+        ),
         pytest.param("batch x", "", "This file has no rows.", id="an empty file"),
         pytest.param("batch x", "a,b\n", "This file has no rows.", id="a header alone"),
         pytest.param("batch x", "%PDF-1.7 x", "This file is no table.", id="no table"),

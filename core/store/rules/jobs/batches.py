@@ -38,7 +38,14 @@ UPDATE job_rows SET state = 'sent', batch = :batch WHERE job = :job AND state = 
 
 DUE = "SELECT * FROM batches WHERE due_at <= :now ORDER BY due_at, id LIMIT :most"
 
-BATCH = "SELECT * FROM batches WHERE id = :id"
+# The number of one that is removed may be given to another.
+BATCH = "SELECT * FROM batches WHERE id = :id AND token = :token"
+
+POSTPONE = """
+UPDATE batches SET due_at = :due, tries = :tries, problem = :problem WHERE id = :id AND token = :token
+"""
+
+EXTEND = "UPDATE batches SET due_at = :due WHERE id = :id AND token = :token"
 
 REQUESTS = """
 SELECT * FROM job_rows WHERE batch = :id AND state = 'sent' AND number > :after ORDER BY number LIMIT :most
@@ -59,7 +66,7 @@ ADD_COST = "UPDATE jobs SET cost = cost + :cost WHERE id = :job"
 
 KNOWN = "SELECT name FROM batches WHERE {which}"
 
-REMOVE = "DELETE FROM batches WHERE id = :id"
+REMOVE = "DELETE FROM batches WHERE id = :id AND token = :token"
 
 COUNT = "SELECT count(*) AS count FROM batches WHERE due_at IS NOT NULL"
 
@@ -81,7 +88,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     """Set money aside for as many rows as one batch takes. Whether more may wait."""
     lock_channel(sql, job.key.workspace, job.key.channel)
     row = sql.one(BY_ID, {"job": job.id})
-    if row is None or row["state"] != JobState.STARTED.value or row["canceled"]:
+    if row is None or row["run"] != job.run or row["state"] != JobState.STARTED.value or row["canceled"]:
         return False
     chosen = sql.many(NEXT, {"job": job.id, "requests": terms.requests, "bytes": terms.bytes})[0]
     if not chosen["count"]:
@@ -137,7 +144,7 @@ def claim_batches(sql: Sql, most: int, lease: timedelta) -> list[Batch]:
 
 
 def extend_lease(sql: Sql, batch: Batch, lease: timedelta) -> None:
-    sql.update("batches", batch.id, {"due_at": stamp(sql.now() + lease)})
+    sql.execute(EXTEND, {"id": batch.id, "token": batch.token, "due": stamp(sql.now() + lease)})
 
 
 def begin_sending(sql: Sql, batch: Batch) -> bool:
@@ -180,8 +187,8 @@ def list_known(sql: Sql, names: Sequence[str]) -> frozenset[str]:
 
 
 def postpone_batch(sql: Sql, batch: Batch, pause: timedelta, problem: str) -> None:
-    changes = {"due_at": stamp(sql.now() + pause), "tries": batch.tries + 1 if problem else 0, "problem": problem}
-    sql.update("batches", batch.id, changes)
+    tried = {"tries": batch.tries + 1 if problem else 0, "problem": problem}
+    sql.execute(POSTPONE, {"id": batch.id, "token": batch.token, "due": stamp(sql.now() + pause), **tried})
 
 
 def plan_again(sql: Sql, batch: Batch, pause: timedelta, problem: str) -> None:
@@ -246,7 +253,7 @@ def _end(sql: Sql, row: Row, settled: Settlement, problem: str) -> list[BudgetSt
 
 def remove_batch(sql: Sql, batch: Batch) -> None:
     """Nothing of it is left at Anthropic."""
-    sql.execute(REMOVE, {"id": batch.id})
+    sql.execute(REMOVE, {"id": batch.id, "token": batch.token})
 
 
 def count_due(sql: Sql) -> int:
@@ -259,8 +266,9 @@ def _find_job(sql: Sql, batch: Row) -> Row | None:
 
 def _lock_batch(sql: Sql, batch: Batch) -> Row | None:
     """The batch's row, with its channel locked."""
-    row = sql.one(BATCH, {"id": batch.id})
+    named = {"id": batch.id, "token": batch.token}
+    row = sql.one(BATCH, named)
     if row is None:
         return None
     lock_channel(sql, row["workspace"], row["channel"])
-    return sql.one(BATCH, {"id": batch.id})
+    return sql.one(BATCH, named)

@@ -21,6 +21,9 @@ DELETE_JOB = "DELETE FROM jobs WHERE id = :id"
 # What Anthropic has of it is settled and deleted there, whatever becomes of the job.
 DOOM = "UPDATE batches SET doomed = TRUE, due_at = :now WHERE job = :id"
 
+# The number of a job that is dropped may be given to another.
+ORPHAN = "UPDATE batches SET doomed = TRUE, due_at = :now, job = NULL WHERE job = :id"
+
 CLOSE = "UPDATE jobs SET state = 'closed', plan = CASE WHEN :kept THEN plan END, due_at = NULL WHERE id = :id"
 
 UNSTARTED = "SELECT * FROM jobs WHERE state IN ('read', 'offered') AND at <= :until"
@@ -52,7 +55,7 @@ def close_job(sql: Sql, job: Row, *, kept: bool) -> None:
 
 def drop_job(sql: Sql, job: Row) -> None:
     """Nothing of it is kept but what has to be settled."""
-    sql.execute(DOOM, {"id": job["id"], "now": stamp(sql.now())})
+    sql.execute(ORPHAN, {"id": job["id"], "now": stamp(sql.now())})
     sql.execute(DELETE_ROWS, job)
     sql.execute(DELETE_JOB, job)
     record_erasure(sql, job["workspace"], job["channel"], sql.now())
