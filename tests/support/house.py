@@ -70,7 +70,8 @@ async def house(
     max_cost: int = MAX_COST,
     alone: bool = True,
     pause: float = 0.02,
-    linger: timedelta = timedelta(seconds=1),
+    linger: timedelta = timedelta(seconds=-1),
+    batch_requests: int = 100_000,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
@@ -113,7 +114,7 @@ async def house(
     assert claude.batches
     jobs = JobWorker(
         store.batches,
-        Submission(store.batches, claude.batches, clock, linger=linger, soon=timedelta()),
+        Submission(store.batches, claude.batches, clock, linger, timedelta(), batch_requests),
         Collection(store.batches, claude.batches, metering.prices, clock, watching, metering.warn, poll=timedelta()),
         assistant.worker.wake,
         pause=pause,

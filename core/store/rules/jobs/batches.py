@@ -98,9 +98,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     token = f"{secrets.token_hex(8)}"
     worst = None if chosen["unpriced"] else chosen["bound"]
     output = planned.output_bound * chosen["count"]
-    asked = replace(
-        planned, question=token, input_bound=chosen["input_bound"], output_bound=output, micro_usd=worst, at=sql.now()
-    )
+    asked = replace(planned, question=token, input_bound=chosen["input_bound"], output_bound=output, micro_usd=worst)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
         _refuse_rest(sql, job.id, reserved)
