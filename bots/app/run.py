@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -48,6 +48,7 @@ from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.jobs.collection import Collection
+from core.jobs.pace import JobPace
 from core.jobs.submission import Submission
 from core.jobs.worker import JobWorker
 from core.library.library import PersonaLibrary
@@ -104,6 +105,7 @@ async def assemble(
     emit: Emit = discard_event,
     *,
     tools: ToolRegistry,
+    pace: JobPace = JobPace(),  # noqa: B008  frozen
 ) -> AsyncIterator[Assistant]:
     """Assemble an assistant over `store` that answers while this lasts.
 
@@ -131,7 +133,8 @@ async def assemble(
         library=PersonaLibrary(settings.confab_personas),
         batches=client.batches is not None,
     )
-    jobs = make_job_worker(store, client.batches, metering, assistant, emit) if client.batches else None
+    api, wake = client.batches, assistant.worker.wake
+    jobs = make_job_worker(store, api, metering, wake, pace) if api else None
     try:
         async with tools.connect(store.notes), run_worker(assistant, uploads, jobs):
             yield assistant
@@ -140,11 +143,12 @@ async def assemble(
 
 
 def make_job_worker(
-    store: Store, api: MessageBatches, metering: Metering, assistant: Assistant, emit: Emit
+    store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], pace: JobPace
 ) -> JobWorker:
     """Make what gives batches in and collects them."""
-    collection = Collection(store.batches, api, metering.prices, system_clock, emit, metering.warn)
-    return JobWorker(store.batches, Submission(store.batches, api, system_clock), collection, assistant.worker.wake)
+    submission = Submission(store.batches, api, system_clock, pace)
+    collection = Collection(store.batches, api, metering, system_clock, pace)
+    return JobWorker(store.batches, submission, collection, wake, pace=pace)
 
 
 @asynccontextmanager
@@ -266,6 +270,7 @@ async def answer(
     stop: asyncio.Event,
     routes: Sequence[web.RouteDef] = (),
     grace: float = GRACE,
+    pace: JobPace = JobPace(),  # noqa: B008  frozen
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 
@@ -275,7 +280,7 @@ async def answer(
     supervisors = [Supervisor(platform) for platform in platforms]
     async with (
         listen_http(settings, HttpServer([*health.routes(supervisors), *routes])),
-        assemble(settings, platforms, store, health, tools=tools) as assistant,
+        assemble(settings, platforms, store, health, tools=tools, pace=pace) as assistant,
         connect_platforms(supervisors, assistant.ingest),
     ):
         log.info("started: %s", ", ".join(platform.name for platform in platforms))

@@ -136,8 +136,12 @@ def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
 
 
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
-    """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted."""
-    if (question.about is None and question.command is None) or question.private or answer.notice:
+    """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted.
+
+    What offers a batch is public from the beginning.
+    """
+    public = answer.notice or answer.offers
+    if (question.about is None and question.command is None) or question.private or public:
         return answer
     words = SHARED if question.command is None else SHARED_TASK
     return replace(answer, text=f"{words.format(await name_person(surface, question.person))}\n\n{answer.text}")

@@ -26,6 +26,7 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.parking import park_answer
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
@@ -121,20 +122,11 @@ class AnswerTask:
             except (CannotShow, NotShown) as error:
                 log.warning("can't be shown an answer: %s", error)
             if self.waiting is not None:
-                await self._park(self.waiting)
+                await park_answer(self.responder.store, self.claim, self.waiting)
                 return
             await self.responder.store.questions.close(self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
-
-    async def _park(self, waiting: Answer) -> None:
-        """Let the question wait, for a person or for a batch, without a process."""
-        store = self.responder.store
-        if waiting.awaits is not None:
-            await store.questions.park(self.claim, waiting.after or "", waiting.awaits, waiting.so_far)
-        else:
-            await store.jobs.park(self.claim, waiting.waits or 0)
-        log.info("parked: waits for a %s", "person" if waiting.awaits is not None else "batch")
 
     @property
     def question(self) -> Question:

@@ -119,7 +119,7 @@ class Metering:
         self.prices = prices
         self._clock = clock
         self._sleep = sleep
-        self._emit = emit
+        self.emit = emit
         self._prompt_cache = PromptCacheTracker()
         self.geo: str | None = None
         """Where answers were computed last: the organization's settings decide it, and it has a price."""
@@ -286,7 +286,7 @@ class Metering:
         except Exception:
             log.exception("row %d of the ledger stands at its bound", reservation.id)
         model = settled.model or self._claude.name_priced_model(asked)
-        self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
+        self.emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
         for status in written.nearly:
             if self.warn is not None:

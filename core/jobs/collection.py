@@ -1,24 +1,21 @@
 """Collection: batches that run are watched; what they brought is kept, settled exactly, and deleted at Anthropic."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from core.billing.budgets import BudgetStatus, dollars
+from core.billing.budgets import dollars
 from core.billing.ledger_rows import Settlement
-from core.billing.prices import Prices
 from core.claude.batches import BatchResult, MessageBatches, ResultKind
 from core.claude.errors import BatchError
+from core.claude.metering import Metering
 from core.domain.clock import Clock
 from core.domain.models import is_model_id
 from core.domain.usage import Usage
+from core.jobs.pace import JobPace
 from core.prompting.row_prompts import read_answer
 from core.store.records.jobs import Batch, BatchWork, JobPlan, RowResult
-from core.telemetry import Emit, RequestEnded
+from core.telemetry import RequestEnded
 
-POLL = timedelta(seconds=15)  # between two looks at a batch that runs: results stand within a minute after its end
-SHOWN = timedelta(minutes=1)  # between two changes of its message that tell nothing but how long it takes
 SLICE = 100  # results that are kept at once
 ENDED = "batch"  # how the requests of a batch ended, in the ledger
 
@@ -48,13 +45,9 @@ class Collection:
 
     work: BatchWork
     api: MessageBatches
-    prices: Prices
+    metering: Metering
     clock: Clock
-    emit: Emit
-    warn: Callable[[BudgetStatus], Awaitable[None]] | None = None
-    """Is told of budgets that are nearly used up."""
-    poll: timedelta = POLL
-    shown: timedelta = SHOWN
+    pace: JobPace = JobPace()  # noqa: RUF009  frozen
 
     async def watch(self, batch: Batch) -> bool:
         """Look at a batch that runs, and collect it if it has ended. Whether its job is shown anew. BatchError."""
@@ -71,8 +64,8 @@ class Collection:
             return True
         if (batch.canceled or batch.doomed) and not status.canceling:
             await self.api.cancel(batch.name)
-        await self.work.postpone(batch, self.poll)
-        return await self.work.tell_progress(batch, self.shown) is not None
+        await self.work.postpone(batch, self.pace.poll)
+        return await self.work.tell_progress(batch, self.pace.shown) is not None
 
     async def delete(self, batch: Batch) -> None:
         """Delete what has ended, at Anthropic and here. Raises BatchError."""
@@ -116,19 +109,21 @@ class Collection:
 
     async def _end(self, batch: Batch, settled: Settlement, problem: str) -> None:
         nearly = await self.work.end(batch, settled, problem)
-        self.emit(RequestEnded(batch.model, settled.outcome, settled.usage, settled.micro_usd))
+        self.metering.emit(RequestEnded(batch.model, settled.outcome, settled.usage, settled.micro_usd))
         cost = "unknown" if settled.micro_usd is None else dollars(settled.micro_usd)
         log.info("a batch of %d requests has ended, cost %s", batch.requests, cost, extra={"request": batch.name})
-        if self.warn is not None:
+        if self.metering.warn is not None:
             for status in nearly:
-                await self.warn(status)
+                await self.metering.warn(status)
 
     def _price(self, batch: Batch, result: BatchResult) -> tuple[int | None, Usage]:
         """What one request cost, by the prices of the model that answered, and what it used. An error costs nothing."""
         if result.kind is not ResultKind.SUCCEEDED or (result.stop == "refusal" and result.empty):
             return 0, Usage()
         day, named = self.clock().date(), result.model if is_model_id(result.model) else batch.model
-        costs = (self.prices.cost(one, result.usage, day, result.geo, batch=True) for one in (named, batch.model))
+        costs = (
+            self.metering.prices.cost(one, result.usage, day, result.geo, batch=True) for one in (named, batch.model)
+        )
         cost = next((one for one in costs if one), None)
         return cost.micro_usd if cost else None, result.usage
 

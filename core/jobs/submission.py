@@ -14,13 +14,13 @@ from core.claude.batches import BatchStatus, MessageBatches
 from core.claude.errors import BatchError
 from core.domain.clock import Clock
 from core.domain.usage import Usage
+from core.jobs.pace import JobPace
 from core.store.records.jobs import Batch, BatchTerms, BatchWork, Job, JobPlan, JobRow
 
-REQUESTS, BYTES = 100_000, 200_000_000  # of one batch; the API takes 256 MB, and rows are measured before they are sent
+BYTES = 200_000_000  # of one batch; the API takes 256 MB, and rows are measured before they are sent
 BEGINNING = '{"requests": ['
 SLICE = 200  # rows that are written at once
 SKEW = timedelta(minutes=5)  # by which Anthropic's clock may be behind ours
-SOON = timedelta(seconds=5)  # until a batch is looked at for the first time, and between two looks for a lost one
 LONGEST = timedelta(minutes=10)  # between two tries of one that is refused for now
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Gives batches in. One whose outcome is not known for so long (`linger`) and is not listed was never made."""
+    """Gives batches in."""
 
     work: BatchWork
     api: MessageBatches
     clock: Clock
-    linger: timedelta = timedelta(minutes=5)
-    soon: timedelta = SOON
-    requests: int = REQUESTS
+    pace: JobPace = JobPace()  # noqa: RUF009  frozen
 
     async def plan(self, job: Job) -> None:
         """Set money aside for batches with all rows of a job, as far as budgets allow it."""
@@ -55,7 +53,7 @@ class Submission:
             persona_wide=None,
         )
         scopes = list_scopes(job.key, job.person, job.homes)
-        while await self.work.plan(job, planned, scopes, BatchTerms(self.requests, BYTES, self.api.api_key)):
+        while await self.work.plan(job, planned, scopes, BatchTerms(self.pace.requests, BYTES, self.api.api_key)):
             pass
 
     async def send(self, batch: Batch) -> None:
@@ -73,7 +71,7 @@ class Submission:
             except BatchError as error:
                 await self._take_refusal(batch, error)
                 return
-        await self.work.note_name(batch, name, self.soon)
+        await self.work.note_name(batch, name, self.pace.soon)
         log.info("a batch of %d requests is given in", batch.requests)
 
     async def find(self, batch: Batch) -> None:
@@ -88,10 +86,10 @@ class Submission:
                 await self.work.note_name(batch, one.id, timedelta())
                 return
         running = any(not one.ended for one in others)
-        if not running and batch.age > self.linger:
+        if not running and batch.age > self.pace.linger:
             await self.work.plan_again(batch, timedelta(), "it was never made")
         else:
-            await self.work.postpone(batch, self.soon)
+            await self.work.postpone(batch, self.pace.soon)
 
     async def _is_ours(self, batch: Batch, listed: BatchStatus) -> bool:
         results = self.api.read_results(listed.id)
@@ -106,7 +104,7 @@ class Submission:
         """What nobody knows the outcome of is looked for; what may go well later is sent again; all else ends."""
         log.warning("a batch is not given in: %s", error)
         if not error.certain:
-            await self.work.postpone(batch, self.soon, str(error))
+            await self.work.postpone(batch, self.pace.soon, str(error))
         elif error.passing:
             seconds = timedelta(seconds=error.retry_after or 2 ** min(batch.tries + 2, 9))
             await self.work.plan_again(batch, min(seconds, LONGEST), str(error))

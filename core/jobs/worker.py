@@ -12,12 +12,11 @@ from core.domain.backoff import grow_pause
 from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
 from core.jobs.collection import Collection
+from core.jobs.pace import JobPace
 from core.jobs.submission import Submission
 from core.store.records.jobs import Batch, BatchState, BatchWork
 
-PAUSE = 1.0  # seconds between two looks for what is to be done
 MOST = 4  # batches that are taken up at once
-LEASE = timedelta(seconds=20)  # for which they are no other process's; it is extended while they are worked on
 FIRST, LONGEST = 5.0, 1_800.0  # seconds between two tries of one at which something went wrong
 SWEEP = 600.0  # seconds between two looks for jobs that nobody wants any more
 OTHER_KEY = timedelta(hours=1)  # until a batch of another API key is looked at again
@@ -34,8 +33,7 @@ class JobWorker:
     collection: Collection
     wake: Callable[[], None]
     sleep: Sleep = asyncio.sleep
-    pause: float = PAUSE
-    lease: timedelta = LEASE
+    pace: JobPace = JobPace()  # noqa: RUF009  frozen
     swept: float = SWEEP
 
     async def run(self) -> None:
@@ -49,15 +47,15 @@ class JobWorker:
                 log.info("what is to be done about batches can't be looked up: %s", error)
             except Exception:
                 log.exception("a bug kept batches from their work")
-            await self.sleep(self.pause)
+            await self.sleep(self.pace.pause)
 
     async def work_once(self) -> bool:
         """Do what is due now. Whether more may be."""
-        job = await self.work.claim_job(self.lease)
+        job = await self.work.claim_job(self.pace.lease)
         if job is not None:
             await self.submission.plan(job)
             self.wake()
-        due = await self.work.claim_batches(MOST, self.lease)
+        due = await self.work.claim_batches(MOST, self.pace.lease)
         await asyncio.gather(*map(self._work_on, due))
         return job is not None or len(due) == MOST
 
@@ -99,13 +97,13 @@ class JobWorker:
 
     async def _extend(self, batch: Batch) -> None:
         while True:
-            await asyncio.sleep(self.lease.total_seconds() / 4)
+            await asyncio.sleep(self.pace.lease.total_seconds() / 4)
             with suppress(StoreUnavailable):
-                await self.work.extend(batch, self.lease)
+                await self.work.extend(batch, self.pace.lease)
 
     async def _sweep(self) -> None:
         """Drop what nobody wants any more, now and then."""
-        self.swept += self.pause
+        self.swept += self.pace.pause
         if self.swept >= SWEEP:
             self.swept = 0.0
             await self.work.drop_old()

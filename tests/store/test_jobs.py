@@ -1,6 +1,6 @@
 """Jobs: rows are kept while they wait, money is set aside before they are sent, and results are kept until posted.
 
-Tests core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.presses,
+Tests core.answering.tasks.parking, core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.presses,
 core.store.rules.jobs.records and core.store.rules.jobs.repositories.
 """
 

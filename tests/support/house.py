@@ -22,6 +22,7 @@ from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.jobs.collection import Collection
+from core.jobs.pace import JobPace
 from core.jobs.submission import Submission
 from core.jobs.worker import JobWorker
 from core.store.protocols import Store
@@ -112,12 +113,13 @@ async def house(
         batches=True,
     )
     assert claude.batches
+    pace = JobPace(pause, timedelta(seconds=20), timedelta(), timedelta(), timedelta(minutes=1), linger, batch_requests)
     jobs = JobWorker(
         store.batches,
-        Submission(store.batches, claude.batches, clock, linger, timedelta(), batch_requests),
-        Collection(store.batches, claude.batches, metering.prices, clock, watching, metering.warn, poll=timedelta()),
+        Submission(store.batches, claude.batches, clock, pace),
+        Collection(store.batches, claude.batches, metering, clock, pace),
         assistant.worker.wake,
-        pause=pause,
+        pace=pace,
     )
     running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run(), jobs.run())]
     try:
