@@ -35,7 +35,7 @@ from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
-from core.claude.batches import MessageBatches
+from core.claude.batches.message_batches import MessageBatches
 from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.commands.overview import Overviews
@@ -48,7 +48,7 @@ from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.jobs.collection import Collection
-from core.jobs.pace import JobPace
+from core.jobs.pace import PACE, JobPace
 from core.jobs.submission import Submission
 from core.jobs.worker import JobWorker
 from core.library.library import PersonaLibrary
@@ -105,7 +105,7 @@ async def assemble(
     emit: Emit = discard_event,
     *,
     tools: ToolRegistry,
-    pace: JobPace = JobPace(),  # noqa: B008  frozen
+    pace: JobPace = PACE,
 ) -> AsyncIterator[Assistant]:
     """Assemble an assistant over `store` that answers while this lasts.
 
@@ -131,7 +131,6 @@ async def assemble(
         made_files=MadeFiles(client.files),
         tools=tools,
         library=PersonaLibrary(settings.confab_personas),
-        batches=client.batches is not None,
     )
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace) if api else None
@@ -270,7 +269,7 @@ async def answer(
     stop: asyncio.Event,
     routes: Sequence[web.RouteDef] = (),
     grace: float = GRACE,
-    pace: JobPace = JobPace(),  # noqa: B008  frozen
+    pace: JobPace = PACE,
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 

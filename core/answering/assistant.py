@@ -62,7 +62,6 @@ class Assistant:
         made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
         library: PersonaLibrary | None = None,
-        batches: bool = False,
     ) -> None:
         self._store = store
         self._completions = completions
@@ -71,7 +70,7 @@ class Assistant:
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = self._build_command_context(clock, tools, reader, library, batches=batches)
+        commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
@@ -94,7 +93,7 @@ class Assistant:
         return Composer(self._store, self._platforms, self._completions, rules, clock, files, tools, made, summaries)
 
     def _build_command_context(
-        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary, *, batches: bool
+        self, clock: Clock, tools: ToolRegistry, files: FileReader, library: PersonaLibrary
     ) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
         return registry.CommandContext(
@@ -114,7 +113,7 @@ class Assistant:
             library=library,
             files=files,
             ttl=rules.ttl,
-            batches=batches,
+            batches=completions.takes_batches,
         )
 
     async def _heartbeat(self) -> None:

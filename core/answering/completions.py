@@ -101,6 +101,7 @@ class Completions:
     ) -> None:
         self._max_cost = max_cost
         self._ledger = metering.ledger
+        self.takes_batches = claude.batches is not None
         self.sender = Sender(metering, sleep=sleep, seconds=seconds)
         self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
         self.structured_output = StructuredOutput(self.sender, self.catalog)

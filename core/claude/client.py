@@ -14,7 +14,7 @@ import httpx2
 from anthropic._streaming import ServerSentEvent, SSEDecoder
 from anthropic.types import ModelInfo
 
-from core.claude.batches import MessageBatches
+from core.claude.batches.message_batches import MessageBatches
 from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
 from core.claude.files import FileStorage

@@ -105,8 +105,7 @@ class CommandContext:
     library: PersonaLibrary = field(default_factory=PersonaLibrary)
     files: FileReader = field(default_factory=FileReader)
     ttl: TTL = "1h"  # how long prompts are cached
-    batches: bool = False
-    """Whether what answers takes requests at half the price."""
+    batches: bool = False  # whether what answers takes requests at half the price
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +148,7 @@ class Command:
     """Raises UsageError where `run` would, and changes nothing."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
-    alias: str = ""
-    """One word that gives it too."""
+    alias: str = ""  # one word that gives it too
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""

@@ -1,1 +1,0 @@
-"""Jobs: what is asked of Claude in batches, beside all answers."""

@@ -1,17 +1,17 @@
 """Collection: batches that run are watched; what they brought is kept, settled exactly, and deleted at Anthropic."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import Settlement
-from core.claude.batches import BatchResult, MessageBatches, ResultKind
+from core.claude.batches.message_batches import BatchResult, MessageBatches, ResultKind
 from core.claude.errors import BatchError
 from core.claude.metering import Metering
 from core.domain.clock import Clock
 from core.domain.models import is_model_id
 from core.domain.usage import Usage
-from core.jobs.pace import JobPace
+from core.jobs.pace import PACE, JobPace
 from core.prompting.row_prompts import read_answer
 from core.store.records.jobs import Batch, BatchWork, JobPlan, RowResult
 from core.telemetry import RequestEnded
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Spent:
     """What the results of a batch have used so far, and what that costs: None where no price is known."""
 
-    usage: Usage = Usage()  # noqa: RUF009  frozen
+    usage: Usage = field(default_factory=Usage)
     micro_usd: int | None = 0
     results: int = 0
     model: str | None = None
@@ -47,7 +47,7 @@ class Collection:
     api: MessageBatches
     metering: Metering
     clock: Clock
-    pace: JobPace = JobPace()  # noqa: RUF009  frozen
+    pace: JobPace = PACE
 
     async def watch(self, batch: Batch) -> bool:
         """Look at a batch that runs, and collect it if it has ended. Whether its job is shown anew. BatchError."""

@@ -22,3 +22,7 @@ class JobPace:
     """After which a batch that nobody knows the outcome of, and that is not listed, was never made."""
     requests: int = 100_000
     """Of one batch; the API takes no more."""
+
+
+PACE = JobPace()
+"""As it is where nobody says otherwise."""

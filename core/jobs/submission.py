@@ -10,11 +10,11 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from core.billing.ledger_rows import PlannedRequest, Settlement, list_scopes
-from core.claude.batches import BatchStatus, MessageBatches
+from core.claude.batches.message_batches import BatchStatus, MessageBatches
 from core.claude.errors import BatchError
 from core.domain.clock import Clock
 from core.domain.usage import Usage
-from core.jobs.pace import JobPace
+from core.jobs.pace import PACE, JobPace
 from core.store.records.jobs import Batch, BatchTerms, BatchWork, Job, JobPlan, JobRow
 
 BYTES = 200_000_000  # of one batch; the API takes 256 MB, and rows are measured before they are sent
@@ -33,7 +33,7 @@ class Submission:
     work: BatchWork
     api: MessageBatches
     clock: Clock
-    pace: JobPace = JobPace()  # noqa: RUF009  frozen
+    pace: JobPace = PACE
 
     async def plan(self, job: Job) -> None:
         """Set money aside for batches with all rows of a job, as far as budgets allow it."""

@@ -12,7 +12,7 @@ from core.domain.backoff import grow_pause
 from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
 from core.jobs.collection import Collection
-from core.jobs.pace import JobPace
+from core.jobs.pace import PACE, JobPace
 from core.jobs.submission import Submission
 from core.store.records.jobs import Batch, BatchState, BatchWork
 
@@ -33,7 +33,7 @@ class JobWorker:
     collection: Collection
     wake: Callable[[], None]
     sleep: Sleep = asyncio.sleep
-    pace: JobPace = JobPace()  # noqa: RUF009  frozen
+    pace: JobPace = PACE
     swept: float = SWEEP
 
     async def run(self) -> None:

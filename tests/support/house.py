@@ -110,7 +110,6 @@ async def house(
         files=FileReader(uploads=uploads),
         made_files=MadeFiles(claude.files, haste.sleep),
         tools=tools,
-        batches=True,
     )
     assert claude.batches
     pace = JobPace(pause, timedelta(seconds=20), timedelta(), timedelta(), timedelta(minutes=1), linger, batch_requests)

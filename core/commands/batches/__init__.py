@@ -1,1 +1,0 @@
-"""Commands about batches: the same asked about every row of a table."""

@@ -57,7 +57,7 @@ async def offer_batch(run: TaskRun) -> TaskResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedRows:
     """What all rows take: how many there are, the bytes of their requests, and the most that they can cost."""
 
     count: int
@@ -118,7 +118,7 @@ def _choose_effort(run: TaskRun, model: Model) -> str | None:
     return wanted if wanted in model.efforts else None
 
 
-async def _keep_rows(run: TaskRun, plan: JobPlan, source: Source) -> Offer:
+async def _keep_rows(run: TaskRun, plan: JobPlan, source: Source) -> OfferedRows:
     """Keep all rows, each with what it takes, and see that a budget allows them. Raises BudgetForbids, CannotAnswer."""
     jobs, key, person = run.store.jobs, run.question.key, run.question.person
     number = run.version.number if run.version else 0
@@ -142,7 +142,7 @@ async def _keep_rows(run: TaskRun, plan: JobPlan, source: Source) -> Offer:
     if refusal is not None:
         reason = refusal.reason if worst is None or status is None else _explain_dear(count, worst, status)
         raise BudgetForbids(reason, personal=refusal.personal)
-    return Offer(count, size, worst, status)
+    return OfferedRows(count, size, worst, status)
 
 
 def _measure_rows(run: TaskRun, plan: JobPlan, rows: Iterator[TableRow]) -> list[NewRow]:
@@ -167,7 +167,7 @@ def _explain_dear(count: int, worst: int, status: BudgetStatus) -> str:
 
 
 async def _write_offer(
-    run: TaskRun, plan: JobPlan, offer: Offer, shown: Sequence[TableRow], answers: Sequence[Completion]
+    run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow], answers: Sequence[Completion]
 ) -> str:
     """What is offered: the first rows with their answers, and what all cost."""
     head = f"**{count_noun(offer.count, 'row')} of {plan.source}**, with {plan.model}"
@@ -197,7 +197,7 @@ def _choose_columns(plan: JobPlan) -> list[str]:
 
 
 def _write_costs(
-    run: TaskRun, plan: JobPlan, offer: Offer, shown: Sequence[TableRow], spent: Sequence[int | None]
+    run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow], spent: Sequence[int | None]
 ) -> str:
     """About what all rows cost, the most that they can, and of which budget that is set aside."""
     when = "Start asks them all: that takes minutes mostly, and 24 hours at most."

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.commands.batches.tables import WHAT, Table, TableRow, read_table
+from core.commands.batches.tables import WHAT, RowTable, TableRow, read_table
 from core.commands.craft.material import Material
 from core.commands.craft.ranges import describe_range, read_range
 from core.commands.craft.task import TaskRun
@@ -45,7 +45,7 @@ async def read_source(run: TaskRun) -> Source:
     return Source(table.columns, table, table.count, write_file_name(file.name), message)
 
 
-async def _read_file(run: TaskRun) -> Table:
+async def _read_file(run: TaskRun) -> RowTable:
     if not run.question.attachments:
         raise UsageError(NO_FILE)
     if len(run.question.attachments) > 1:

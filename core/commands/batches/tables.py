@@ -34,7 +34,7 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RowTable:
     """A table in a text. `lines` says whether each line of it is a JSON object; else it is csv."""
 
     text: str
@@ -52,7 +52,7 @@ class Table:
             yield from (TableRow(number, cells) for number, cells in enumerate(rows, 1))
 
 
-def read_table(content: bytes) -> Table:
+def read_table(content: bytes) -> RowTable:
     """The table in a file, which is looked through once. Raises CannotAnswer, a sentence on what is wrong with it."""
     text = _decode(content)
     if not text.strip():
@@ -81,17 +81,17 @@ def _decode(content: bytes) -> str:
     raise CannotAnswer(NO_TABLE)
 
 
-def _read_objects(text: str) -> Table:
+def _read_objects(text: str) -> RowTable:
     columns: dict[str, None] = {}
     count = 0
     for row in _iterate_objects(text):
         columns |= dict.fromkeys(row)
         count += 1
         _check_size(count, len(columns))
-    return Table(text, tuple(columns), count, lines=True)
+    return RowTable(text, tuple(columns), count, lines=True)
 
 
-def _read_csv(text: str) -> Table:
+def _read_csv(text: str) -> RowTable:
     delimiter = _find_delimiter(text)
     header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     columns = tuple(" ".join(one.split()) for one in header)
@@ -105,7 +105,7 @@ def _read_csv(text: str) -> Table:
     for _ in _iterate_csv(text, delimiter, columns):
         count += 1
         _check_size(count, len(columns))
-    return Table(text, columns, count, lines=False, delimiter=delimiter)
+    return RowTable(text, columns, count, lines=False, delimiter=delimiter)
 
 
 def _iterate_objects(text: str) -> Iterator[dict[str, Any]]:

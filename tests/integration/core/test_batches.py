@@ -1,6 +1,6 @@
 """Batches at Claude's API, whatever goes wrong there: each is made once, collected, paid exactly, and deleted.
 
-Tests core.claude.batches, core.jobs.pace, core.jobs.submission, core.jobs.collection, core.jobs.worker, core.commands.batches.preview,
+Tests core.claude.batches.message_batches, core.jobs.pace, core.jobs.submission, core.jobs.collection, core.jobs.worker, core.commands.batches.preview,
 core.commands.batches.following, core.commands.batches.sources and core.commands.batches.progress.
 """
 

@@ -1,1 +1,0 @@
-"""Units of work about jobs: their rows, their batches, and how both end."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import BinaryIO
@@ -60,7 +60,7 @@ class BatchResult:
     stop: str = ""
     """Why Claude stopped, in the API's word; of an error, its type."""
     model: str = ""
-    usage: Usage = Usage()  # noqa: RUF009  frozen
+    usage: Usage = field(default_factory=Usage)
     geo: str | None = None
     """Where it was computed, in the API's word."""
     empty: bool = False
