@@ -229,11 +229,13 @@ class File:
     """The picture in characters, for where no pictures are shown."""
     told: bool = False
     """The reply's text has all of it."""
+    kept: bool = False
+    """It is for keeping, and not for reading: a terminal writes it to disk."""
 
     @property
     def words(self) -> str:
-        """What stands for the file where there is only text: nothing, where the text has it already."""
-        return "" if self.told else self.drawn or self.alt or self.content.decode(errors="replace")
+        """What stands for the file where there is only text: nothing, where the text has it already, or a disk."""
+        return "" if self.told or self.kept else self.drawn or self.alt or self.content.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

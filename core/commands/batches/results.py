@@ -37,7 +37,7 @@ class ResultFile:
         """Its parts as files, numbered where there are several."""
         several = len(self.parts) > 1
         return [
-            File(f"{name}{f'-{number}' if several else ''}.{self.ending}", self.type, bytes(part), told=False)
+            File(f"{name}{f'-{number}' if several else ''}.{self.ending}", self.type, bytes(part), kept=True)
             for number, part in enumerate(self.parts, 1)
         ]
 
