@@ -24,7 +24,7 @@ CHUNK = 65_536  # bytes of a body that are sent at once
 LISTED = 100  # batches of one page of the list, which is the most
 TTL = "5m"  # how long a prompt is cached whose request says nothing: ours cache nothing
 UNSUPPORTED = frozenset({404, 405, 501})  # answers to a creation where there are no batches
-PAUSE = 20  # results that are read without a look at what else there is to do
+PAUSE = 4  # results that are read without a look at what else there is to do: the SDK takes a millisecond for each
 
 log = logging.getLogger(__name__)
 
