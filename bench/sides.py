@@ -18,7 +18,7 @@ from tests.fakes.discord.nouns import Post as DiscordPost
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.world import Event
 from tests.fakes.slack.faults import Phase
-from tests.fakes.slack.nouns import BOT, Post
+from tests.fakes.slack.nouns import BOT, Channel, Post
 from tests.fakes.slack.server import SlackFake
 from tests.fakes.slack.text import displayed
 from tests.fakes.slack.world import Happening, Removed
@@ -63,24 +63,29 @@ class Stage(Protocol):
 
 
 class SlackStage:
-    """Slack."""
+    """Slack. Each thread has a channel of its own, for Slack takes about one message a second in each."""
 
     def __init__(self, fake: SlackFake, shown: Shown) -> None:
         self._fake, self._shown, self._delay = fake, shown, 0.0
+        self._rooms: dict[str, str] = {}
         self._tell = fake.world.announce
         fake.world.announce = self._announce
         fake.on_request(self._wait)
 
     async def thread(self, messages: int) -> str:
+        channels = self._fake.world.channels
+        room = f"room-{len(self._rooms)}"
+        channels[f"C0{room.upper()}"] = Channel(f"C0{room.upper()}", room, members=channels["C0DEV"].members)
         self._fake.world.announce = lambda _: None
-        root = await self._fake.say("ada", "dev", MESSAGE)
+        root = await self._fake.say("ada", room, MESSAGE)
         for _ in range(messages - 1):
-            await self._fake.say("bob", "dev", MESSAGE, root)
+            await self._fake.say("bob", room, MESSAGE, root)
         self._fake.world.announce = self._announce
+        self._rooms[root] = room
         return root
 
     async def ask(self, thread: str, name: str) -> None:
-        await self._fake.say("ada", "dev", f"<@{BOT}> question {name}", thread)
+        await self._fake.say("ada", self._rooms[thread], f"<@{BOT}> question {name}", thread)
 
     def delay(self, seconds: float) -> None:
         self._delay = seconds

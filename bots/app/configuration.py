@@ -13,6 +13,7 @@ from core.tools.builtin import BuiltinTools
 from core.tools.entry_points import load_installed_tools
 from core.tools.hosted import HostedTools, build_code_tools, build_web_tools
 from core.tools.mcp.settings import McpServer, list_secrets, read_servers
+from core.tools.notes import NoteTools
 from core.tools.registry import NONE, ToolRegistry, UnknownTool
 from core.tools.tool import ToolProvider
 
@@ -63,7 +64,7 @@ def list_providers(configuration: Configuration) -> list[ToolProvider]:
     core = configuration.core
     web = build_web_tools(core.confab_web_domains, core.confab_web_blocked, core.confab_web_estimate)
     code = build_code_tools(estimate=round(core.confab_code_estimate * 1_000_000))
-    providers: list[ToolProvider] = [BuiltinTools(), HostedTools((*web, *code)), installed]
+    providers: list[ToolProvider] = [BuiltinTools(), NoteTools(), HostedTools((*web, *code)), installed]
     if configuration.servers:
         from core.tools.mcp.provider import McpTools  # noqa: PLC0415  it loads the SDK, which is an extra
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.domain.controls import APPROVAL, BATCH, Control, parse_call
+from core.domain.controls import APPROVAL, APPROVAL_ONCE, BATCH, Control, parse_call
 from core.domain.messages import Question, ThreadKey
 
 WORDS = {one: f"/{one.value}".replace("-", " ") for one in Control}
@@ -57,7 +57,7 @@ class NewestReplies:
     def note(self, question: Question, controls: Sequence[Control], subject: str) -> None:
         """A reply to a question is shown, with controls that are about this."""
         asked = parse_call(self.waiting.get(question.key, ""))
-        if controls == APPROVAL:
+        if controls in (APPROVAL, APPROVAL_ONCE):
             self.waiting[question.key] = subject
             return
         if asked and asked[0] == question.name:

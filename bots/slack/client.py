@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -150,12 +151,21 @@ class Web:
         scarce = self.pace.is_scarce(method)
         tries = None if self._leisure else 1 if scarce else TRIES
         try:
-            return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)
+            return await self.retry(lambda: self._read_once(method, params), tries)
         except (RateLimited, Uncertain) as error:
             log.error("%s", error)
             if scarce:  # the next try would be a minute away
                 raise HistoryScarce(SCARCE) from None
             raise NoAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
+
+    async def _read_once(self, method: str, params: Raw) -> Raw:
+        """One try. What Slack takes no more of goes one after the other, for it will not take all of it at once."""
+        queue = self.pace.queues[method]
+        if not queue.locked() and not self.pace.seconds_held(method):
+            with suppress(RateLimited):
+                return await self._call(method, http_verb="GET", params=params)
+        async with queue:
+            return await self._call(method, http_verb="GET", params=params)
 
     async def call_once(self, method: str, **arguments: object) -> Raw:
         """Change something. Raises RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer."""

@@ -3,6 +3,7 @@
 Sliding windows for calls that show something, whose edits all growing replies share; a pace for reads that can wait.
 """
 
+import asyncio
 import math
 import time
 from collections import defaultdict, deque
@@ -251,6 +252,8 @@ class Throttle:
         self._processes = processes
         self._budgets: dict[str, CallBudget] = {}
         self._held: dict[str, float] = {}
+        self.queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Where reads wait, method by method, of which Slack takes none just now."""
         self.growing = {method: self._make_budget(method) for method in (EDIT, APPEND, STOP)}
         """The calls by which texts grow, and by which streams end."""
 

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from core.answering.asides.follow_ups import FollowUpJudge
 from core.answering.asides.summaries import SummaryMaker
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona, read_conversation, read_knowledge
+from core.answering.conversation import name_persona, read_conversation, read_knowledge, tell_notes
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
@@ -69,11 +70,11 @@ class Assistant:
         self._platforms = platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
-        fallback = Fallback(store.questions, platforms)
+        fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
         commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
-        policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
+        policy = self._make_policy(loop_guard, slots)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -86,6 +87,10 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _make_policy(self, loop_guard: BotLoopGuard, slots: FairSemaphore) -> Policy:
+        judge = FollowUpJudge(self._store, self._completions.structured_output, slots, self._rules.models)
+        return Policy(self._rules, loop_guard, self._store.notes, judge)
 
     def _make_composer(self, clock: Clock, files: FileReader, tools: ToolRegistry, made: MadeFiles) -> Composer:
         rules, asking, catalog = self._rules, self._completions.structured_output, self._completions.catalog
@@ -143,6 +148,7 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
+        notes, thread = await tell_notes(self._store.threads, thread, surface)
         tools = await self._composer.tools.list_tools(thread, persona.tools)
         code = any(tool.name == CODE_TOOL for tool in tools)
         files = self._composer.files
@@ -150,6 +156,7 @@ class Assistant:
             persona,
             await self._completions.model(persona.model or ""),
             sum(tool.definition.tokens_bound for tool in tools),
+            notes,
         )
         conversation = await read_conversation(
             self._store.threads, thread, about, surface, files, code=code, limit=limit
@@ -164,6 +171,7 @@ class Assistant:
             instructions=self._platforms[question.key.platform].instructions,
             knowledge=await read_knowledge(self._store.personas, question.key, persona),
             tools=[tool.definition for tool in tools],
+            notes=notes,
         )
         models = [persona.model or "", *self._rules.fallbacks]
         first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))

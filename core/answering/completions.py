@@ -25,7 +25,7 @@ from core.domain.clock import Clock, Sleep
 from core.domain.messages import MadeFile, Outcome, Question, Unanswered
 from core.domain.models import Model
 from core.domain.personas import Version
-from core.domain.tools import ToolCall
+from core.domain.tools import ASKS_EACH_TIME, ToolCall
 from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request
@@ -261,7 +261,8 @@ class _TurnEnd:
         if isinstance(carried, Awaiting):
             said = self.run.joined.join(self.write_sources())
             text = write_request(said, carried.tool, carried.call)
-            return Answer(text, after=self.last, awaits=carried.call.number, so_far=said)
+            each = carried.tool.name in ASKS_EACH_TIME
+            return Answer(text, after=self.last, awaits=carried.call.number, so_far=said, asks_each_time=each)
         why = explain_expired(carried.tool.name)
         if not self.said.strip():
             return replace(refuse(f"{why}."), after=self.run.after or self.last)

@@ -19,6 +19,7 @@ from core.answering.conversation import (
     name_persona,
     read_conversation,
     read_knowledge,
+    tell_notes,
 )
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
@@ -173,6 +174,7 @@ class Composition:
             raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
         missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
         persona, thread = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
+        notes, thread = await tell_notes(composer.store.threads, thread, self.surface)
         words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
         model = await composer.completions.model(persona.model or "")
         conversation = await read_conversation(
@@ -186,7 +188,7 @@ class Composition:
             act=self.reply.act,
             told=self.claim.told,
             code=any(tool.name == CODE_TOOL for tool in tools),
-            limit=limit_thread(persona, model, sum(one.tokens_bound for one in definitions)),
+            limit=limit_thread(persona, model, sum(one.tokens_bound for one in definitions), notes),
         )
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
@@ -198,7 +200,7 @@ class Composition:
         told = [acted(turns) for turns in await self._summarize(conversation, steps)]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
-            around = {"instructions": words, "knowledge": known}
+            around = {"instructions": words, "knowledge": known, "notes": notes}
             made = build_request(persona, turns, model, rules.ttl, **around, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 

@@ -15,6 +15,7 @@ from core.domain.personas import Persona, Place
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
+from core.prompting.asides.channel_notes import write_notes
 from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.file_names import clean_attached_name, write_name_as_code
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
@@ -101,7 +102,7 @@ async def read_conversation(
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     zones, thread = await asyncio.gather(
         _remember_zone(threads, thread, question, None if earlier else find_zone),
-        _introduce_unknown(threads, thread, people, surface, messages),
+        introduce_people(threads, thread, people, surface, messages),
     )
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
@@ -250,11 +251,21 @@ async def name_persona(threads: Threads, thread: Thread, persona: Persona, surfa
     ids = find_ids(persona.system or "")
     if not ids:
         return persona, thread
-    thread = await _introduce_unknown(threads, thread, sorted(ids), surface)
+    thread = await introduce_people(threads, thread, sorted(ids), surface)
     return replace(persona, system=replace_ids(persona.system or "", thread.names)), thread
 
 
-async def _introduce_unknown(
+async def tell_notes(threads: Threads, thread: Thread, surface: Surface) -> tuple[str, Thread]:
+    """What Claude is told of the channel's notes, with names as `name_persona` has them. The thread comes beside it."""
+    written = write_notes((one.at, one.text) for one in thread.notes)
+    ids = find_ids(written)
+    if not ids:
+        return written, thread
+    thread = await introduce_people(threads, thread, sorted(ids), surface)
+    return replace_ids(written, thread.names), thread
+
+
+async def introduce_people(
     threads: Threads, thread: Thread, people: Iterable[str], surface: Surface, messages: Sequence[Message] = ()
 ) -> Thread:
     """The thread with names for all of `people`, and for us, so that nobody in it can have our name.

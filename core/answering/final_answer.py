@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.commands.registry import UsageError, name_person
-from core.domain.controls import APPROVAL, FEEDBACK, Control
+from core.domain.controls import APPROVAL, APPROVAL_ONCE, FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, MadeFile, Outcome, Question, Unanswered
 from core.domain.personas import Draft, Persona
@@ -66,13 +66,15 @@ class Answer:
     """What people may do with the batch that it is about."""
     waits: int | None = None
     """It is no final text: it goes on once more than so many changes happened to its batch."""
+    asks_each_time: bool = False
+    """What waits can't be allowed for the whole thread."""
 
     @property
     def controls(self) -> tuple[Control, ...]:
         """The buttons below it. What a command says, what the asker alone is told, and what is forbidden has none."""
         fixed = self.whispered or self.outcome is Outcome.CARRIED_OUT or self.unanswered is Unanswered.DECLINED
         if self.awaits is not None:
-            return APPROVAL
+            return APPROVAL_ONCE if self.asks_each_time else APPROVAL
         if fixed or not self.text:
             return ()
         if self.cut is not None:

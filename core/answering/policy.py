@@ -4,17 +4,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.answering.asides.follow_ups import FollowUpJudge
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
 from core.answering.final_answer import Answer, decline
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.messages import Asks, Question, Rank
-from core.domain.personas import Persona
+from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.code_spans import drop_code
 from core.prompting.names import MENTION
 from core.prompting.request import TTL
 from core.store.protocols import Notes, Thread
 from core.store.records.claims import Claim
+
+SMART = "smart"  # how a persona says that a model decides on follow-ups
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +70,40 @@ Decision = Ignore | AnswerWith | Proceed
 class Policy:
     """Decides whether a question may be answered, and how, where it may not."""
 
-    def __init__(self, rules: Rules, loop_guard: BotLoopGuard, notes: Notes) -> None:
+    def __init__(
+        self, rules: Rules, loop_guard: BotLoopGuard, notes: Notes, judge: FollowUpJudge | None = None
+    ) -> None:
+        self._judge = judge
         self._rules = rules
         self._loop_guard = loop_guard
         self._notes = notes
 
-    async def decide(self, claim: Claim, thread: Thread, surface: Surface, persona: Persona = Persona()) -> Decision:  # noqa: B008  frozen
+    async def decide(
+        self,
+        claim: Claim,
+        thread: Thread,
+        surface: Surface,
+        persona: Persona = Persona(),  # noqa: B008  frozen
+        version: Version | None = None,
+    ) -> Decision:
         """The decision on a claimed question; the same for the same question, however often it is taken up.
 
         The platform is asked for ranks only where guests are not welcome. A guest is told once that only members may
-        ask. Raises CannotAnswer, CannotShow, as the surface does.
+        ask. Where the persona wants that, a model says whether a message is for us that mentions nobody, last of all:
+        it costs money. Raises CannotAnswer, CannotShow, as the surface does.
         """
         if not is_for_us(claim, thread, follow_ups=persona.follow_ups != "never"):
             return Ignore()
+        doubtful = persona.follow_ups == SMART and not is_certain(claim)
         verdict = self._loop_guard.verdict(claim)
         if verdict is Verdict.SILENCE:
             return Ignore(declined=True)
         if claim.question.command is None and not await self._may_ask(claim, surface):
-            return await self._decline_guest(claim.question)
+            return Ignore() if doubtful else await self._decline_guest(claim.question)
         if verdict is Verdict.SAY_SO and claim.question.command is None:
             return AnswerWith(decline(STOPPED))
+        if doubtful and self._judge and not await self._judge.is_meant(claim, thread, surface, persona, version):
+            return Ignore()
         return Proceed()
 
     async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
@@ -113,12 +130,17 @@ def _name_note(question: Question) -> str:
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
+def is_certain(claim: Claim) -> bool:
+    """Whether any of it certainly asks us."""
+    return any(one.asks is Asks.CERTAINLY for one in (claim.question, *claim.together))
+
+
 def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:
     """Whether it wants an answer of ours. `follow_ups` do, unless all of them mention somebody else."""
-    asked = (claim.question, *claim.together)
-    if any(one.asks is Asks.CERTAINLY for one in asked):
+    if is_certain(claim):
         return True
     if not follow_ups:
         return False
+    asked = (claim.question, *claim.together)
     words = {message.id: message.text for message in thread.messages}
     return any(one.name in words and not MENTION.search(drop_code(words[one.name])) for one in asked)

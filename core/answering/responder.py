@@ -179,7 +179,7 @@ class AnswerTask:
             restored = restore_answer(final, command=self.question.command is not None)
             return AnswerWith(await tell_who_asked(restored, self.question, self.surface))
         try:
-            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
+            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona, self.version)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
 

@@ -25,6 +25,7 @@ MISSES = {
     "model": "asked another model than before",
     "tools": "came after the tools were changed",
     "system": "came after the persona was changed",
+    "notes": "came after the channel's notes were changed",
     "settings": "came after effort, thinking or the cache's time was changed",
     "history": "came after messages were edited, deleted or left out",
     "steps": "came after an answer with tools, whose calls and results only that answer is told",

@@ -11,6 +11,7 @@ import httpx2
 from core.billing.prices import read_prices, strip_date
 from core.claude.client import StandInTransport
 from core.domain.content import IMAGE_TOKENS
+from core.prompting.asides.channel_notes import TOLD
 
 NAME = "stand-in"
 PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
@@ -59,7 +60,8 @@ def compose_text(body: dict[str, Any]) -> str:
     """What the stand-in says to a request: that it is none, and what it was sent."""
     messages = body["messages"]
     newest = "\n".join(block["text"] for block in messages[-1]["content"] if block["type"] == "text")
-    persona = body["system"][1]["text"] if len(body["system"]) > 1 else None
+    further = [block["text"] for block in body["system"][1:] if not block["text"].startswith(TOLD)]
+    persona = further[0] if further else None
     turns = "1 turn" if len(messages) == 1 else f"{len(messages)} turns"
     return "\n\n".join(
         [

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from core.domain.content import Opaque, Returned
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.prompting.request import SHOWN, SYSTEM, Block, Request
+from core.prompting.request import NOTES, SHOWN, SYSTEM, Block, Request
 
 REMEMBERED = 10_000  # threads
 TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -30,6 +30,8 @@ class Past:
     cached: int
     """Tokens of it that stand in the cache."""
     at: datetime
+    notes: tuple[int, ...] = ()
+    """What it told of the channel's notes."""
     tools: int = 0
     """The hash of what Claude was told of tools."""
     files: int = 0
@@ -59,17 +61,19 @@ class PromptCacheTracker:
     def note(self, key: ThreadKey, request: Request, usage: Usage, at: datetime) -> str | None:
         """Remember a request that was answered. Why the cache did not have all that the last one left there, or None.
 
-        `new`: there was none before; `model`, `tools`, `system`, `settings`, `history`: these changed; `files`: there
-        are more or fewer pictures and documents; `expired`: it came too late; `small`: nothing was cached, because the
-        prompt was too short for it; `steps`: calls and results of one answer alone; `lost`: no reason of ours.
+        `new`: there was none before; `model`, `tools`, `system`, `notes`, `settings`, `history`: these changed;
+        `files`: there are more or fewer pictures and documents; `expired`: it came too late; `small`: nothing was
+        cached, because the prompt was too short for it; `steps`: calls and results of one answer alone; `lost`: no
+        reason of ours.
         """
         past = self._past.get(key)
         blocks = tuple(hash(block.content) for block in _turns(request))
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         system = _system(request)
         settings, tools, files = _settings(request), _tools(request), _count_files(request)
+        steps, notes = _find_steps(request), _notes(request)
         self._past[key] = Past(
-            request.model, system, settings, blocks, usage.prompt, cached, at, tools, files, _find_steps(request)
+            request.model, system, settings, blocks, usage.prompt, cached, at, notes, tools, files, steps
         )
         return _explain_miss(past, request, usage, at)
 
@@ -85,6 +89,7 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         "tools": past.tools != _tools(request),  # they stand before all else
         "files": past.files != _count_files(request),  # the first PDF changes the system prompt too
         "system": past.system != _system(request),
+        "notes": past.notes != _notes(request),
         "settings": past.settings != _settings(request),
         "history": not _continues(past, request) and not _differs_in_steps(past, request),
         "expired": at - past.at >= ttl,
@@ -96,8 +101,8 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
 
 def _continues(past: Past, request: Request) -> bool:
     """Whether a prompt begins with all of the one before."""
-    shaped = (request.model, _tools(request), _system(request), _settings(request))
-    same = (past.model, past.tools, past.system, past.settings) == shaped
+    shaped = (request.model, _tools(request), _system(request), _notes(request), _settings(request))
+    same = (past.model, past.tools, past.system, past.notes, past.settings) == shaped
     begun = _turns(request)[: len(past.turns)]
     return same and tuple(hash(block.content) for block in begun) == past.turns
 
@@ -124,7 +129,11 @@ def _count_files(request: Request) -> int:
 
 
 def _system(request: Request) -> tuple[int, ...]:
-    return tuple(hash(block.content) for block in request.blocks if block.origin in SYSTEM)
+    return tuple(hash(one.content) for one in request.blocks if one.origin in SYSTEM and one.origin != NOTES)
+
+
+def _notes(request: Request) -> tuple[int, ...]:
+    return tuple(hash(block.content) for block in request.blocks if block.origin == NOTES)
 
 
 def _tools(request: Request) -> int:

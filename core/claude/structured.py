@@ -71,6 +71,8 @@ class StructuredOutput:
         persona: Version | None = None,
         steps: Mapping[str, Step] = NO_STEPS,
         end: Callable[[Completion], StepEnd | None] = keep_nothing,
+        cached: bool = False,
+        once: bool = False,
     ) -> Form:
         """What `model` makes of `content` by the `instruction`, as an instance of `form`; `question` says who pays.
 
@@ -78,7 +80,8 @@ class StructuredOutput:
         checked here. A class must not refer to itself, and a dictionary with any keys has no form. An answer that was
         cut is asked for once more with more tokens, one in another form once more with what was wrong. A model without
         structured outputs is asked in words. What is in `steps` is not asked again, and what `end` makes is stored with
-        each settlement.
+        each settlement. A prompt that grows at its end is `cached` for five minutes. What is asked `once` has no second
+        try in another form, or with more tokens.
 
         Raises ClaudeError: `refused`, `cut`, `unformed`, and every way in which a request fails; BudgetForbids. What
         was said or answered is in none of them, nor in the log.
@@ -86,7 +89,8 @@ class StructuredOutput:
         known = await self.catalog.describe(model)
         turns = (Turn("user", (Text(content),)),) if isinstance(content, str) else tuple(content)
         in_words = not known.has(STRUCTURED_OUTPUTS) or (model, form) in self._in_words
-        draft = _Draft(form, known, instruction, turns, max_tokens, in_words=in_words)
+        draft = _Draft(form, known, instruction, turns, max_tokens, in_words=in_words, cached=cached)
+        draft = replace(draft, lengthened=once, corrected=once)
         retry_policy = RetryPolicy(self.sender.seconds, another=False)
         while True:
             order = MeteredRequest(question, persona, draft.build_request(), steps, end=end, aside=True)
@@ -125,6 +129,7 @@ class _Draft(Generic[Form]):
     turns: tuple[Turn, ...]
     max_tokens: int
     in_words: bool
+    cached: bool = False
     lengthened: bool = False
     corrected: bool = False
 
@@ -147,6 +152,8 @@ class _Draft(Generic[Form]):
             output |= {"format": {"type": "json_schema", "schema": schema}}
         if output:
             body["output_config"] = output
+        if self.cached:
+            body["cache_control"] = {"type": "ephemeral"}
         if "disabled" in self.model.thinking:
             body["thinking"] = {"type": "disabled"}
         blocks = [Block("house", Text(system)), *(Block(turn.role, part) for turn in turns for part in turn.content)]

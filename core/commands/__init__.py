@@ -13,7 +13,8 @@ from core.commands import (
     usage,
 )
 from core.commands.batches import following, preview
-from core.commands.craft import classification, draft, knowledge, library, one_message, persona_models, summary
+from core.commands.craft import classification, draft, library, one_message, persona_models, summary
+from core.commands.memory import knowledge, notes
 from core.commands.trials import comparison, evaluation, examples, keep, replay, trial
 
 TABLE = (
@@ -26,6 +27,7 @@ TABLE = (
     *persona.ROWS,
     *persona_models.ROWS,
     *persona_versions.ROWS,
+    *notes.ROWS,
     *library.ROWS,
     *knowledge.ROWS,
     *trial.ROWS,

@@ -18,10 +18,11 @@ from core.domain.messages import CommandResult, Rank
 HOW_TO_ASK = "Mention me, or write to me directly, and Claude answers in the thread."
 MORE = "`help COMMAND` shows what one takes: `help persona`."
 GROUPS = {
-    "batch": "The same asked about every row of a file, at half the price",
+    "batch": "Ask about every row",
     "budget": "What may be spent here",
     "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",
+    "note": "What Claude is told in every answer in this channel",
     "persona": "How Claude behaves in this channel",
 }
 """What the commands that begin with the same word are about."""

@@ -353,7 +353,7 @@ ROWS = (
                 "follow_ups",
                 ParameterKind.CHOICE,
                 "whether replies in its threads are answered without a mention",
-                choices=("never", "always", _CLEAR),
+                choices=("never", "smart", "always", _CLEAR),
                 label="Replies without a mention",
             ),
             Parameter(

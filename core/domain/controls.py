@@ -58,6 +58,7 @@ FEEDBACK = (Control.UP, Control.DOWN)
 PRIVATE = (Control.KEEP, Control.POST)  # what who alone sees an answer can do with it
 BATCH = (Control.START, Control.RETRY_FAILED)
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
+APPROVAL_ONCE = (Control.ALLOW, Control.DENY)
 DIGITS = 9  # of a call's number, at most: a forged one may be larger than a database takes
 
 

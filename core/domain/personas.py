@@ -63,7 +63,7 @@ class Persona:
     answers: str | None = None
     """`reply` or `thread`: where an answer stands on a platform that has both."""
     follow_ups: str | None = None
-    """`always`, or `never`: what is said in a tracked thread is answered only if it asks us."""
+    """`always`, or `never`: what is said in a tracked thread is answered only if it asks us; `smart`: a model says."""
     files: str | None = None
     """`auto`, or `never`: code blocks that Claude names, and long ones, are no files beside the text."""
     long: str | None = None

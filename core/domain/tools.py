@@ -13,6 +13,8 @@ from core.domain.models import CITATIONS, Model
 
 CODE_TOOL = "code_execution"  # the tool with which Claude runs code, as the Messages API calls it
 WEB = ("web_search", "web_fetch")  # tools that bring pages of the web
+NOTE_TOOL = "propose_note"  # the tool with which Claude proposes notes of a channel
+ASKS_EACH_TIME = frozenset({NOTE_TOOL})  # tools that nobody lets act in a whole thread
 PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
 
 

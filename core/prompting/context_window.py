@@ -11,17 +11,17 @@ HOUSE_TOKENS = 4_000  # of the house's words, tools of ours and the notes betwee
 LONGEST_ANSWER = 8_192  # tokens of an answer, where the persona does not say
 
 
-def limit_thread(persona: Persona, model: Model, tools: int = 0) -> int:
+def limit_thread(persona: Persona, model: Model, tools: int = 0, notes: str = "") -> int:
     """How many bytes of a thread are told: the persona's `context_tokens`, and never more than the model's window has.
 
-    Of that the answer, the system prompt, the files that the persona knows and `tools` tokens of tools take their part.
-    A token is taken for TOKEN_BYTES, and against the window for DENSE_BYTES.
+    Of that the answer, the system prompt, the files that the persona knows, the `notes` and `tools` tokens of tools
+    take their part. A token is taken for TOKEN_BYTES, and against the window for DENSE_BYTES.
     """
     wanted = (persona.context_tokens or DEFAULT_CONTEXT) * TOKEN_BYTES
     if not model.max_input_tokens:
         return wanted
     answer = min(persona.max_tokens or LONGEST_ANSWER, model.max_tokens or LONGEST_CONTEXT)
     known = sum(one.size for one in persona.knowledge or ())
-    system = (len((persona.system or "").encode()) + known) // DENSE_BYTES
+    system = (len(f"{persona.system or ''}{notes}".encode()) + known) // DENSE_BYTES
     free = model.max_input_tokens - answer - system - tools - HOUSE_TOKENS
     return max(min(wanted, free * DENSE_BYTES), 1)

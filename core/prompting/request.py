@@ -55,7 +55,8 @@ UNOPENED = "[A file is left out here, for no code can open it.]"
 LEFT_OUT = "[The {kind} that stood here is left out, for it could not be shown to you.]"
 DIGEST = 32  # characters: two prompts do not have the same by chance
 SHORTEST = 16  # tokens: an answer that may be no longer is none
-SYSTEM = ("house", "knowledge", "persona")  # where the blocks of the system prompt come from
+NOTES = "notes"  # where the block of the channel's notes comes from
+SYSTEM = ("house", "knowledge", "persona", NOTES)  # where the blocks of the system prompt come from
 _PLACE = re.compile(r"\bmessages\.(\d{1,5})\.content\.(\d{1,5})\b")  # how the API names a block
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
@@ -147,12 +148,13 @@ def build_request(
     instructions: str = "",
     knowledge: str = "",
     tools: Sequence[ToolDefinition] = (),
+    notes: str = "",
 ) -> Request:
     """The request for these turns, which end with the user.
 
-    The house's words, with the `instructions` of the platform, the persona's `knowledge` and its words are the system
-    prompt. Knowledge has a breakpoint, and so has their end; another one moves with the newest turn. What the model
-    does not have is left out. All documents can be cited, or none.
+    The house's words, with the `instructions` of the platform, the persona's `knowledge` and its words, and the
+    channel's `notes` are the system prompt. Knowledge has a breakpoint, and so has their end; another one moves with
+    the newest turn. What the model does not have is left out. All documents can be cited, or none.
     """
     mark = {"type": "ephemeral", "ttl": ttl}
     cited = model.has(CITATIONS) and model.reads("document") and _shows_document(turns)
@@ -161,7 +163,7 @@ def build_request(
     web, code = any(tool.reads_web for tool in tools), any(tool.name == CODE_TOOL for tool in tools)
     further = ((instructions,) * 2, (tools, TOOLING), (code, CODING), (cited, CITING), (web, CITING_WEB))
     house = "\n\n".join([HOUSE, *(words for holds, words in further if holds)])
-    system = [house, *filter(None, (knowledge, persona.system))]
+    system = [house, *filter(None, (knowledge, persona.system, notes))]
     body: dict[str, Any] = {
         "model": model.id,
         "max_tokens": _limit_answer(persona, model),
@@ -169,8 +171,8 @@ def build_request(
         "messages": [{"role": turn.role, "content": [part.build_block() for part in turn.content]} for turn in turns],
         "cache_control": mark,
     }
-    for block in body["system"][-2 if knowledge and persona.system else -1 :]:
-        block["cache_control"] = mark
+    for position in (1 if knowledge else -1, -1):
+        body["system"][position]["cache_control"] = mark
     if tools:
         body["tools"] = [dict(tool.body) for tool in tools]
     body.update(_set_thinking(persona, model, body["max_tokens"]))
@@ -179,7 +181,8 @@ def build_request(
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
     overhead = CITING_TOKENS if cited or web else 0
-    blocks = tuple(_list_blocks(house, knowledge, persona, turns))
+    parts = {"house": house, "knowledge": knowledge, "persona": persona.system, NOTES: notes}
+    blocks = tuple(_list_blocks(parts, turns))
     made = Request(body | extra, blocks, headers, last, overhead=overhead, tools=tools)
     return leave_out_unread(made, model)
 
@@ -389,9 +392,8 @@ def _set_temperature(persona: Persona, model: Model, body: dict[str, Any]) -> tu
     return {"extra_body": {"temperature": persona.temperature}}, {"anthropic-version": "2023-06-01"}
 
 
-def _list_blocks(house: str, knowledge: str, persona: Persona, turns: Sequence[Turn]) -> list[Block]:
-    blocks = [Block("house", Text(house), breakpoint=not (persona.system or knowledge))]
-    further = {"knowledge": knowledge, "persona": persona.system}
-    blocks += [Block(origin, Text(words), breakpoint=True) for origin, words in further.items() if words]
+def _list_blocks(system: Mapping[str, str | None], turns: Sequence[Turn]) -> list[Block]:
+    blocks = [Block(origin, Text(words), origin == "knowledge") for origin, words in system.items() if words]
+    blocks[-1] = replace(blocks[-1], breakpoint=True)
     blocks += [Block(turn.role, part) for turn in turns for part in turn.content]
     return [*blocks[:-1], replace(blocks[-1], breakpoint=True)] if turns else blocks

@@ -243,6 +243,15 @@ MIGRATIONS = (
             "CREATE INDEX questions_drafted ON questions (workspace, channel) WHERE draft IS NOT NULL",
         ),
     ),
+    # Facts that a channel wants Claude to know: every change to them, which adds a note or removes one.
+    Migration(
+        "channel_notes",
+        (
+            "CREATE TABLE channel_notes (workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "number {integer} NOT NULL, text {text} NOT NULL, removes {integer}, author {text} NOT NULL, "
+            "at {text} NOT NULL, PRIMARY KEY (workspace, channel, number)) {strict}",
+        ),
+    ),
     # Batches: what is asked of each row of a table, the rows while they wait and until their results are posted, and
     # what Anthropic has of them, which outlives both until it is settled and deleted there. `offers` names the buttons
     # below an answer that is about one.

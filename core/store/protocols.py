@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall
+from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim
 from core.store.records.files import StoredFiles, WaitingDeletions
 from core.store.records.grants import ToolUse
@@ -93,6 +94,8 @@ class Thread:
     tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
     summaries: Mapping[str, str] = field(default_factory=dict)  # of what is told no more, by digests of steps
+    notes: tuple[ChannelNote, ...] = ()
+    """Those that hold in its channel."""
 
 
 class Questions(Protocol):
@@ -311,6 +314,7 @@ class Store:
     tool_use: ToolUse
     installations: Installations
     summaries: Summaries
+    channel_notes: ChannelNotes
     trials: Trials
     jobs: Jobs
     batches: BatchWork

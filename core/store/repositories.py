@@ -13,6 +13,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
@@ -384,6 +385,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
         summaries=SummaryRepository(engine),
+        channel_notes=ChannelNoteRepository(engine),
         trials=TrialRepository(engine),
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),

@@ -16,6 +16,7 @@ from core.prompting.activities import clean_words
 from core.tools.builtin import BuiltinTools, group_names
 from core.tools.framing import frame_data
 from core.tools.functions import MARK, NAME, UnfitFunction, build_tool, read_result
+from core.tools.notes import NoteTools
 from core.tools.tool import Tool, ToolScope
 
 GROUP = "confab.tools"
@@ -50,7 +51,7 @@ def load_installed_tools(found: Iterable[EntryPoint] | None = None, taken: Colle
     No tool and no group has a name of those that come with Confab, or of what is `taken`, such as MCP servers. Of an
     entry point all tools are taken, or none.
     """
-    builtin = BuiltinTools().groups
+    builtin = {**BuiltinTools().groups, **NoteTools().groups}
     names = {*RESERVED, *taken, *builtin, *(name for tools in builtin.values() for name in tools)}
     tools: list[Tool] = []
     problems: list[str] = []

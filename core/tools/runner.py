@@ -197,7 +197,8 @@ class ToolRunner:
         """The same, once it has ended. A task that raised SystemExit, or the like, would end the process."""
         assert tool.run is not None
         try:
-            return read_result(await tool.run(self.scope, stored.call.arguments))
+            scope = replace(self.scope, allowed_by=stored.person or "")
+            return read_result(await tool.run(scope, stored.call.arguments))
         except BaseException as error:
             return error
 

@@ -23,6 +23,8 @@ class ToolScope:
     clock: Clock
     find_zone: Callable[[], Awaitable[str]]
     """The asker's time zone, else the workspace's, as the tz database names it."""
+    allowed_by: str = ""
+    """Who let this call act, where a person was asked about it."""
 
 
 @dataclass(frozen=True, slots=True)

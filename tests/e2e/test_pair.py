@@ -38,6 +38,21 @@ async def test_each_question_is_answered_exactly_once_and_in_order(
     assert figures["naps"]
 
 
+@pytest.mark.reliability
+@pytest.mark.parametrize("databases", [SQLITE], indirect=True)
+async def test_at_slacks_tiers_processes_die_stall_and_come_back_and_each_question_is_answered(
+    tmp_path, databases, record_property
+):
+    async with slack_world() as world, nursery() as bots:
+        world.slack.enforce_tiers()
+        figures = await storm(world, bots, tmp_path, databases.of(tmp_path), 20, 5, 90, peace=8)
+    record_property("figures", {"what": "two processes, Slack's tiers", **figures})
+
+    assert {name: figures[name] for name in WRONG} == dict.fromkeys(WRONG, 0)
+    assert figures["kills"]
+    assert figures["naps"]
+
+
 @pytest.mark.parametrize("databases", [SQLITE], indirect=True)
 async def test_the_count_finds_a_reply_that_is_lost_one_that_is_doubled_and_one_that_is_cut_off(tmp_path, databases):
     async with slack_world() as world, nursery() as bots:

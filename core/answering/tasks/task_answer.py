@@ -7,7 +7,7 @@ from functools import partial
 
 from core.answering.completions import Event, Run
 from core.answering.composition import Composer
-from core.answering.conversation import name_persona, read_knowledge
+from core.answering.conversation import name_persona, read_knowledge, tell_notes
 from core.answering.final_answer import Answer, cut_off
 from core.answering.reply import Reply
 from core.answering.tasks.past_questions import read_past_turns
@@ -80,6 +80,7 @@ class TaskAnswer:
     async def _build_run(self, call: Invocation, steps: Mapping[str, Step]) -> TaskRun:
         composer, question = self.composer, self.claim.question
         persona = await self._name_persona(self.persona)
+        notes, _ = await tell_notes(composer.store.threads, self.thread, self.surface)
         return TaskRun(
             question=replace(question, homes=await self.surface.homes()),
             values=call.values,
@@ -90,6 +91,7 @@ class TaskAnswer:
             version=self.version,
             models=list(dict.fromkeys([persona.model or "", *composer.rules.fallbacks])),
             instructions=composer.platforms[question.key.platform].instructions,
+            notes=notes,
             structured=composer.completions.structured_output,
             claim=self.claim,
             steps=steps,

@@ -86,6 +86,8 @@ class TaskRun:
     """The persona's model, and those that answer in its place."""
     instructions: str
     """What Claude is told of the platform."""
+    notes: str
+    """What Claude is told of the channel's notes."""
     structured: StructuredOutput
     claim: Claim
     steps: Mapping[str, Step]
@@ -170,7 +172,7 @@ class TaskRun:
         words = "\n\n".join(filter(None, (self.instructions, instruction)))
 
         def build(model: Model) -> Request:
-            return leave_uncached(build_request(self.persona, turns, model, "5m", instructions=words))
+            return leave_uncached(build_request(self.persona, turns, model, "5m", instructions=words, notes=self.notes))
 
         return TaskPrompt(self.models, build, finish, note)
 

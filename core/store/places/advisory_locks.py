@@ -1,7 +1,7 @@
 """Advisory locks: what a unit of work excludes while it runs, always in one order, so that no two wait for each other.
 
-First an installation, then the claims, then channels, then the money or the personas of a workspace, and last of all
-its audit log; a unit that needs only one takes only that.
+First an installation, then the claims, then channels, then the money of a workspace, or its personas and notes, and
+last of all its audit log; a unit that needs only one takes only that.
 """
 
 from core.store.sql_port import Sql
@@ -38,7 +38,7 @@ def lock_batches(sql: Sql) -> None:
 
 
 def lock_personas(sql: Sql, workspace: str) -> None:
-    """Nobody else changes personas in the workspace."""
+    """Nobody else changes personas or notes in the workspace."""
     sql.lock(f"personas {workspace}")
 
 

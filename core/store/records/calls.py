@@ -40,6 +40,8 @@ class StoredCall:
     """How many processes began it."""
     result: str | None = None
     """What came of it, as JSON."""
+    person: str | None = None
+    """Who said whether it may act, where a person was asked about it."""
 
     @property
     def closed(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
 from core.domain.messages import Question, ThreadKey, Unanswered
+from core.domain.tools import ASKS_EACH_TIME
 from core.store.audit_log import AuditAction
 from core.store.places.advisory_locks import lock_channel
 from core.store.records.calls import PATIENCE, CallState
@@ -126,6 +127,8 @@ def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person
         return EXPIRED if call["state"] == CallState.EXPIRED.value else DECIDED
     if parse_stamp(call["at"]) + PATIENCE <= sql.now():
         return EXPIRED
+    if control is Control.ALLOW_THREAD and call["tool"] in ASKS_EACH_TIME:
+        control = Control.ALLOW
     sql.update("tool_calls", call["id"], {"state": STATES[control].value, "person": person})
     if control is Control.ALLOW_THREAD:
         grant = {**thread_values(thread_key(question)), "person": question["person"], "tool": call["tool"]}

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered, clean_text
 from core.domain.tools import Container
 from core.store.places.advisory_locks import lock_channel
+from core.store.places.channel_notes import HELD, read_note
 from core.store.protocols import Thread
 from core.store.records.searches import FoundThread, Hit, Position, Search, SearchPage
 from core.store.rules.erasures import find_forgotten
@@ -137,8 +138,8 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
     values = {**thread_values(key), "names": chain or []}
     named = "thread = :thread" if chain is None else sql.among("name", "names")
     said = (MESSAGES, REPLIES) if chain is None else _write_chain(sql)
-    statements = (ROW, *said, OPEN.format(named=named), UNANSWERED.format(named=named), TOLD)
-    tracked, rows, final, waiting, unanswered, words = sql.many_each(*((one, values) for one in statements))
+    statements = (ROW, *said, OPEN.format(named=named), UNANSWERED.format(named=named), TOLD, HELD)
+    tracked, rows, final, waiting, unanswered, words, notes = sql.many_each(*((one, values) for one in statements))
     messages, replies = tuple(map(read_message, rows)), _read_replies(final)
     borrowed, earlier = _read_origin(sql, key, messages) if chain is None else ((), {})
     row, told = next(iter(tracked), None), _sort_told(words)
@@ -158,6 +159,7 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         container=_read_container(told[CONTAINER].get(NEWEST)),
         tools=_read_tools(told),
         summaries=told[SUMMARY],
+        notes=tuple(map(read_note, notes)),
     )
 
 

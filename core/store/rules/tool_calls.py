@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from core.billing.ledger_rows import Scope
-from core.domain.tools import ToolCall
+from core.domain.tools import ASKS_EACH_TIME, ToolCall
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
@@ -234,6 +234,8 @@ def _change(sql: Sql, row: Row, **changes: str | int) -> Row:
 
 def _is_granted(sql: Sql, question: Row, tool: str) -> bool:
     """Whether who asked lets the tool act in this thread; what somebody else let be answered anew asks once more."""
+    if tool in ASKS_EACH_TIME:
+        return False
     asks = question["reopened_by"] in {None, question["person"]}
     return asks and sql.one(GRANTED, {**question, "tool": tool}) is not None
 
@@ -280,4 +282,5 @@ def _keep(
 
 def _read_call(row: Row) -> StoredCall:
     call = ToolCall(row["call"], row["tool"], json.loads(row["arguments"]))
-    return StoredCall(call, row["number"], bool(row["acts"]), CallState(row["state"]), row["tries"], row["result"])
+    state, done = CallState(row["state"]), (row["tries"], row["result"], row["person"])
+    return StoredCall(call, row["number"], bool(row["acts"]), state, *done)

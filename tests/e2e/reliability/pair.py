@@ -53,6 +53,8 @@ class Pair:
     nursery: Nursery
     folder: Path
     database: Database
+    peace: float = 1.0
+    """How many times as long nobody troubles them as by default."""
     kills: int = 0
     naps: int = 0
     spared: int = 0
@@ -67,7 +69,7 @@ class Pair:
     async def killing(self, bot: Bot, chance: random.Random) -> None:
         """Kill it every few seconds, and start another."""
         while True:
-            await asyncio.sleep(chance.uniform(2, 4))
+            await asyncio.sleep(self.peace * chance.uniform(2, 4))
             async with self.stopped(bot):
                 await bot.kill()
             self.kills += 1
@@ -76,7 +78,7 @@ class Pair:
     async def napping(self, bot: Bot) -> None:
         """Stop it until others have taken over what it was answering, and let it go on."""
         while True:
-            await asyncio.sleep(AWAKE)
+            await asyncio.sleep(self.peace * AWAKE)
             async with self.stopped(bot):
                 self.naps += 1
                 await asyncio.sleep(ASLEEP)
@@ -183,7 +185,14 @@ def listed(names: Collection[str]) -> str:
 
 
 async def storm(
-    world: SlackWorld, nursery: Nursery, folder: Path, database: Database, threads: int, each: int, seconds: float
+    world: SlackWorld,
+    nursery: Nursery,
+    folder: Path,
+    database: Database,
+    threads: int,
+    each: int,
+    seconds: float,
+    peace: float = 1.0,
 ) -> dict:
     """Ask while both processes are troubled, let them finish, and count what is wrong.
 
@@ -191,7 +200,7 @@ async def storm(
     """
     began, chance = time.monotonic(), random.Random(7)
     world.claude.answer = answer
-    pair = Pair(world, nursery, folder, database)
+    pair = Pair(world, nursery, folder, database, peace)
     first, second = await pair.start(), await pair.start()
     trouble = [asyncio.create_task(pair.killing(first, chance)), asyncio.create_task(pair.napping(second))]
     count = await ask(world.slack, threads, each, chance, seconds)

@@ -1,6 +1,6 @@
 """Files that a channel knows: attached once, told under the cache, and gone when they are to be.
 
-Tests core.commands.craft.knowledge, core.prompting.personas.knowledge.
+Tests core.commands.memory.knowledge, core.prompting.personas.knowledge.
 """
 
 import asyncio

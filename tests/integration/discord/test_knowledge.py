@@ -1,4 +1,4 @@
-"""The library and files that a channel knows, in Discord, end to end. Tests core.commands.craft.library and .knowledge."""
+"""The library and files that a channel knows, in Discord, end to end. Tests core.commands.craft.library, core.commands.memory.knowledge."""
 
 from core.domain.personas import Place
 from tests.fakes.discord.nouns import Upload

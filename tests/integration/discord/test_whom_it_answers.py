@@ -3,6 +3,8 @@
 Tests bots.discord.parse, core.answering.policy, core.store.rules.ingest.
 """
 
+import json
+
 import pytest
 
 from core.domain.controls import Control
@@ -144,6 +146,29 @@ async def test_follow_ups_are_answered_only_where_the_channel_wants_that(guild, 
     await guild.say("ada", thread, "and now?")
     await settled(guild, running)
     assert len(ours(guild, thread)) == 3
+
+
+async def test_where_a_model_decides_claude_answers_what_is_meant_for_it_and_nothing_else(guild, claude, running):
+    def answer(body) -> Answer:
+        if "whether Claude should answer it" not in body["system"][0]["text"]:
+            return Answer(text="Gladly.")
+        return Answer(text=json.dumps({"for_claude": body["messages"][-1]["content"][-1]["text"].endswith("?")}))
+
+    claude.answer = answer
+    await guild.interact("ada", "general", "persona tune", {"follow_ups": "smart"})
+    await settled(guild, running)
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await guild.say("bob", thread, "thanks, Ada")
+    await settled(guild, running)
+    silent = ours(guild, thread)
+    await guild.say("bob", thread, "and then?")
+    await settled(guild, running)
+
+    assert (silent, ours(guild, thread)) == (["Gladly."], ["Gladly.", "Gladly."])
+    assert len(told(claude)) == 2
+    assert len([one for one in claude.requests if one.path == "/v1/messages"]) == 4
 
 
 @pytest.mark.parametrize(("text", "shown"), [("help", "Commands"), ("!persona show", "No persona is set here")])

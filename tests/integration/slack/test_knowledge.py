@@ -1,4 +1,4 @@
-"""The library and files that a channel knows, in Slack, end to end. Tests core.commands.craft.library and .knowledge."""
+"""The library and files that a channel knows, in Slack, end to end. Tests core.commands.craft.library, core.commands.memory.knowledge."""
 
 import asyncio
 

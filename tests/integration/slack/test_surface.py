@@ -455,3 +455,15 @@ async def test_ranks_are_asked_for_once_a_minute_and_channels_once_in_ten(slack,
         asked_for.append((len(slack.called("users.info")), len(slack.called("conversations.info"))))
 
     assert asked_for == [(1, 1), (1, 1), (2, 1), (3, 2)]
+
+
+async def test_reads_that_slack_limits_go_one_after_another_and_none_gives_up(slack):
+    roots = [await slack.say("ada", "dev", f"topic {number}") for number in range(12)]
+    slack.limit("conversations.replies", 1, 1.0)
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle())
+        reads = (web.read("conversations.replies", channel="C0DEV", ts=root) for root in roots)
+        answers = await asyncio.gather(*reads)
+
+    assert [one["messages"][0]["ts"] for one in answers] == roots

@@ -235,6 +235,7 @@ def test_every_reason_of_a_cache_miss_is_told_in_words_and_in_the_manual():
         "model",
         "expired",
         "tools",
+        "notes",
     }
 
 

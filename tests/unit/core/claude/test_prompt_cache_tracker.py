@@ -20,10 +20,10 @@ MODEL = Model("m", efforts=frozenset({"low", "high"}))
 WRITTEN = Usage(input=5, cache_write_1h=600)
 
 
-def completions(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
+def completions(*texts: str, persona: Persona = PERSONA, model: Model = MODEL, notes: str = "") -> Request:
     """A request whose turns alternate."""
     turns = [Turn(("assistant" if number % 2 else "user"), (Text(text),), ()) for number, text in enumerate(texts)]
-    return build_request(persona, turns, model, "1h")
+    return build_request(persona, turns, model, "1h", notes=notes)
 
 
 FIRST = completions("one")
@@ -53,10 +53,11 @@ def test_a_bound_is_never_above_the_bytes_of_the_whole():
     [
         completions("eins", "two", "three"),
         completions("one", "two", "three", persona=replace(PERSONA, system="Be brief.")),
+        completions("one", "two", "three", notes="Notes."),
         completions("one", "two", "three", persona=replace(PERSONA, effort="high")),
         completions("one", "two", "three", model=replace(MODEL, id="n")),
     ],
-    ids=["other words", "another persona", "another effort", "another model"],
+    ids=["other words", "another persona", "notes", "another effort", "another model"],
 )
 def test_what_begins_otherwise_is_bounded_by_its_bytes(known, other):
     assert known.bound(KEY, other) == other.input_bound
@@ -74,6 +75,7 @@ def test_another_thread_is_bounded_by_its_bytes(known):
         (NEXT, Usage(), 3600, "expired"),
         (completions("eins", "two", "three"), Usage(), 60, "history"),
         (completions("one", persona=replace(PERSONA, system="Be brief.")), Usage(), 60, "system"),
+        (completions("one", "two", "three", notes="Notes."), Usage(cache_read=300), 60, "notes"),
         (completions("one", persona=replace(PERSONA, effort="high")), Usage(), 60, "settings"),
         (completions("one", model=replace(MODEL, id="n")), Usage(), 60, "model"),
     ],
@@ -83,6 +85,7 @@ def test_another_thread_is_bounded_by_its_bytes(known):
         "too late",
         "other words",
         "another persona",
+        "notes",
         "another effort",
         "another model",
     ],

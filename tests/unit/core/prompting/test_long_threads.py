@@ -131,6 +131,12 @@ def test_an_empty_summary_is_none_and_a_long_one_is_cut():
     assert write_content("a\nb", "words").startswith("[The summary of what was said before:]\n  a\n  b\n[")
 
 
+def test_notes_take_their_part_of_the_window_as_a_system_prompt_does():
+    model = Model("m", 30_000, 8_000)
+
+    assert limit_thread(Persona(), model, notes="s" * 20_000) == limit_thread(Persona(system="s" * 20_000), model)
+
+
 @pytest.mark.parametrize(
     ("persona", "model", "limit"),
     [

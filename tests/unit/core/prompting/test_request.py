@@ -17,6 +17,7 @@ from core.prompting.request import (
     CITING_TOKENS,
     CITING_WEB,
     HOUSE,
+    SYSTEM,
     TOOLING,
     Block,
     build_request,
@@ -63,6 +64,30 @@ def test_a_request_is_system_prompt_turns_and_two_breakpoints():
         Block("assistant", Text("x")),
         Block("user", Text("Bob: b"), breakpoint=True),
     )
+
+
+@pytest.mark.parametrize("persona", [Persona(), Persona(system="Be brief.")], ids=["alone", "behind a persona"])
+def test_the_notes_of_a_channel_end_the_system_prompt_with_its_breakpoint(persona):
+    made = build_request(persona, TURNS, NEW, "1h", notes="Notes.")
+
+    *before, last = made.body["system"]
+    assert last == {"type": "text", "text": "Notes.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    assert not any("cache_control" in one for one in before)
+    system = [one for one in made.blocks if one.origin in SYSTEM]
+    assert [one.origin for one in system] == ["house", *(["persona"] if persona.system else []), "notes"]
+    assert [one.breakpoint for one in system] == [False] * len(before) + [True]
+
+
+def test_a_picture_that_is_left_out_is_the_one_that_the_api_names_also_behind_notes():
+    picture = Image("a.png", "image/png", 10, 10, "AAAA")
+    turns = [Turn("user", (Text("Ada: a"), picture), ("1",))]
+    made = build_request(Persona(system="Be brief."), turns, NEW, "1h", notes="Notes.")
+
+    smaller = simplify_request(made, "messages.0.content.1.image: too odd")
+
+    assert smaller is not None
+    assert smaller.blocks[-1].content.words.startswith("[The image")
+    assert smaller.body["messages"][0]["content"][0]["text"] == "Ada: a"
 
 
 def test_without_a_persona_the_house_has_the_breakpoint():
