@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -36,6 +36,7 @@ from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
+from core.claude.batches.message_batches import MessageBatches
 from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.commands.overview import Overviews
@@ -47,7 +48,11 @@ from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
+from core.jobs.collection import Collection
+from core.jobs.pace import PACE, JobPace
 from core.jobs.schedules import ScheduleWorker
+from core.jobs.submission import Submission
+from core.jobs.worker import JobWorker
 from core.library.library import PersonaLibrary
 from core.settings import Settings
 from core.store import open_store
@@ -105,6 +110,7 @@ async def assemble(
     emit: Emit = discard_event,
     *,
     tools: ToolRegistry,
+    pace: JobPace = PACE,
 ) -> AsyncIterator[Assistant]:
     """Assemble an assistant over `store` that answers while this lasts.
 
@@ -131,8 +137,11 @@ async def assemble(
         tools=tools,
         library=PersonaLibrary(settings.confab_personas),
     )
+    api, wake = client.batches, assistant.worker.wake
+    jobs = make_job_worker(store, api, metering, wake, pace) if api else None
     try:
-        async with tools.connect(store.notes), run_worker(assistant, make_schedules(store, assistant), uploads):
+        schedules = make_schedules(store, assistant)
+        async with tools.connect(store.notes), run_worker(assistant, schedules, uploads, jobs):
             yield assistant
     finally:
         await client.close()
@@ -143,16 +152,27 @@ def make_schedules(store: Store, assistant: Assistant) -> ScheduleWorker:
     return ScheduleWorker(store.schedules, assistant.list_connected, assistant.worker.wake)
 
 
+def make_job_worker(
+    store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], pace: JobPace
+) -> JobWorker:
+    """Make what gives batches in and collects them."""
+    submission = Submission(store.batches, api, system_clock, pace)
+    collection = Collection(store.batches, api, metering, system_clock, pace)
+    return JobWorker(store.batches, submission, collection, wake, pace=pace)
+
+
 @asynccontextmanager
 async def run_worker(
-    assistant: Assistant, schedules: ScheduleWorker, uploads: FileUploads | None
+    assistant: Assistant, schedules: ScheduleWorker, uploads: FileUploads | None, jobs: JobWorker | None = None
 ) -> AsyncIterator[None]:
-    """Claim and answer questions while this lasts, those of schedules too, and delete files that no message has."""
+    """Answer questions while this lasts, also those of schedules; see to batches, and delete files of no message."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
         beside = [group.create_task(assistant.list_models()), group.create_task(schedules.run())]
         if uploads:
             beside.append(group.create_task(uploads.run()))
+        if jobs:
+            beside.append(group.create_task(jobs.run()))
         try:
             yield
         finally:
@@ -261,6 +281,7 @@ async def answer(
     stop: asyncio.Event,
     routes: Sequence[web.RouteDef] = (),
     grace: float = GRACE,
+    pace: JobPace = PACE,
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 
@@ -270,7 +291,7 @@ async def answer(
     supervisors = [Supervisor(platform) for platform in platforms]
     async with (
         listen_http(settings, HttpServer([*health.routes(supervisors), *routes])),
-        assemble(settings, platforms, store, health, tools=tools) as assistant,
+        assemble(settings, platforms, store, health, tools=tools, pace=pace) as assistant,
         connect_platforms(supervisors, assistant.ingest),
     ):
         log.info("started: %s", ", ".join(platform.name for platform in platforms))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
-from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
+from bots.console.controls import BEGINS, NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
 from bots.console.other_terminals import STOPPED, AwaitedAnswers, hold_session
 from bots.console.place import LEAVES, NO_PAST, NOTHING_SAID, ConsolePlace, describe_moves, find_user
@@ -211,7 +211,7 @@ class Console:
         """Do with the newest answer here what a word says, and wait for what comes of it."""
         name, key, person = str(time.time_ns()), self._place.key, self._place.person
         reply = self._newest.find_subject(control, key)
-        awaited = {Control.CONTINUE: name, Control.RETRY: reply, Control.KEEP: name}.get(control)
+        awaited = reply if control is Control.RETRY else name if control in BEGINS else None
         if asked := parse_call(reply or ""):
             awaited = asked[0]
         if awaited:
@@ -343,7 +343,7 @@ class ConsoleSurface:
         self._console.torn.discard(name)
         if not text and name in self._console.awaited:
             terminal.write(STOPPED)
-        for words in filter(None, (file.words for file in reply.files)):
+        for words in filter(None, [*(file.words for file in reply.files), await terminal.save(reply.files)]):
             terminal.verbatim(words)
         await reply.record_page(f"{name}.1")
         self._console.note_controls(self._question, reply.controls, reply.subject)

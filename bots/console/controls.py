@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.domain.controls import APPROVAL, APPROVAL_ONCE, Control, parse_call
+from core.domain.controls import APPROVAL, APPROVAL_ONCE, BATCH, Control, parse_call
 from core.domain.messages import Question, ThreadKey
 
 WORDS = {one: f"/{one.value}".replace("-", " ") for one in Control}
@@ -17,7 +17,11 @@ VERBS = {
     Control.ALLOW_THREAD: "always does here",
     Control.DENY: "does not",
     Control.KEEP: "gives the channel this persona",
+    Control.START: "asks all rows",
+    Control.RETRY_FAILED: "asks rows without an answer again",
 }
+BEGINS = {Control.CONTINUE, Control.KEEP, *BATCH}  # what begins an answer of its own
+RUNS = (Control.STOP,)  # what stands below a batch that runs
 WAITS = (
     "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type {}"
     "`/allow` or `/deny`."
@@ -47,6 +51,8 @@ class NewestReplies:
     """The questions of those that have ended."""
     waiting: dict[ThreadKey, str] = field(default_factory=dict)
     """The calls that wait to be allowed, as controls name them."""
+    running: dict[ThreadKey, str] = field(default_factory=dict)
+    """The questions that show batches which run."""
 
     def note(self, question: Question, controls: Sequence[Control], subject: str) -> None:
         """A reply to a question is shown, with controls that are about this."""
@@ -56,11 +62,15 @@ class NewestReplies:
             return
         if asked and asked[0] == question.name:
             del self.waiting[question.key]
+        if self.running.get(question.key) == question.name:
+            del self.running[question.key]
+        if controls == RUNS:
+            self.running[question.key] = question.name
         if controls:
             self.answers[question.key] = question.name
 
     def find_subject(self, control: Control, key: ThreadKey) -> str | None:
         """What a control is about in a conversation, as far as it is known here."""
         if control is Control.STOP:
-            return None
+            return self.running.get(key)
         return self.waiting.get(key) if control in APPROVAL else self.answers.get(key)

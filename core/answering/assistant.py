@@ -70,7 +70,7 @@ class Assistant:
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
-        commands = self._commands = self._build_command_context(clock, tools, reader, library)
+        commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         policy = self._make_policy(loop_guard, slots)
@@ -118,6 +118,7 @@ class Assistant:
             library=library,
             files=files,
             ttl=rules.ttl,
+            batches=completions.takes_batches,
         )
 
     async def _heartbeat(self) -> None:

@@ -9,7 +9,7 @@ from enum import Enum
 from core.domain.clock import Clock
 from core.domain.events import Edited, Event, Posted, Receipt
 from core.domain.messages import Asks
-from core.store.protocols import Claim
+from core.store.records.claims import Claim
 
 LIMITS = ((5, timedelta(minutes=10)), (20, timedelta(days=1)))  # answers to bots in a channel, in so long, unattended
 

@@ -29,7 +29,8 @@ from core.domain.tools import ASKS_EACH_TIME, ToolCall
 from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request
-from core.store.protocols import Claim, Notes, Step, StepEnd
+from core.store.protocols import Notes, Step, StepEnd
+from core.store.records.claims import Claim
 from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
 from core.worker.fair_semaphore import FairSlot
@@ -100,6 +101,7 @@ class Completions:
     ) -> None:
         self._max_cost = max_cost
         self._ledger = metering.ledger
+        self.takes_batches = claude.batches is not None
         self.sender = Sender(metering, sleep=sleep, seconds=seconds)
         self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
         self.structured_output = StructuredOutput(self.sender, self.catalog)

@@ -45,8 +45,9 @@ from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
-from core.store.protocols import Claim, Step, Store, Thread
+from core.store.protocols import Step, Store, Thread
 from core.store.records.calls import CallState, StoredCall
+from core.store.records.claims import Claim
 from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner

@@ -19,7 +19,8 @@ from core.domain.errors import (
 )
 from core.domain.messages import FinalText, Question
 from core.domain.platform import Platform, Surface
-from core.store.protocols import Claim, Questions
+from core.store.protocols import Questions
+from core.store.records.claims import Claim
 from core.worker.worker import is_cancelled
 
 OTHERS = (LeaseLost, StoreUnavailable)  # no fault of the platform's: the question is another's, or has to wait

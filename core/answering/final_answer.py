@@ -65,6 +65,10 @@ class Answer:
     """It is no final text: a call with this number waits for a person, and it goes on afterwards."""
     so_far: str = ""
     """What Claude has said of an answer that waits."""
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
+    waits: int | None = None
+    """It is no final text: it goes on once more than so many changes happened to its batch."""
     asks_each_time: bool = False
     """What waits can't be allowed for the whole thread."""
 
@@ -80,6 +84,11 @@ class Answer:
             return (Control.CONTINUE, Control.RETRY, Control.DELETE)
         whole = self.outcome is Outcome.SHOWN and remove_notes(self.text).strip()
         return (Control.RETRY, *FEEDBACK, Control.DELETE) if whole else (Control.RETRY, Control.DELETE)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is no final text, and goes on without a process."""
+        return self.awaits is not None or self.waits is not None
 
     @property
     def ends_early(self) -> bool:
@@ -107,7 +116,8 @@ class Answer:
     @property
     def final_text(self) -> FinalText:
         """What is stored of it before it is shown."""
-        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut, None, self.made, self.draft)
+        final = FinalText(self.text, self.notice, self.after, self.unanswered, self.cut, None, self.made, self.draft)
+        return replace(final, offers=self.offers)
 
 
 def restore_answer(stored: FinalText, command: bool = False) -> Answer:
@@ -115,7 +125,7 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
     outcome = noticed if stored.notice else Outcome.SHOWN
     told = Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
-    return replace(told, made=stored.made, draft=stored.draft)
+    return replace(told, made=stored.made, draft=stored.draft, offers=stored.offers)
 
 
 async def fetch_files(
@@ -136,6 +146,8 @@ def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
     A persona that was tried for it can be kept. Once it is posted, nobody can have it answered anew: what was asked is
     kept by nobody.
     """
+    if answer.offers:
+        return answer.offers
     if question.about is None and question.command is None:
         return answer.controls
     said = answer.outcome is Outcome.SHOWN and answer.unanswered is None and remove_notes(answer.text).strip()
@@ -146,9 +158,12 @@ def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
 
 
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
-    """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted."""
-    shared = question.schedule is None and (question.about is not None or question.command is not None)
-    if not shared or question.private or answer.notice:
+    """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted.
+
+    What offers a batch is public from the beginning.
+    """
+    public = answer.notice or answer.offers or question.schedule is not None
+    if (question.about is None and question.command is None) or question.private or public:
         return answer
     words = SHARED if question.command is None else SHARED_TASK
     return replace(answer, text=f"{words.format(await name_person(surface, question.person))}\n\n{answer.text}")

@@ -14,7 +14,8 @@ from core.domain.platform import Surface
 from core.prompting.code_spans import drop_code
 from core.prompting.names import MENTION
 from core.prompting.request import TTL
-from core.store.protocols import Claim, Notes, Thread
+from core.store.protocols import Notes, Thread
+from core.store.records.claims import Claim
 
 SMART = "smart"  # how a persona says that a model decides on follow-ups
 

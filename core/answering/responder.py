@@ -28,6 +28,7 @@ from core.answering.final_answer import (
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.answering.tasks.parking import park_answer
 from core.answering.tasks.scheduled_runs import RunCheck, write_heading
 from core.answering.tasks.task_answer import TaskAnswer, find_task
 from core.claude.citations import Citation, list_sources
@@ -40,7 +41,8 @@ from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.files.code_blocks import list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
-from core.store.protocols import Claim, Store, Thread
+from core.store.protocols import Store, Thread
+from core.store.records.claims import Claim
 from core.store.records.schedules import ScheduledRun
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
@@ -119,11 +121,8 @@ class AnswerTask:
                 outcome = Outcome.WITHDRAWN
             except (CannotShow, NotShown) as error:
                 log.warning("can't be shown an answer: %s", error)
-            if (waiting := self.waiting) and waiting.awaits is not None:
-                await self.responder.store.questions.park(
-                    self.claim, waiting.after or "", waiting.awaits, waiting.so_far
-                )
-                log.info("parked: waits for a person")
+            if self.waiting is not None:
+                await park_answer(self.responder.store, self.claim, self.waiting)
                 return
             await self.responder.store.questions.close(self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
@@ -216,7 +215,7 @@ class AnswerTask:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
             if shown:
                 await self.responder.policy.note_told(self.question, answer)
-        self.waiting = answer if shown and answer.awaits is not None else None
+        self.waiting = answer if shown and answer.unfinished else None
         return answer.outcome if shown else Outcome.REFUSED
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
@@ -233,9 +232,9 @@ class AnswerTask:
 
     async def _finish(self, answer: Answer) -> None:
         """Let the reply be whole: its final text, once it is stored, or what there is of it while a call waits."""
-        if answer.awaits is None:
+        if not answer.unfinished:
             await self._store_final_text(answer)
-        text, files = (answer.text, ()) if answer.awaits is not None else await self._list_files(answer)
+        text, files = (answer.text, ()) if answer.unfinished else await self._list_files(answer)
         whispered, controls = answer.whispered, choose_controls(self.question, answer)
         self.reply.finish(text, answer.notice, files, whispered=whispered, controls=controls, call=answer.awaits)
 
@@ -371,7 +370,8 @@ class AnswerTask:
     async def _run_command(self) -> Answer:
         command, call = registry.read_invocation(self.question, self.surface, self.responder.commands)
         result = await registry.run_command(command, call)
-        return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
+        answer = Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
+        return replace(answer, offers=result.offers, waits=result.waits)
 
     async def _recover(self) -> None:
         """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.

@@ -122,6 +122,17 @@ class Scope:
 Scopes = Sequence[Scope]
 
 
+def list_scopes(key: ThreadKey, person: str, homes: Sequence[str] | None) -> list[Scope]:
+    """All whose budgets hold for what a person asks there; of direct messages with their `homes`."""
+    everywhere = [] if homes is None else [Scope(one, DIRECT) for one in dict.fromkeys((key.workspace, *homes))]
+    return [
+        Scope(key.workspace),
+        Scope(key.workspace, key.channel),
+        Scope(key.workspace, person=person),
+        *everywhere,
+    ]
+
+
 def name_personal_workspace(workspace: str) -> str:
     """The workspace of a platform's direct messages, where they belong to no other: `discord:@me`."""
     return f"{workspace.partition(':')[0]}:@me"

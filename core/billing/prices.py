@@ -50,8 +50,7 @@ class Price:
     """One line of the price list. It holds from the day `since`, for prompts of more than `above` tokens.
 
     `input`, `output`, `write_5m`, `write_1h` and `read` are US dollars per million tokens, which is micro-dollars
-    a token; `batch`, which nothing uses yet, is the share of them that a batch pays; `search` is US dollars per
-    1,000 web searches.
+    a token; `batch` is the share of them that a batch pays; `search` is US dollars per 1,000 web searches.
     """
 
     model: Name
@@ -87,10 +86,10 @@ class Prices:
         for price in prices:
             self._of.setdefault(price.model, []).append(price)
 
-    def cost(self, model: str, usage: Usage, on: date, geo: str | None = None) -> Cost | None:
+    def cost(self, model: str, usage: Usage, on: date, geo: str | None = None, *, batch: bool = False) -> Cost | None:
         """What `usage` costs, rounded up to a micro-dollar; None if the model has no price.
 
-        `geo` is the API's `inference_geo`: where it was computed.
+        `geo` is the API's `inference_geo`: where it was computed. In a `batch` tokens cost less.
         """
         price = self._find_line(model, usage.prompt, on)
         if price is None:
@@ -99,7 +98,7 @@ class Prices:
         read_and_written += usage.cache_write_5m * price.write_5m + usage.cache_write_1h * price.write_1h
         paid = usage.input * price.input + usage.output * price.output + read_and_written
         plain = (usage.prompt - usage.input) * price.input
-        times = IN_THE_US if geo == US else 1
+        times = (IN_THE_US if geo == US else 1) * (price.batch if batch else 1)
         return Cost(
             _round_up(paid * times + _price_searches(price, usage.web_searches)),
             int((plain - read_and_written) * times),
@@ -124,17 +123,25 @@ class Prices:
         return bool(self._find_lines(model))
 
     def worst_cost(
-        self, model: str, input_bound: int, output_bound: int, on: date, geo: str | None = None, *, searches: int = 0
+        self,
+        model: str,
+        input_bound: int,
+        output_bound: int,
+        on: date,
+        geo: str | None = None,
+        *,
+        searches: int = 0,
+        batch: bool = False,
     ) -> int | None:
         """The most that a request of so many tokens can cost: all of its prompt is written to the cache.
 
-        Claude may search the web as often as `searches`.
+        Claude may search the web as often as `searches`. In a `batch` tokens cost less, and nothing is cached.
         """
         steps = self._find_lines_in_force(model, input_bound, on)
         if not steps:
             return None
-        written = max(max(step.input, step.write_5m, step.write_1h) for step in steps)
-        times = IN_THE_US if geo == US else 1
+        written = max(step.input if batch else max(step.input, step.write_5m, step.write_1h) for step in steps)
+        times = (IN_THE_US if geo == US else 1) * (max(step.batch for step in steps) if batch else 1)
         tokens = (input_bound * written + output_bound * max(step.output for step in steps)) * times
         return _round_up(tokens + max(_price_searches(step, searches) for step in steps))
 

@@ -14,6 +14,7 @@ import httpx2
 from anthropic._streaming import ServerSentEvent, SSEDecoder
 from anthropic.types import ModelInfo
 
+from core.claude.batches.message_batches import MessageBatches
 from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
 from core.claude.files import FileStorage
@@ -132,6 +133,8 @@ class Claude:
         )
         self.files = None if transport else FileStorage(self._client, key)
         """Where its files are stored; a stand-in has no such place."""
+        self.batches = MessageBatches(self._client, self.files.api_key) if self.files else None
+        """Where requests can be given in at half the price."""
 
     async def close(self) -> None:
         await self._client.close()

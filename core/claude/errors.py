@@ -32,6 +32,8 @@ TRANSIENT = frozenset({"unreachable", "proxy", "overloaded", "limited", "failing
 PASSING = TRANSIENT - {"broken off"}
 OTHER_MODEL = frozenset({"overloaded", "limited", "failing", "no model", "forbidden", "too long", "refused"})
 """What one model may have and another not: limits, incidents, permissions and scruples are a model's own."""
+OF_THREADS = frozenset({"no model", "too long", "too large", "no file"})
+"""What is said of a thread, or of a model, and can't be said of a batch."""
 SOON = 90.0  # seconds: who waits longer than that is told how long
 MINUTE, HOUR = 60, 3600
 
@@ -85,6 +87,35 @@ class FileStorageError(ConfabError):
     """An upload got the answer of what has no Files API."""
     missing: bool = False
     """There is no such file."""
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(eq=False)
+class BatchError(ConfabError):
+    """A request about a batch failed; `detail` is for the operator, and holds nothing of anybody's."""
+
+    detail: str
+    kind: str = "unreachable"
+    """As a ClaudeError has it."""
+    certain: bool = False
+    """It was certainly not carried out."""
+    passing: bool = True
+    """The same may succeed a little later."""
+    unsupported: bool = False
+    """What answers has no batches."""
+    missing: bool = False
+    """There is no such batch."""
+    retry_after: float | None = None
+    """Seconds, where the API says so."""
+
+    @property
+    def sentence(self) -> str:
+        """What people read of it."""
+        if self.unsupported:
+            return "What answers at Claude's address has no Message Batches. Whoever runs this bot can set another."
+        return SENTENCES["rejected" if self.kind in OF_THREADS else self.kind].format(model="")
 
     def __str__(self) -> str:
         return self.detail

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pydantic import TypeAdapter
 
 from core.billing.budgets import BudgetStatus, dollars
-from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, list_scopes
 from core.billing.prices import Prices
 from core.claude.citations import Citation
 from core.claude.client import Activity, Claude, Completion, TextSoFar
@@ -93,14 +93,7 @@ class MeteredRequest:
     @property
     def scopes(self) -> Sequence[Scope]:
         """All whose budgets hold for it."""
-        key, person, homes = self.question.key, self.question.person, self.question.homes
-        everywhere = [] if homes is None else [Scope(one, DIRECT) for one in dict.fromkeys((key.workspace, *homes))]
-        return [
-            Scope(key.workspace),
-            Scope(key.workspace, key.channel),
-            Scope(key.workspace, person=person),
-            *everywhere,
-        ]
+        return list_scopes(self.question.key, self.question.person, self.question.homes)
 
 
 class TriedTooOften(CannotAnswer):
@@ -126,9 +119,9 @@ class Metering:
         self.prices = prices
         self._clock = clock
         self._sleep = sleep
-        self._emit = emit
+        self.emit = emit
         self._prompt_cache = PromptCacheTracker()
-        self._geo: str | None = None
+        self.geo: str | None = None
         """Where answers were computed last: the organization's settings decide it, and it has a price."""
         self.warn = warn
 
@@ -194,7 +187,7 @@ class Metering:
         """The most that a request can cost, as far as anybody knows what tools will find; None without a price."""
         model, output = self._claude.name_priced_model(request), int(request.body["max_tokens"])
         day, searches = self._clock().date(), request.searches_bound
-        worst = self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
+        worst = self.prices.worst_cost(model, bound, output, day, self.geo, searches=searches)
         return None if worst is None else worst + request.estimate
 
     async def _reserve_less(
@@ -213,7 +206,7 @@ class Metering:
                 break
             model, today = self._claude.name_priced_model(order.request), self._clock().date()
             searches, left = order.request.searches_bound, found.left - order.request.estimate
-            room = self.prices.affordable_output(model, bound, left, today, self._geo, searches=searches)
+            room = self.prices.affordable_output(model, bound, left, today, self.geo, searches=searches)
             order = replace(order, request=shorten_request(order.request, max(least, min(whole, room))))
             found = await self._reserve(order, bound)
             if room < least:
@@ -245,7 +238,7 @@ class Metering:
             return Settlement(Usage(), answer.stop, now, named, answer.request, 0)  # which is not billed
         if not answer.counted:
             return None
-        worst, self._geo = self._find_worst_cost(order.request, bound), answer.geo or self._geo
+        worst, self.geo = self._find_worst_cost(order.request, bound), answer.geo or self.geo
         costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in (named, asked))
         cost = next((one for one in costs if one), None)
         if cost and worst is not None and cost.micro_usd > worst:
@@ -275,7 +268,7 @@ class Metering:
         if most.prompt is None:
             micro_usd, prompt = self._find_worst_cost(shorten_request(request, output), bound), bound
         else:
-            geo = read_word(read_field(came.message, "usage"), "inference_geo") or self._geo
+            geo = read_word(read_field(came.message, "usage"), "inference_geo") or self.geo
             cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)
             micro_usd, prompt = cost.micro_usd + request.estimate if cost else None, most.prompt.prompt
         return Settlement(
@@ -293,7 +286,7 @@ class Metering:
         except Exception:
             log.exception("row %d of the ledger stands at its bound", reservation.id)
         model = settled.model or self._claude.name_priced_model(asked)
-        self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
+        self.emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
         for status in written.nearly:
             if self.warn is not None:

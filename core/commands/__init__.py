@@ -12,6 +12,7 @@ from core.commands import (
     replies,
     usage,
 )
+from core.commands.batches import following, preview
 from core.commands.craft import classification, draft, library, one_message, persona_models, summary
 from core.commands.memory import knowledge, notes
 from core.commands.schedules import schedule
@@ -22,6 +23,8 @@ TABLE = (
     *one_message.ROWS,
     *summary.ROWS,
     *classification.ROWS,
+    *preview.ROWS,
+    *following.ROWS,
     *draft.ROWS,
     *persona.ROWS,
     *persona_models.ROWS,

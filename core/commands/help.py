@@ -18,6 +18,7 @@ from core.domain.messages import CommandResult, Rank
 HOW_TO_ASK = "Mention me, or write to me directly, and Claude answers in the thread."
 MORE = "`help COMMAND` shows what one takes: `help persona`."
 GROUPS = {
+    "batch": "Ask about every row",
     "budget": "What may be spent here",
     "example": "Questions that this channel's persona is tested with",
     "grants": "Which tools act here for you without asking first",

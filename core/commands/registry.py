@@ -70,6 +70,7 @@ class CommandContext:
     library: PersonaLibrary = field(default_factory=PersonaLibrary)
     files: FileReader = field(default_factory=FileReader)
     ttl: TTL = "1h"  # how long prompts are cached
+    batches: bool = False  # whether what answers takes requests at half the price
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Command:
     """Raises UsageError where `run` would, and changes nothing."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
+    alias: str = ""  # one word that gives it too
     repeatable: bool = False
     """Whether it may be given on a schedule, where everybody sees what it says."""
 
@@ -162,7 +164,7 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
     for count in (2, 1):
         name = " ".join(words[:count]).lower()
         for row in table:
-            if row.words == name and len(words) >= count:
+            if name in {row.words, row.alias} and len(words) >= count:
                 return row, "".join(line.split(maxsplit=count)[count:])
     raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 

@@ -28,6 +28,10 @@ class Control(Enum):
     """Show everybody a private answer about a message, in the thread of that message."""
     KEEP = "keep"
     """Give the channel the persona that was tried for it."""
+    START = "start"
+    """Ask all rows of the batch that was offered."""
+    RETRY_FAILED = "retry-failed"
+    """Ask those rows of a batch again that have no answer."""
 
     @property
     def label(self) -> str:
@@ -47,9 +51,12 @@ LABELS = {
     Control.DELETE: "Delete",
     Control.POST: "Post in the channel",
     Control.KEEP: "Keep",
+    Control.START: "Start",
+    Control.RETRY_FAILED: "Retry failed",
 }
 FEEDBACK = (Control.UP, Control.DOWN)
 PRIVATE = (Control.KEEP, Control.POST)  # what who alone sees an answer can do with it
+BATCH = (Control.START, Control.RETRY_FAILED)
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
 APPROVAL_ONCE = (Control.ALLOW, Control.DENY)
 DIGITS = 9  # of a call's number, at most: a forged one may be larger than a database takes

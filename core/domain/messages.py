@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
+from core.domain.controls import Control
 from core.domain.personas import Draft
 
 MESSAGE = "message"  # the value that names the message in whose menu something was chosen
@@ -222,6 +223,8 @@ class FinalText:
     """Files that tools made for it, in their order; they are posted with it."""
     draft: Draft | None = None
     """The persona that was tried for it, which its asker may keep."""
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +239,13 @@ class File:
     """The picture in characters, for where no pictures are shown."""
     told: bool = False
     """The reply's text has all of it."""
+    kept: bool = False
+    """It is for keeping, and not for reading: a terminal writes it to disk."""
 
     @property
     def words(self) -> str:
-        """What stands for the file where there is only text: nothing, where the text has it already."""
-        return "" if self.told else self.drawn or self.alt or self.content.decode(errors="replace")
+        """What stands for the file where there is only text: nothing, where the text has it already, or a disk."""
+        return "" if self.told or self.kept else self.drawn or self.alt or self.content.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +254,10 @@ class CommandResult:
 
     text: str
     files: tuple[File, ...] = ()
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
+    waits: int | None = None
+    """It is not the end: the command goes on once more than so many changes happened to its batch."""
 
 
 class Rank(IntEnum):

@@ -271,4 +271,38 @@ MIGRATIONS = (
             "ALTER TABLE questions ADD COLUMN schedule {integer}",
         ),
     ),
+    # Batches: what is asked of each row of a table, the rows while they wait and until their results are posted, and
+    # what Anthropic has of them, which outlives both until it is settled and deleted there. `offers` names the buttons
+    # below an answer that is about one.
+    Migration(
+        "jobs",
+        (
+            "ALTER TABLE questions ADD COLUMN offers {text}",
+            "CREATE TABLE jobs (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "number {integer} NOT NULL, question {text} NOT NULL, source {text} NOT NULL, run {text}, "
+            "person {text} NOT NULL, homes {text}, state {text} NOT NULL, plan {text}, persona {integer} NOT NULL, "
+            "problem {text}, canceled {boolean} NOT NULL DEFAULT FALSE, cost {integer}, total {integer} NOT NULL, "
+            "failed {integer} NOT NULL DEFAULT 0, changes {integer} NOT NULL DEFAULT 0, at {text} NOT NULL, "
+            "begun_at {text}, shown_at {text}, ended_at {text}, due_at {text}) {strict}",
+            "CREATE UNIQUE INDEX jobs_by_number ON jobs (workspace, channel, number)",
+            "CREATE INDEX jobs_by_question ON jobs (workspace, channel, question)",
+            "CREATE INDEX jobs_by_run ON jobs (workspace, channel, run) WHERE run IS NOT NULL",
+            "CREATE INDEX jobs_due ON jobs (due_at) WHERE due_at IS NOT NULL",
+            "CREATE TABLE job_rows (job {integer} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, "
+            "number {integer} NOT NULL, cells {text} NOT NULL, size {integer} NOT NULL, "
+            "input_bound {integer} NOT NULL, bound {integer}, message {text}, state {text} NOT NULL, batch {integer}, "
+            "result {text}, problem {text}, micro_usd {integer}, PRIMARY KEY (job, number)) {strict}",
+            "CREATE INDEX job_rows_by_state ON job_rows (job, state)",
+            "CREATE INDEX job_rows_by_batch ON job_rows (batch, number) WHERE batch IS NOT NULL",
+            "CREATE INDEX job_rows_by_message ON job_rows (message) WHERE message IS NOT NULL",
+            "CREATE TABLE batches (id {id}, job {integer}, workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "token {text} NOT NULL, api_key {text} NOT NULL, model {text} NOT NULL, name {text}, "
+            "state {text} NOT NULL, requests {integer} NOT NULL, reservation {integer} NOT NULL, bound {integer}, "
+            "doomed {boolean} NOT NULL DEFAULT FALSE, at {text} NOT NULL, begun_at {text}, due_at {text}, "
+            "tries {integer} NOT NULL DEFAULT 0, problem {text}) {strict}",
+            "CREATE INDEX batches_due ON batches (due_at) WHERE due_at IS NOT NULL",
+            "CREATE INDEX batches_by_job ON batches (job)",
+            "CREATE INDEX batches_by_name ON batches (name) WHERE name IS NOT NULL",
+        ),
+    ),
 )

@@ -14,37 +14,18 @@ from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
+from core.store.records.claims import Claim
 from core.store.records.files import StoredFiles, WaitingDeletions
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
+from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A question that this process answers now, and those that are answered with it, oldest first."""
-
-    id: int
-    question: Question
-    process: str
-    together: tuple[Question, ...] = ()
-    pages: tuple[str, ...] = ()
-    final_text: FinalText | None = None
-    resumed: bool = False
-    """Another process had it before: pages may exist that were never written down."""
-    edited: str | None = None
-    """When the newest edit of these questions was made, as a stamp."""
-    earlier: FinalText | None = None
-    """What it said in the end before somebody let it be tried again; pages of that stand there."""
-    told: str | None = None
-    """It was parked: the newest message that Claude had been told by then, empty where that was none."""
-    so_far: str = ""  # what Claude had said by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +324,8 @@ class Store:
     channel_notes: ChannelNotes
     trials: Trials
     schedules: Schedules
+    jobs: Jobs
+    batches: BatchWork
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

@@ -16,8 +16,9 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
-from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
+from core.store.records.claims import Claim
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
@@ -29,6 +30,7 @@ from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
+from core.store.rules.jobs.repositories import BatchRepository, JobRepository
 from core.store.rules.messages import find_message
 from core.store.rules.questions import count_open, find_ending, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
@@ -393,5 +395,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         channel_notes=ChannelNoteRepository(engine),
         trials=TrialRepository(engine),
         schedules=ScheduleRepository(engine),
+        jobs=JobRepository(engine),
+        batches=BatchRepository(engine),
         shut=engine.shut,
     )

@@ -16,8 +16,9 @@ from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import MadeFile, clean_text
 from core.domain.tools import ToolCall, ToolResult, fail_call
 from core.prompting.speakers import leave_out_middle
-from core.store.protocols import Claim, ToolCalls
+from core.store.protocols import ToolCalls
 from core.store.records.calls import TRIES, CallState, StoredCall
+from core.store.records.claims import Claim
 from core.tools.approvals import refuse_call
 from core.tools.tool import Tool, ToolScope
 from core.worker.lease import current_lease

@@ -11,7 +11,8 @@ from core.domain import backoff
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Outcome, ThreadKey
-from core.store.protocols import Claim, Questions
+from core.store.protocols import Questions
+from core.store.records.claims import Claim
 from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS
 from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
@@ -20,10 +21,13 @@ from tests.support.databases import POSTGRES, SQLITE, Databases
 SPREAD = 2
 BOTH = (SQLITE, POSTGRES)
 CASES = [
-    *(pytest.param(kind, SPREAD, BOTH[number % 2], id=f"{kind}-spread") for number, kind in enumerate(KINDS)),
+    *(
+        pytest.param(kind, SPREAD, BOTH[number % 2], id=f"{kind}-spread")
+        for number, kind in enumerate([*KINDS, *OFFERS])
+    ),
     *(
         pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
-        for kind in (*KINDS, *TOOL_KINDS)
+        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, *OFFERS)
         for engine in BOTH
     ),
 ]
@@ -38,6 +42,11 @@ WORST = [
 """Where a tool that acts could most easily do so twice, or never."""
 PLATFORMS = ("slack", "discord")
 UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
+BATCHING = {
+    *(f"batches.{one}" for one in ("plan", "begin_sending", "note_name", "keep_results", "end", "remove")),
+    *("jobs.park", "questions.close", "batch", "look at a batch", "deletion of a batch"),
+}
+"""What is done about a batch, in the store and at Anthropic."""
 POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
 """Requests with which the files of an answer are posted."""
 LEAVING = (
@@ -133,6 +142,20 @@ async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_cl
         verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= {*LEAVING[:3]}
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("kind", BATCH_KINDS, ids=str)
+@pytest.mark.parametrize("databases", EACH, indirect=True)
+async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its_process_is_killed(
+    tmp_path, databases, kind
+):
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        chosen = [one for one in found if one.number == 1 and (one.call in BATCHING or one.where == "claude")]
+        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+
+    assert {one.call for one in chosen} >= BATCHING
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

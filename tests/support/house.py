@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import BudgetAlerts
@@ -21,6 +21,10 @@ from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
+from core.jobs.collection import Collection
+from core.jobs.pace import JobPace
+from core.jobs.submission import Submission
+from core.jobs.worker import JobWorker
 from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.tools.registry import ToolRegistry
@@ -66,6 +70,9 @@ async def house(
     tools: ToolRegistry | None = None,
     max_cost: int = MAX_COST,
     alone: bool = True,
+    pause: float = 0.02,
+    linger: timedelta = timedelta(seconds=-1),
+    batch_requests: int = 100_000,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
@@ -104,7 +111,16 @@ async def house(
         made_files=MadeFiles(claude.files, haste.sleep),
         tools=tools,
     )
-    running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run())]
+    assert claude.batches
+    pace = JobPace(pause, timedelta(seconds=20), timedelta(), timedelta(), timedelta(minutes=1), linger, batch_requests)
+    jobs = JobWorker(
+        store.batches,
+        Submission(store.batches, claude.batches, clock, pace),
+        Collection(store.batches, claude.batches, metering, clock, pace),
+        assistant.worker.wake,
+        pace=pace,
+    )
+    running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run(), jobs.run())]
     try:
         yield assistant
     finally:

@@ -15,7 +15,8 @@ from core.domain.platform import Surface
 from core.prompting.asides.follow_ups import INSTRUCTION, TOKENS, FollowUp, write_messages
 from core.prompting.speakers import collect_people
 from core.prompting.turns import Turn
-from core.store.protocols import Claim, Step, StepEnd, Store, Thread
+from core.store.protocols import Step, StepEnd, Store, Thread
+from core.store.records.claims import Claim
 from core.worker.fair_semaphore import FairSemaphore
 
 PATIENCE = 30.0  # seconds that a thread waits for the word of a model; then the message is not answered

@@ -15,7 +15,8 @@ from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.messages import HEADING, Outcome, Question, Rank, Unanswered
 from core.domain.platform import Platform, Surface
-from core.store.protocols import Claim, Store
+from core.store.protocols import Store
+from core.store.records.claims import Claim
 from core.store.records.schedules import Schedule, ScheduledRun, Stop
 
 PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run

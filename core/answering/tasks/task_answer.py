@@ -33,7 +33,8 @@ from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.personas.check import refuse_model
 from core.rendering.reply_notes import append_note, close_text
-from core.store.protocols import Claim, Step, Thread
+from core.store.protocols import Step, Thread
+from core.store.records.claims import Claim
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
 from core.worker.fair_semaphore import FairSlot
@@ -154,7 +155,7 @@ class TaskAnswer:
         made = await (wait_out(partial(task, run), sleep) if scheduled else task(run))
         await run.ensure_allowed()
         if isinstance(made, TaskResult):
-            yield Answer(made.text, made=made.made, draft=made.draft)
+            yield Answer(made.text, made=made.made, draft=made.draft, offers=made.offers)
             return
         assert isinstance(made, TaskPrompt)
         self.grows = True

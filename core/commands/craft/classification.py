@@ -41,7 +41,7 @@ Classes: TypeAlias = dict[int, str]
 
 async def classify(run: TaskRun) -> TaskResult:
     """Read the messages and have Claude sort them, many with each request. Raises CannotAnswer, UsageError."""
-    categories = _read_categories(run.values["categories"])
+    categories = read_categories(run.values["categories"])
     found = await read_range(run, LAST, NOTHING)
     classes, stopped = await _classify_all(run, found, categories)
     counts = Counter(classes.get(number, UNREAD) for number in range(1, len(found.messages) + 1))
@@ -54,7 +54,7 @@ async def classify(run: TaskRun) -> TaskResult:
     return TaskResult(await _write_answer(run, found, title, rows, stopped), (written, picture))
 
 
-def _read_categories(written: str) -> list[str]:
+def read_categories(written: str) -> list[str]:
     """The categories, each once. Raises UsageError."""
     names = {" ".join(one.split()).casefold(): " ".join(one.split()) for one in reversed(written.split(","))}
     names.pop("", None)

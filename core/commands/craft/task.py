@@ -20,6 +20,7 @@ from core.claude.structured import LONGEST, StructuredOutput
 from core.commands.registry import Invocation
 from core.domain.clock import Clock
 from core.domain.content import Text
+from core.domain.controls import Control
 from core.domain.errors import BudgetForbids, CannotAnswer, ConfabError
 from core.domain.messages import CommandResult, MadeFile, Question
 from core.domain.models import Model
@@ -27,7 +28,8 @@ from core.domain.personas import Draft, Persona, Version
 from core.domain.platform import Surface
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
-from core.store.protocols import Claim, Step, StepEnd, Store
+from core.store.protocols import Step, StepEnd, Store
+from core.store.records.claims import Claim
 from core.store.records.trials import PastQuestion
 from core.tools.tool import Tool
 
@@ -87,6 +89,8 @@ class TaskResult:
     made: tuple[MadeFile, ...] = ()
     draft: Draft | None = None
     """A persona that was tried for it, and may be kept."""
+    offers: tuple[Control, ...] = ()
+    """What people may do with the batch that it is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ def lock_gaps(sql: Sql) -> None:
     sql.lock("gaps")
 
 
+def lock_batches(sql: Sql) -> None:
+    """Nobody else takes up what is to be done about batches. Taken alone."""
+    sql.lock("batches")
+
+
 def lock_personas(sql: Sql, workspace: str) -> None:
     """Nobody else changes personas or notes in the workspace."""
     sql.lock(f"personas {workspace}")

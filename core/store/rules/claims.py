@@ -8,7 +8,7 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.knowledge import drop_waiting
-from core.store.protocols import Claim
+from core.store.records.claims import Claim
 from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
@@ -288,7 +288,8 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     """The final text of a claim's question, whose row this is."""
     said = {"said": final.text, "notice": final.notice, "after": final.after, "cut": final.cut}
-    sql.update("questions", row["id"], {**said, "draft": write_draft(final.draft)})
+    offers = " ".join(one.value for one in final.offers) or None
+    sql.update("questions", row["id"], {**said, "draft": write_draft(final.draft), "offers": offers})
     keep_made_files(sql, row, final.made)
     if final.unanswered or claim.earlier:
         why = final.unanswered.value if final.unanswered else None

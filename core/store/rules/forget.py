@@ -12,6 +12,7 @@ from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
+from core.store.rules.jobs.jobs import forget_jobs
 from core.store.rules.private_answers import drop_private_answers
 from core.store.rules.questions import erase_calls, withdraw_questions
 from core.store.rules.summaries import drop_all_summaries
@@ -137,6 +138,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
     count += erase_known_files(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
+    forget_jobs(sql, scope)
     noted, scheduled = erase_notes(sql, scope), erase_schedules(sql, scope)
     if withdrawn or summaries or names or count or held or noted or scheduled:
         record_erasure(sql, scope.workspace, scope.channel, now)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from core.domain.controls import APPROVAL
+from core.domain.controls import APPROVAL, BATCH
 from core.domain.events import (
     Backfilled,
     Commanded,
@@ -23,6 +23,8 @@ from core.store.places.audit import is_end_recorded, record_audit
 from core.store.places.schedules import stop_schedules
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
+from core.store.rules.jobs.jobs import erase_jobs, erase_row_of
+from core.store.rules.jobs.presses import ingest_job_press
 from core.store.rules.messages import (
     add_missing_parts,
     build_message_query,
@@ -90,7 +92,13 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
         case Commanded():
             return _ingest_command(sql, event)
         case Pressed():
-            return ingest_decision(sql, event) if event.control in APPROVAL else ingest_press(sql, event)
+            return _ingest_press(sql, event)
+
+
+def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
+    if event.control in BATCH:
+        return ingest_job_press(sql, event)
+    return ingest_decision(sql, event) if event.control in APPROVAL else ingest_press(sql, event)
 
 
 def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) -> Receipt:
@@ -236,6 +244,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     if not (row and new):
         drop_answers_with(sql, event.key, event.message)
     erase_known_files(sql, event.key.workspace, channel=event.key.channel, source=event.message)
+    erase_jobs(sql, event.key.workspace, channel=event.key.channel, source=event.message)
+    erase_row_of(sql, event.key.workspace, event.key.channel, event.message)
     if row is None and take_back_command(sql, event.key, event.message, event.at):
         return Receipt(new=True, ours=tracked, question=False, key=key)
     if row and new:

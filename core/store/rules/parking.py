@@ -8,8 +8,8 @@ from core.domain.messages import Question, ThreadKey, Unanswered
 from core.domain.tools import ASKS_EACH_TIME
 from core.store.audit_log import AuditAction
 from core.store.places.advisory_locks import lock_channel
-from core.store.protocols import Claim
 from core.store.records.calls import PATIENCE, CallState
+from core.store.records.claims import Claim
 from core.store.records.replies import Asked
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
@@ -54,7 +54,10 @@ UPDATE tool_calls SET at = :at
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND state = 'waiting'
 """
 
-PARKED = "SELECT count(*) AS count FROM questions WHERE outcome IS NULL AND parked = 'waiting' AND reply = name"
+PARKED = """
+SELECT count(*) AS count FROM questions
+WHERE outcome IS NULL AND parked = 'waiting' AND reply = name AND command IS NULL
+"""
 
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 

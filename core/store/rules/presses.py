@@ -16,6 +16,7 @@ from core.store.places.audit import record_audit
 from core.store.records.replies import DeletedReply, GivenCommand, ListFiles
 from core.store.records.trials import NOTHING_TO_KEEP
 from core.store.rules.feedback import keep_vote
+from core.store.rules.jobs.jobs import stop_job
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
     FINAL_TEXT,
@@ -136,7 +137,8 @@ def list_commands(sql: Sql, key: ThreadKey) -> list[GivenCommand]:
 def stop_reply(sql: Sql, key: ThreadKey, name: str) -> str:
     """End an answer with what was said. What came of that, in a sentence."""
     lock_channel(sql, key.workspace, key.channel)
-    return STOPPED if stop_answer(sql, key, name) else ENDED
+    reply = find_question(sql, key, name)
+    return STOPPED if stop_answer(sql, key, name) or (reply and stop_job(sql, reply)) else ENDED
 
 
 def retry_reply(sql: Sql, command: Question, name: str) -> str:
@@ -210,7 +212,7 @@ def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
         return _describe(sql, key, new=True, question=keep_question(sql, command))
     keep_closed(sql, command)
     if stops:
-        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0)
+        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0 or stop_job(sql, reply))
     _open_again(sql, reply, event.address, event.person)
     return _describe(sql, key, new=True, question=True)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from core.domain.controls import Control
 from core.domain.messages import (
     MESSAGE,
     THREAD,
@@ -18,10 +19,12 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
+from core.store.records.jobs import FOLLOW
 from core.store.records.replies import Ending
 from core.store.rules.drafts import erase_known_files, read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.files import release_thread_files
+from core.store.rules.jobs.endings import release_job
 from core.store.rules.made_files import read_made_files, release_made_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
@@ -41,7 +44,7 @@ DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = 
 
 CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL,
-parked = NULL, parked_until = NULL, told = NULL, so_far = NULL, attachments = NULL
+parked = NULL, parked_until = NULL, told = NULL, so_far = NULL, attachments = NULL, offers = NULL
 WHERE id = :id
 """
 
@@ -118,11 +121,21 @@ REOPENED = {
     "cut": None,
     "made": None,
     "draft": None,
+    "offers": None,
     "earlier": None,
     "unpostable": None,
 }
 
-FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made", "draft")  # columns of what was said in the end
+FINAL_TEXT = (
+    "said",
+    "notice",
+    "after",
+    "unanswered",
+    "cut",
+    "made",
+    "draft",
+    "offers",
+)  # columns of what was said in the end
 
 
 def read_question(row: Row) -> Question:
@@ -156,6 +169,7 @@ def read_final_text(row: Row) -> FinalText | None:
         row["continues"],
         read_made_files(row),
         read_draft(row),
+        tuple(Control(name) for name in (row.get("offers") or "").split()),
     )
 
 
@@ -255,12 +269,17 @@ def count_open(sql: Sql, *, parks: bool = True) -> tuple[int, datetime | None]:
 def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
     """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
     if name is None:
-        return withdraw_questions(sql, _list_open(sql, key))
+        return withdraw_questions(sql, [row for row in _list_open(sql, key) if not is_shown_job(row)])
     row = find_question(sql, key, name)
-    if row is None:
+    if row is None or is_shown_job(row):
         return 0
     rows = _list_open(sql, thread_key(row)) if row["claim"] else [row]
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
+
+
+def is_shown_job(row: Row) -> bool:
+    """Whether its answer shows a job, which ends by itself once it is cancelled."""
+    return row["command"] == FOLLOW and not row["private"]
 
 
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
@@ -284,6 +303,8 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     Of a command the words go, and an answer of Claude's stays. An address may hold words that were deleted meanwhile.
     """
     now = sql.now()
+    if row["command"] is not None:
+        release_job(sql, row, outcome)
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
     postable = outcome is Outcome.SHOWN and may_be_posted(row)
     release_made_files(sql, row, postable=postable)

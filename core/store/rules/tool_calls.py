@@ -10,8 +10,8 @@ from core.domain.tools import ASKS_EACH_TIME, ToolCall
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
-from core.store.protocols import Claim
 from core.store.records.calls import CLOSED, PATIENCE, CallState, StoredCall
+from core.store.records.claims import Claim
 from core.store.records.grants import Grant
 from core.store.rules.claims import fence_claim
 from core.store.rules.erasures import DELETE_READ

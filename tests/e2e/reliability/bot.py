@@ -21,12 +21,14 @@ from bots.ops import logs
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
 from core.domain.platform import Platform
+from core.jobs.pace import JobPace
 from core.store import open_store
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 from tests.e2e.reliability.machine import MACHINE, MachineTools
 
 STALE = timedelta(seconds=1)
+PACE = JobPace(0.05, timedelta(seconds=1), *[timedelta(seconds=0.1)] * 2, timedelta(minutes=9), timedelta(seconds=1))
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
 """The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
@@ -103,5 +105,5 @@ async def main() -> None:
     health, stop = Health(store.questions), run.catch_signals()
     machine = os.environ.get(MACHINE, "")
     tools = ToolRegistry([MachineTools(machine)]) if machine else open_tools(chosen)
-    await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop)
+    await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop, pace=PACE)
     await opened.shut()

@@ -53,6 +53,8 @@ class Kind:
     """How many requests to Claude may be under way at once."""
     files: int = 0
     """How many files Claude must have in the end, beside those that its code made for nobody who heard of them."""
+    rows: int = 0
+    """How many rows of tables are kept in the end."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables that its processes have."""
     attend: Callable[[Any], Awaitable[None]] | None = None

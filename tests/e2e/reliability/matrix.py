@@ -19,6 +19,7 @@ from tests.support.waiting import until
 
 DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
 FILE_REQUESTS = {"POST": "upload", "DELETE": "deletion", "GET": "list of files"}
+BATCH_REQUESTS = {"POST": "batch", "DELETE": "deletion of a batch", "GET": "look at a batch"}
 ANSWERING = 60.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
 """Of a request: nothing happened; it happened and nobody was told; it was answered."""
@@ -91,8 +92,9 @@ class Run:
     def tidy(self) -> bool:
         """Whether nothing is left over: on the platform, and in Claude's storage."""
         uploaded = [one for one in self.world.claude.files.stored.values() if one.container is None]
-        left = self.world.untidy or self.database.count("tool_calls", WORDS_OF_CALLS)
-        return not left and len(uploaded) == self.kind.files
+        batches = self.database.count("batches") or self.world.claude.batches.given
+        left = self.world.untidy or self.database.count("tool_calls", WORDS_OF_CALLS) or batches
+        return not left and self.database.count("job_rows") == self.kind.rows and len(uploaded) == self.kind.files
 
     def complete(self, expected: Sequence[Page] | None = None) -> bool:
         """Whether people see what they must, and nothing else."""
@@ -160,12 +162,15 @@ def phases(call: tuple[str, str, int]) -> Sequence[str]:
     where, name, _ = call
     if where in {"platform", "machine"}:
         return PHASES
-    return PHASES[:2] if where == "store" or name in FILE_REQUESTS.values() else PHASES[:1]
+    whole = {*FILE_REQUESTS.values(), *BATCH_REQUESTS.values()}
+    return PHASES[:2] if where == "store" or name in whole else PHASES[:1]
 
 
 def name_request(claude: ClaudeFake, index: int) -> str:
-    """What a request to Claude is called: those about files have names of their own."""
+    """What a request to Claude is called: those about files and batches have names of their own."""
     request = claude.requests[index]
+    if request.path.startswith("/v1/messages/batches"):
+        return BATCH_REQUESTS[request.method]
     return FILE_REQUESTS[request.method] if request.path.startswith("/v1/files") else "request"
 
 

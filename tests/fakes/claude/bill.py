@@ -19,8 +19,8 @@ RATES = {
 }
 
 
-def micro_usd(model: str, usage: Usage) -> int:
-    """What one request costs in whole micro-dollars, a part of one counted as one."""
+def micro_usd(model: str, usage: Usage, *, batch: bool = False) -> int:
+    """What one request costs in whole micro-dollars, a part of one counted as one. In a batch its tokens cost half."""
     counts = (
         usage.input_tokens,
         usage.output_tokens,
@@ -31,4 +31,4 @@ def micro_usd(model: str, usage: Usage) -> int:
     prompt = sum(counts) - usage.output_tokens
     times = 5 if model == "claude-haiku-5-5" and prompt > LONG else 1
     nano = sum(count * rate for count, rate in zip(counts, RATES[model], strict=True))
-    return math.ceil(Fraction(nano * times, 1000)) + usage.web_searches * SEARCH
+    return math.ceil(Fraction(nano * times, 2000 if batch else 1000)) + usage.web_searches * SEARCH

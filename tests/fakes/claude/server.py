@@ -21,6 +21,7 @@ from aiohttp import web
 
 from tests.fakes.claude import events as claude_events
 from tests.fakes.claude import models as claude_models
+from tests.fakes.claude.batches import Batches, as_batch
 from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.cache import Cache, Plan, input_tokens
 from tests.fakes.claude.containers import Containers
@@ -38,6 +39,7 @@ from tests.fakes.departures import forgive_departure
 HOST = "127.0.0.1"
 KEY = "sk-ant-test"
 BODY = 32 * 1024 * 1024  # bytes of one request
+BATCHES = "/v1/messages/batches"
 SAMPLING = "2023-06-01"  # the API version that still knows temperature
 VERSIONS = (SAMPLING, "2026-10-21")
 KEPT = ("authorization", "x-api-key", "anthropic-version", "anthropic-beta", "user-agent", "x-stainless-retry-count")
@@ -68,10 +70,11 @@ class Billed:
     model: str
     usage: Usage
     ended: Ended
+    batch: bool = False
 
     @property
     def micro_usd(self) -> int:
-        return micro_usd(self.model, self.usage)
+        return micro_usd(self.model, self.usage, batch=self.batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class ClaudeFake:
         self.cache = Cache()
         self.workspaces = {key: Files(clock)}
         """The files of each workspace, by its key."""
+        self.batched = {key: self._make_batches(clock)}
+        """The batches of each workspace, by its key."""
         self.containers = Containers(clock)
         """Where code runs."""
         self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
@@ -133,6 +138,7 @@ class ClaudeFake:
     def key(self, key: str) -> None:
         if key not in self.workspaces:
             self.workspaces[key] = self.workspaces.pop(self._key)
+            self.batched[key] = self.batched.pop(self._key)
         self._key = key
 
     @property
@@ -145,14 +151,21 @@ class ClaudeFake:
         """What is stored with `key`."""
         return self.workspaces[self.key]
 
+    @property
+    def batches(self) -> Batches:
+        """What was given in with `key`."""
+        return self.batched[self.key]
+
     def add_workspace(self, key: str) -> None:
-        """Another key is taken too; its files are its own."""
+        """Another key is taken too; its files and batches are its own."""
         self.workspaces[key] = Files(self._clock)
+        self.batched[key] = self._make_batches(self._clock)
 
     def script(self, *items: Answer | Fault, path: str = "/v1/messages") -> None:
         """Answer the next requests at `path` that break no rule with `items`, one each; elsewhere, faults only.
 
-        Uploads are at `/v1/files`, `DELETE /v1/files` and `GET /v1/files` are what is asked of them.
+        Uploads are at `/v1/files`, `DELETE /v1/files` and `GET /v1/files` are what is asked of them; of batches
+        likewise.
         """
         self._scripts.setdefault(path, deque()).extend(items)
 
@@ -225,7 +238,7 @@ class ClaudeFake:
             raise Refused("anthropic-version: header is required")
         if call.version not in VERSIONS:
             raise Refused(f'anthropic-version: "{call.version}" is not a valid version')
-        if len(call.raw) > BODY and call.http.path != "/v1/files":
+        if len(call.raw) > BODY and call.http.path not in {"/v1/files", BATCHES}:
             raise Refused("Request exceeds the maximum allowed number of bytes.", status=413, type="request_too_large")
 
     async def _route(self, call: Call) -> web.StreamResponse:
@@ -238,15 +251,21 @@ class ClaudeFake:
                 model = check_prompt(prompt, self.lacks)
                 self.cache.plan(prompt, model, call.at)
                 return await self._json(call, lambda: {"input_tokens": input_tokens(prompt, model)})
+            case _, ["v1", "messages", "batches", *rest]:
+                results = call.http.method == "GET" and rest[1:] == ["results"]
+                return await (
+                    self._results(call, rest[0]) if results else self._json(call, lambda: self._batch(call, rest))
+                )
             case "GET", ["v1", "models"]:
                 asked = call.http.query
                 return await self._json(call, lambda: claude_models.listing(asked, asked.getall("lifecycle[]", [])))
             case "GET", ["v1", "models", name]:
                 return await self._json(call, lambda: claude_models.described(claude_models.find(name, self.lacks)))
-            case "GET", ["v1", "files", name, "content"]:
-                return await self._content(call, name)
             case _, ["v1", "files", *rest]:
-                return await self._json(call, lambda: self._file(call, rest))
+                content = call.http.method == "GET" and rest[1:] == ["content"]
+                return await (
+                    self._content(call, rest[0]) if content else self._json(call, lambda: self._file(call, rest))
+                )
         raise missing("Not Found")
 
     def _file(self, call: Call, rest: list[str]) -> Mapping[str, Any]:
@@ -263,9 +282,67 @@ class ClaudeFake:
                 return files.delete(name)
         raise missing("Not Found")
 
+    def _batch(self, call: Call, rest: list[str]) -> Mapping[str, Any]:
+        """What became of a batch, or of all."""
+        batches = self.batched[_key_of(call)]
+        match call.http.method, rest:
+            case "POST", []:
+                return batches.create(decoded(call.raw), len(call.raw))
+            case "GET", []:
+                return batches.listing(call.http.query)
+            case "GET", [name]:
+                return batches.retrieve(name)
+            case "POST", [name, "cancel"]:
+                return batches.cancel(name)
+            case "DELETE", [name]:
+                return batches.delete(name)
+        raise missing("Not Found")
+
+    async def _results(self, call: Call, name: str) -> web.StreamResponse:
+        """The lines of a batch's results, unless the script has a fault for it."""
+        fault = self._next(_scripted_path(call.http))
+        if isinstance(fault, Fault) and not fault.after:
+            return _fail(call, fault)
+        lines = list(self.batched[_key_of(call)].results(name))
+        response = web.StreamResponse(headers={"content-type": "application/x-jsonl", "request-id": call.id})
+        await response.prepare(call.http)
+        for number, line in enumerate(lines):
+            if isinstance(fault, Fault) and number >= len(lines) // 2:
+                reset(call.http)
+                return response
+            await response.write(line)
+        for told in self._on_done:
+            await told(call.index)
+        await response.write_eof()
+        return response
+
+    def _make_batches(self, clock: Callable[[], float]) -> Batches:
+        return Batches(clock, self._process, lambda: self.url)
+
+    def _process(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What becomes of one request of a batch; what is out of shape is known only now."""
+        name = f"req_01{token_hex(11)}"
+        try:
+            request = parsed(Request, dict(params))
+            model = check_request(request, self.lacks)
+            self.cache.plan(request, model, self._clock())
+        except Refused as refused:
+            self.refused.append(refused)
+            return {"type": "errored", "error": error_body(name, refused.type, refused.message)}
+        scripted = self.answer(params)
+        if isinstance(scripted, Fault):
+            return {"type": "errored", "error": error_body(name, scripted.type, scripted.message)}
+        answer = claude_events.fitted(scripted, request, model)
+        turn = Turn(request, self.web, name)
+        found = claude_events.parts(answer, request, model, turn, shown=claude_events.shows(request, model))
+        used = claude_events.usage_of(found, Usage(input_tokens(request, model)), None)
+        message = dict(claude_events.message(f"msg_01{token_hex(11)}", model, answer, found, used))
+        if answer.stop_reason != "refusal" or found:
+            self.billed.append(Billed(name, model.id, used, "whole", batch=True))
+        return {"type": "succeeded", "message": {**message, "usage": as_batch(message["usage"])}}
+
     def _files_of(self, call: Call) -> Files:
-        given = call.http.headers.get("authorization") or str(call.http.headers.get("x-api-key"))
-        return self.workspaces[given.removeprefix("Bearer ")]
+        return self.workspaces[_key_of(call)]
 
     async def _json(self, call: Call, work: Callable[[], Mapping[str, Any]]) -> web.StreamResponse:
         """What `work` returns, unless the script has a fault for this path; one for a path is also for what is below it."""
@@ -340,10 +417,17 @@ class ClaudeFake:
         return headers
 
 
+def _key_of(call: Call) -> str:
+    given = call.http.headers.get("authorization") or str(call.http.headers.get("x-api-key"))
+    return given.removeprefix("Bearer ")
+
+
 def _scripted_path(http: web.Request) -> str:
     """Under which path faults are scripted for a request."""
     if http.method == "POST":
         return http.path
+    if http.path.startswith(BATCHES):
+        return f"{http.method} {BATCHES}"
     return "/v1/models" if http.path.startswith("/v1/models") else f"{http.method} /v1/files"
 
 

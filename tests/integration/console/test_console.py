@@ -43,6 +43,39 @@ async def test_the_stand_in_costs_nothing_whatever_a_budget_has_left(environment
     assert re.search(r"\$0\.00\b", shown)
 
 
+async def test_a_batch_is_offered_started_with_a_word_and_its_results_are_written_beside_no_other_file(
+    environment, tmp_path
+):
+    (tmp_path / "words.csv").write_text("text\nHello\nThanks\n")
+    (tmp_path / "batch-1.csv").write_text("mine")
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
+        async with chat(environment, tmp_path) as process:
+            process.stdin.write(b"/attach words.csv\n/batch Say {text}\n/start\n")
+            shown = await read_until(process, "batch-1.jsonl")
+            process.stdin.close()
+            shown += (await process.stdout.read()).decode()
+
+    assert "You said: Say Thanks" in shown
+    assert "Start asks them all" in shown
+    assert "2 of 2 rows are answered. It cost $0.0000" in shown
+    assert "You said: Say Hello" not in shown.partition("rows are answered")[2]
+    assert (tmp_path / "batch-1.csv").read_text() == "mine"
+    assert (tmp_path / "batch-1-2.csv").read_text().splitlines()[1:] == [
+        "1,Hello,You said: Say Hello,",
+        "2,Thanks,You said: Say Thanks,",
+    ]
+
+
+async def read_until(process, words: str) -> str:
+    """What the terminal shows until these words stand there."""
+    shown = ""
+    async with asyncio.timeout(60):
+        while words not in shown:
+            shown += (await process.stdout.read(1_000)).decode()
+    return shown
+
+
 async def test_code_that_claude_names_is_shown_once_with_its_name_and_written_nowhere(environment, tmp_path):
     async with ClaudeFake() as claude:
         claude.answer = lambda body: Answer(text="Here:\n\n```python circle_area.py\nprint(3)\n```\nRun it.")

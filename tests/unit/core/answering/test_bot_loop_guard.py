@@ -10,7 +10,7 @@ import pytest
 from core.answering.bot_loop_guard import BotLoopGuard, Verdict
 from core.domain.events import Receipt
 from core.domain.messages import Asks, Question
-from core.store.protocols import Claim
+from core.store.records.claims import Claim
 from tests.support.talk import KEY, NOON, asked, deleted, message, perhaps, said, thread
 
 ANSWER, SAY_SO, SILENCE = Verdict.ANSWER, Verdict.SAY_SO, Verdict.SILENCE

@@ -9,7 +9,8 @@ from core.answering.recovery import SILENT
 from core.domain.errors import CannotAnswer, NoAnswer
 from core.domain.messages import Question
 from core.domain.personas import Persona
-from core.store.protocols import Claim, Thread
+from core.store.protocols import Thread
+from core.store.records.claims import Claim
 from tests.support.talk import KEY, at
 
 FORBIDDEN = CannotAnswer("I may not read this channel.")

@@ -12,7 +12,8 @@ from core.domain.errors import CannotAnswer
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.settings import Settings
-from core.store.protocols import Claim, Thread
+from core.store.protocols import Thread
+from core.store.records.claims import Claim
 from tests.support.talk import KEY, at, message
 
 

@@ -2,7 +2,8 @@
 
 from core.answering.recovery import find_orphaned_pages
 from core.domain.messages import Asks, History, Question
-from core.store.protocols import Claim, Thread
+from core.store.protocols import Thread
+from core.store.records.claims import Claim
 from tests.support.talk import KEY, at, message, page
 
 

@@ -1,0 +1,107 @@
+"""The `batch list`, `show`, `start`, `retry` and `cancel` commands; `batch show` also posts the results of a batch."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+from core.commands.batches.progress import HEAD, describe_end, describe_job, describe_progress
+from core.commands.batches.results import SLICE, write_results
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, RankTooLow, UsageError
+from core.domain.controls import Control
+from core.domain.messages import CommandResult, Question, Rank
+from core.domain.wording import count_noun
+from core.store.records.jobs import Job, JobState, RowState
+
+NONE = "There are no batches in this channel. `help batch` tells how to begin one."
+UNKNOWN = "There is no batch {} in this channel. `batch list` numbers them."
+OTHERS = "Only who gave this batch, or somebody who manages this channel, can do that."
+TAKEN_BACK = "This batch is gone, with all of its rows."
+LISTED = 20  # batches
+REASONS = 3  # of rows without an answer that are told
+
+
+async def show_batch(call: Invocation) -> CommandResult:
+    """How far a batch is. Given for one that was started, it goes on until that has ended, and brings its results."""
+    jobs, question = call.context.store.jobs, call.question
+    shown = await jobs.find(question.key, question.name)
+    if shown is not None and shown.run == question.name:
+        return await _follow(call, shown)
+    if not question.private:
+        return CommandResult(TAKEN_BACK)
+    job = await _find_job(call)
+    progress = await jobs.measure(job.id)
+    if job.state is JobState.STARTED:
+        return CommandResult(describe_progress(job, progress, call.context.clock()))
+    return CommandResult(f"{HEAD}\n{describe_job(job)}")
+
+
+async def _follow(call: Invocation, job: Job) -> CommandResult:
+    jobs = call.context.store.jobs
+    progress = await jobs.measure(job.id)
+    if job.state is JobState.STARTED or job.plan is None:
+        text = describe_progress(job, progress, call.context.clock())
+        return CommandResult(text, offers=(Control.STOP,), waits=job.changes)
+    answered = progress.count(RowState.DONE)
+    files = await write_results(jobs, job.id, job.plan.prompt, f"batch-{job.number}") if answered else []
+    text = describe_end(job, progress, await _list_problems(call, job))
+    return CommandResult(text, tuple(files), offers=(Control.RETRY_FAILED,) if job.failed else ())
+
+
+async def _list_problems(call: Invocation, job: Job) -> Sequence[str]:
+    """Why rows have no answer, the most frequent reasons first: `2 expired`."""
+    found, after = Counter[str](), 0
+    while job.failed and (rows := await call.context.store.jobs.read_rows(job.id, after, SLICE)):
+        found.update(one.problem or "" for one in rows if one.state is RowState.FAILED)
+        after = rows[-1].number
+    told = [f"{count_noun(count, 'row')}, {problem}" for problem, count in found.most_common(REASONS)]
+    rest = found.total() - sum(count for _, count in found.most_common(REASONS))
+    return [*told, *([f"{rest:,} for other reasons"] if rest else [])]
+
+
+async def list_batches(call: Invocation) -> CommandResult:
+    found = await call.context.store.jobs.list_newest(call.question.key, LISTED)
+    return CommandResult("\n".join([HEAD, *map(describe_job, found)]) if found else NONE)
+
+
+async def start_batch(call: Invocation) -> CommandResult:
+    return await _change(call, call.context.store.jobs.start)
+
+
+async def retry_batch(call: Invocation) -> CommandResult:
+    return await _change(call, call.context.store.jobs.retry)
+
+
+async def cancel_batch(call: Invocation) -> CommandResult:
+    jobs = call.context.store.jobs
+    return await _change(call, lambda _question, job: jobs.cancel(job))
+
+
+async def _change(call: Invocation, change: Callable[[Question, int], Awaitable[str]]) -> CommandResult:
+    """Do something with a batch, for who gave it or manages the channel. Raises RankTooLow, UsageError."""
+    job, person = await _find_job(call), call.question.person
+    if person != job.person and await call.surface.rank(person) < Rank.MANAGER:
+        raise RankTooLow(OTHERS)
+    told = await change(call.question, job.id)
+    if call.context.heartbeat is not None:
+        await call.context.heartbeat()
+    return CommandResult(told)
+
+
+async def _find_job(call: Invocation) -> Job:
+    """The batch that is meant: the newest, where no number says which. Raises UsageError."""
+    number = call.values.get("number")
+    job = await call.context.store.jobs.find_numbered(call.question.key, int(number) if number else None)
+    if job is None:
+        raise UsageError(UNKNOWN.format(int(number)) if number else NONE, "number")
+    return job
+
+
+NUMBER = (
+    Parameter("number", ParameterKind.NUMBER, "which batch, as `batch list` numbers them; the newest if left out"),
+)
+ROWS = (
+    Command("batch list", "List the batches of this channel", list_batches, private=True),
+    Command("batch show", "Show how far a batch is", show_batch, NUMBER, private=True),
+    Command("batch start", "Ask all rows of a batch that was offered", start_batch, NUMBER, private=True),
+    Command("batch retry", "Ask the rows of a batch again that have no answer", retry_batch, NUMBER, private=True),
+    Command("batch cancel", "Ask no more of a batch; what is answered comes", cancel_batch, NUMBER, private=True),
+)

@@ -1,0 +1,75 @@
+"""Progress: how far a batch is, and what came of it, in a few lines."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from core.billing.budgets import dollars
+from core.domain.wording import count_noun
+from core.store.records.jobs import Job, JobProgress, JobState, RowState
+
+STATES = {
+    JobState.READ: "being read",
+    JobState.OFFERED: "waits for Start",
+    JobState.STARTED: "runs",
+    JobState.ENDED: "has ended",
+    JobState.CLOSED: "has ended",
+}
+HEAD = "| batch | rows | from | state | cost |\n| --: | --: | --- | --- | --: |"
+UNPRICED = "not known"
+DAY = timedelta(days=1)
+
+
+def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
+    """What a batch that runs does just now."""
+    done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)
+    lines = [_name_job(job)]
+    if job.canceled:
+        lines.append("It is cancelled. What was answered by then comes in a moment.")
+    elif not progress.batches:
+        lines.append("Money is being set aside for it.")
+    else:
+        since = _describe_time(now - (job.begun_at or job.at))
+        lines.append(f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner.")
+    if done:
+        lines.append(f"{done:,} of {count_noun(job.rows, 'row')} are done.")
+    elif progress.batches > 1:
+        ended = progress.batches - progress.running
+        lines.append(f"{ended:,} of {progress.batches:,} parts have ended.")
+    if progress.bound is not None:
+        lines.append(f"At most {dollars(progress.bound)} is set aside for it.")
+    return f"{lines[0]}\n\n{' '.join(lines[1:])}"
+
+
+def describe_end(job: Job, progress: JobProgress, problems: Sequence[str]) -> str:
+    """What came of a batch."""
+    answered = progress.count(RowState.DONE)
+    cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
+    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} are answered. {cost}"]
+    if job.canceled:
+        sentences.append("It was cancelled.")
+    if job.problem:
+        sentences.append(job.problem)
+    if job.failed:
+        has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
+        sentences.append(f"{has} no answer: {'; '.join(problems)}.")
+    return f"{_name_job(job)}\n\n{' '.join(sentences)}"
+
+
+def describe_job(job: Job) -> str:
+    """A line of the list."""
+    cost = UNPRICED if job.cost is None else dollars(job.cost) if job.state is not JobState.OFFERED else ""
+    state = "was cancelled" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
+    source = job.plan.source if job.plan else ""
+    return f"| {job.number} | {job.rows:,} | {source} | {state} | {cost} |"
+
+
+def _name_job(job: Job) -> str:
+    what = f" of {job.plan.source}, with {job.plan.model}" if job.plan else ""
+    return f"**Batch {job.number}: {count_noun(job.rows, 'row')}**{what}"
+
+
+def _describe_time(passed: timedelta) -> str:
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    return count_noun(minutes, "minute") if minutes < 120 else count_noun(minutes // 60, "hour")

@@ -1,0 +1,71 @@
+"""Sources: where the rows of a batch come from, a file of the command's message or the channel's messages."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.commands.batches.tables import WHAT, RowTable, TableRow, read_table
+from core.commands.craft.material import Material
+from core.commands.craft.ranges import describe_range, read_range
+from core.commands.craft.task import TaskRun
+from core.commands.registry import UsageError
+from core.domain.messages import MESSAGE
+from core.prompting.file_names import write_file_name
+from core.prompting.names import OURS
+from core.rendering.reply_notes import remove_notes
+
+COLUMNS = ("time", "author", "text", "link")
+LAST = 200  # messages of a channel, where it is only said since when
+NOTHING = "There are no messages here that could be rows."
+NO_FILE = f"""{WHAT} Mention me in the message that has it, and write `!batch` with what is to be done with each row. \
+In a terminal `/attach PATH` comes first. `last=200` takes messages of this channel in its place."""
+ONE_FILE = "A batch takes one file at a time; attach the one that is meant alone."
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows, what they are called, and the message that brought them."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[TableRow]
+    count: int
+    words: str
+    message: str
+
+
+async def read_source(run: TaskRun) -> Source:
+    """The rows that are meant. Raises CannotAnswer, UsageError."""
+    if run.values.get("last") or run.values.get("since"):
+        found = await read_range(run, LAST, NOTHING)
+        rows = await asyncio.to_thread(_list_messages, found)
+        return Source(COLUMNS, rows, len(rows), describe_range(run, found), run.question.name)
+    table = await _read_file(run)
+    (file,) = run.question.attachments
+    message = run.values.get(MESSAGE, run.question.name)
+    return Source(table.columns, table, table.count, write_file_name(file.name), message)
+
+
+async def _read_file(run: TaskRun) -> RowTable:
+    if not run.question.attachments:
+        raise UsageError(NO_FILE)
+    if len(run.question.attachments) > 1:
+        raise UsageError(ONE_FILE)
+    (file,) = run.question.attachments
+    run.act(f"reading {file.name}")
+    message = run.values.get(MESSAGE, run.question.name)
+    content = await run.surface.fetch(file, message)
+    return await asyncio.to_thread(read_table, content)
+
+
+def _list_messages(found: Material) -> list[TableRow]:
+    return [
+        TableRow(number, _tell_message(found, number - 1), message.id)
+        for number, message in enumerate(found.messages, 1)
+    ]
+
+
+def _tell_message(found: Material, place: int) -> tuple[str, ...]:
+    message, link = found.messages[place], found.links[place]
+    text = remove_notes(message.text) if message.mine else message.text
+    author = OURS if message.mine else found.names.get(message.voice, "")
+    return message.at.isoformat(timespec="seconds"), author, text, link

@@ -1,0 +1,109 @@
+"""Job worker: takes up what is to be done about jobs and batches, one of many processes at a time, by leases."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.claude.errors import BatchError
+from core.domain.backoff import grow_pause
+from core.domain.clock import Sleep
+from core.domain.errors import StoreUnavailable
+from core.jobs.collection import Collection
+from core.jobs.pace import PACE, JobPace
+from core.jobs.submission import Submission
+from core.store.records.jobs import Batch, BatchState, BatchWork
+
+MOST = 4  # batches that are taken up at once
+FIRST, LONGEST = 5.0, 1_800.0  # seconds between two tries of one at which something went wrong
+SWEEP = 600.0  # seconds between two looks for jobs that nobody wants any more
+OTHER_KEY = timedelta(hours=1)  # until a batch of another API key is looked at again
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class JobWorker:
+    """Does what is due, in every process. `wake` has questions looked for that wait no more."""
+
+    work: BatchWork
+    submission: Submission
+    collection: Collection
+    wake: Callable[[], None]
+    sleep: Sleep = asyncio.sleep
+    pace: JobPace = PACE
+    swept: float = SWEEP
+
+    async def run(self) -> None:
+        """Do what is due, until cancelled."""
+        while True:
+            try:
+                while await self.work_once():
+                    pass
+                await self._sweep()
+            except StoreUnavailable as error:
+                log.info("what is to be done about batches can't be looked up: %s", error)
+            except Exception:
+                log.exception("a bug kept batches from their work")
+            await self.sleep(self.pace.pause)
+
+    async def work_once(self) -> bool:
+        """Do what is due now. Whether more may be."""
+        job = await self.work.claim_job(self.pace.lease)
+        if job is not None:
+            await self.submission.plan(job)
+            self.wake()
+        due = await self.work.claim_batches(MOST, self.pace.lease)
+        await asyncio.gather(*map(self._work_on, due))
+        return job is not None or len(due) == MOST
+
+    async def _work_on(self, batch: Batch) -> None:
+        async with self._hold(batch):
+            try:
+                await self._advance(batch)
+            except BatchError as error:
+                pause = timedelta(seconds=error.retry_after or grow_pause(batch.tries + 1, FIRST, LONGEST))
+                log.log(logging.INFO if batch.tries else logging.WARNING, "a batch has to wait: %s", error)
+                await self.work.postpone(batch, pause, str(error))
+
+    async def _advance(self, batch: Batch) -> None:
+        """The next thing to be done about a batch. Raises BatchError."""
+        if batch.state is not BatchState.PLANNED and batch.api_key != self.submission.api.api_key:
+            await self.work.postpone(batch, OTHER_KEY, "it was given in with another API key")
+            return
+        match batch.state:
+            case BatchState.PLANNED:
+                await self.submission.send(batch)
+                self.wake()
+            case BatchState.SENDING:
+                await self.submission.find(batch)
+            case BatchState.RUNNING:
+                if await self.collection.watch(batch):
+                    self.wake()
+            case BatchState.COLLECTED:
+                await self.collection.delete(batch)
+
+    @asynccontextmanager
+    async def _hold(self, batch: Batch) -> AsyncIterator[None]:
+        """Keep the batch this process's while it is worked on."""
+        holding = asyncio.create_task(self._extend(batch))
+        try:
+            yield
+        finally:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+
+    async def _extend(self, batch: Batch) -> None:
+        while True:
+            await asyncio.sleep(self.pace.lease.total_seconds() / 4)
+            with suppress(StoreUnavailable):
+                await self.work.extend(batch, self.pace.lease)
+
+    async def _sweep(self) -> None:
+        """Drop what nobody wants any more, now and then."""
+        self.swept += self.pace.pause
+        if self.swept >= SWEEP:
+            self.swept = 0.0
+            await self.work.drop_old()

@@ -1,0 +1,329 @@
+"""Jobs: read, offered, started, cancelled, and shown by a question that waits while they run."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope, Scopes
+from core.domain.messages import Question, ThreadKey
+from core.store.places.advisory_locks import lock_channel
+from core.store.places.budgets import list_limiting_scopes, refuse_request
+from core.store.records.claims import Claim
+from core.store.records.jobs import FOLLOW, Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
+from core.store.rules.claims import fence_claim
+from core.store.rules.jobs.endings import drop_job
+from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
+from core.store.rules.questions import (
+    find_question,
+    is_shown_job,
+    keep_question,
+    thread_key,
+    thread_values,
+    withdraw_questions,
+)
+from core.store.sql_port import Row, Sql, stamp
+
+STARTED = "It starts."
+STARTED_BEFORE = "This batch was started already."
+GONE = "I keep nothing of this batch any more. Give the command again."
+CANCELED = "It is cancelled: what was answered by then comes in a moment."
+OVER = "This batch has ended already."
+NOTHING_FAILED = "No row of this batch is left that could be asked again."
+
+BEGUN_BEFORE = """
+SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND question = :name AND run IS NULL
+"""
+
+NUMBER = "SELECT max(number) AS number FROM jobs WHERE workspace = :workspace AND channel = :channel"
+
+BOUNDS = """
+SELECT count(*) AS count, CAST(sum(input_bound) AS BIGINT) AS input_bound, CAST(sum(bound) AS BIGINT) AS bound,
+    count(*) FILTER (WHERE bound IS NULL) AS unpriced
+FROM job_rows WHERE job = :job
+"""
+
+OF_QUESTION = """
+SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND (question = :name OR run = :name)
+ORDER BY CASE WHEN run = :name THEN 0 ELSE 1 END, id DESC LIMIT 1
+"""
+
+NEWEST = """
+SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND state <> 'read' {which}
+ORDER BY number DESC LIMIT :most
+"""
+
+STATES = "SELECT state, count(*) AS count FROM job_rows WHERE job = :job GROUP BY state"
+
+BATCHES = """
+SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('sending', 'running')) AS running
+FROM batches WHERE job = :job
+"""
+
+ROWS = "SELECT * FROM job_rows WHERE job = :job AND number > :after ORDER BY number LIMIT :most"
+
+FAIL_WAITING = "UPDATE job_rows SET state = 'failed', problem = :problem WHERE job = :job AND state = 'waiting'"
+
+UNFINISHED = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state IN ('waiting', 'sent') LIMIT 1"
+
+FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed'"
+
+HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
+
+MOVE_FAILED = """
+UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
+WHERE job = :job AND state = 'failed' AND problem IS DISTINCT FROM :deleted
+"""
+
+WAKE = """
+UPDATE questions SET parked = 'woken'
+WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
+"""
+
+PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
+
+OF_PLACE = "SELECT * FROM jobs WHERE workspace = :workspace AND {which}"
+
+OF_MESSAGE = """
+SELECT job FROM job_rows JOIN jobs ON jobs.id = job_rows.job
+WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_rows.message = :message
+"""
+
+ERASE_ROW = """
+UPDATE job_rows SET cells = '[]', result = NULL, state = 'failed', problem = :problem
+WHERE job = :job AND message = :message
+"""
+
+OF_MESSAGES = """
+SELECT * FROM jobs WHERE workspace = :workspace AND {which} AND EXISTS (
+    SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
+)
+"""
+
+CANCELED_ROW = "cancelled"
+DELETED = "its message was deleted"
+
+
+def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
+    """Keep a job of a command whose rows come now; what the command began before is dropped. Raises LeaseLost."""
+    question = fence_claim(sql, claim)
+    for before in sql.many(BEGUN_BEFORE, question):
+        drop_job(sql, before)
+    homes = claim.question.homes
+    return sql.insert_numbered(
+        "jobs",
+        {
+            **thread_values(claim.question.key),
+            "number": _find_number(sql, claim.question.key),
+            "question": claim.question.name,
+            "source": source,
+            "person": claim.question.person,
+            "homes": None if homes is None else json.dumps(homes),
+            "state": JobState.READ.value,
+            "plan": write_plan(plan),
+            "persona": persona,
+            "cost": 0,
+            "total": 0,
+            "at": stamp(sql.now()),
+        },
+    )
+
+
+def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
+    """Keep some of its rows. Raises LeaseLost."""
+    fence_claim(sql, claim)
+    for row in rows:
+        bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
+        waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
+        waiting["message"] = row.message
+        sql.insert("job_rows", {**waiting, "cells": json.dumps(row.cells, ensure_ascii=False), **bounds})
+
+
+def offer_job(sql: Sql, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+    """Let a job be started, unless a budget would forbid it now. Raises LeaseLost."""
+    fence_claim(sql, claim)
+    bounds = sql.many(BOUNDS, {"job": job})[0]
+    worst = None if bounds["unpriced"] else bounds["bound"]
+    planned = replace(planned, input_bound=bounds["input_bound"], micro_usd=worst)
+    if refusal := refuse_request(sql, planned, list_limiting_scopes(sql, planned, scopes)):
+        return refusal
+    sql.update("jobs", job, {"state": JobState.OFFERED.value, "total": bounds["count"]})
+    return None
+
+
+def find_job(sql: Sql, key: ThreadKey, name: str) -> Row | None:
+    """The job that was offered, or is shown, below the answer to this command."""
+    return sql.one(OF_QUESTION, {**thread_values(key), "name": name})
+
+
+def find_numbered(sql: Sql, key: ThreadKey, number: int | None) -> Job | None:
+    which = "" if number is None else "AND number = :number"
+    row = sql.one(NEWEST.format(which=which), {**thread_values(key), "number": number, "most": 1})
+    return read_job(row) if row else None
+
+
+def list_newest(sql: Sql, key: ThreadKey, most: int) -> list[Job]:
+    return [read_job(row) for row in sql.many(NEWEST.format(which=""), {**thread_values(key), "most": most})]
+
+
+def measure_job(sql: Sql, job: int) -> JobProgress:
+    """How far its rows and batches are."""
+    states, (batches,), (bounds,) = sql.many_each(
+        (STATES, {"job": job}), (BATCHES, {"job": job}), (BOUNDS, {"job": job})
+    )
+    rows = {RowState(row["state"]): row["count"] for row in states}
+    bound = None if bounds["unpriced"] else bounds["bound"] or 0
+    return JobProgress(rows, bound, batches["count"], batches["running"])
+
+
+def list_rows(sql: Sql, job: int, after: int, most: int) -> list[JobRow]:
+    return [read_row(row) for row in sql.many(ROWS, {"job": job, "after": after, "most": most})]
+
+
+def start_job(sql: Sql, by: Question, number: int) -> str:
+    """Start an offered job: a question of its own is left, whose answer shows it. What came of that, in a sentence."""
+    job = _lock_job(sql, number)
+    if job is None:
+        return GONE
+    if job["state"] != JobState.OFFERED.value:
+        return STARTED_BEFORE
+    _run(sql, job, by)
+    return STARTED
+
+
+def retry_job(sql: Sql, by: Question, number: int) -> str:
+    """Ask the rows without an answer again, in a job of their own. What came of that, in a sentence."""
+    job = _lock_job(sql, number)
+    if job is None or job["plan"] is None:
+        return NOTHING_FAILED if job else GONE
+    if job["state"] != JobState.CLOSED.value:
+        return STARTED_BEFORE
+    key = thread_key(job)
+    kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
+    begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
+    new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
+    moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new, "deleted": DELETED})
+    sql.update("jobs", number, {"plan": None})
+    if not moved:
+        return NOTHING_FAILED
+    sql.update("jobs", new, {"total": moved})
+    _run(sql, {**job, "id": new}, by)
+    return STARTED
+
+
+def cancel_job(sql: Sql, number: int) -> str:
+    """Ask no more of a job. What came of that, in a sentence."""
+    job = _lock_job(sql, number)
+    if job is None or job["state"] in {JobState.ENDED.value, JobState.CLOSED.value}:
+        return OVER
+    if job["run"] is None:
+        drop_job(sql, job)
+        return "It is dropped."
+    sql.update("jobs", number, {"canceled": True})
+    sql.execute(FAIL_WAITING, {"job": number, "problem": CANCELED_ROW})
+    sql.execute(HASTEN, {"job": number, "now": stamp(sql.now())})
+    end_if_done(sql, number)
+    touch_job(sql, number)
+    return CANCELED
+
+
+def stop_job(sql: Sql, reply: Row) -> bool:
+    """Cancel the job that this reply shows, if it shows one."""
+    job = find_job(sql, thread_key(reply), reply["name"]) if is_shown_job(reply) else None
+    return job is not None and cancel_job(sql, job["id"]) == CANCELED
+
+
+def touch_job(sql: Sql, number: int) -> None:
+    """Something happened to a job: it is shown anew."""
+    job = sql.one(BY_ID, {"job": number})
+    if job:
+        sql.update("jobs", number, {"changes": job["changes"] + 1, "shown_at": stamp(sql.now())})
+        sql.execute(WAKE, job)
+
+
+def end_if_done(sql: Sql, number: int) -> None:
+    """A job has ended when all that can be known of its rows is."""
+    job = sql.one(BY_ID, {"job": number})
+    if job and job["state"] == JobState.STARTED.value and not sql.one(UNFINISHED, {"job": number}):
+        failed = sql.many(FAILED, {"job": number})[0]["count"]
+        ended = {"state": JobState.ENDED.value, "failed": failed, "ended_at": stamp(sql.now()), "due_at": None}
+        sql.update("jobs", number, ended)
+        touch_job(sql, number)
+
+
+def park_job(sql: Sql, claim: Claim, changes: int) -> None:
+    """Let the question that shows a job wait, unless more than so many changes happened to it. Raises LeaseLost.
+
+    Where nobody waits for it any more, nobody does for the job.
+    """
+    question = fence_claim(sql, claim)
+    job = find_job(sql, claim.question.key, claim.question.name)
+    waits = job is not None and job["changes"] <= changes and not question["withdrawn_at"]
+    if job is not None and question["withdrawn_at"]:
+        drop_job(sql, job)
+    sql.execute(PARK, {"claim": claim.id, "parked": "waiting" if waits else "woken"})
+    sql.update("claims", claim.id, {"process": None})
+
+
+def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
+    """A message is gone: the rows that were made of it hold no word any more, and are not asked, or told."""
+    values = {"workspace": workspace, "channel": channel, "message": message, "problem": DELETED}
+    jobs = {row["job"] for row in sql.many(OF_MESSAGE, values)}
+    for job in sorted(jobs):
+        sql.execute(ERASE_ROW, {**values, "job": job})
+        end_if_done(sql, job)
+
+
+def forget_jobs(sql: Sql, scope: Scope) -> None:
+    """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs."""
+    place = {"channel": scope.channel, "thread": scope.thread}
+    erase_jobs(sql, scope.workspace, **place, person=scope.person)
+    if scope.person is not None:
+        which = "channel = :channel" if scope.channel is not None else "TRUE"
+        for row in sql.many(OF_MESSAGES.format(which=which), {"workspace": scope.workspace, "channel": scope.channel}):
+            _erase_job(sql, row)
+
+
+def erase_jobs(sql: Sql, workspace: str, **scope: str | None) -> int:
+    """Erase the jobs of a workspace, or of a channel, thread, person or source of it. How many."""
+    conditions = [f"{name} = :{name}" for name, value in scope.items() if value is not None]
+    jobs = sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), {"workspace": workspace, **scope})
+    for job in jobs:
+        _erase_job(sql, job)
+    return len(jobs)
+
+
+def _erase_job(sql: Sql, job: Row) -> None:
+    drop_job(sql, job)
+    run = find_question(sql, thread_key(job), job["run"]) if job["run"] else None
+    if run:
+        withdraw_questions(sql, [run])
+
+
+def _lock_job(sql: Sql, number: int) -> Row | None:
+    job = sql.one(BY_ID, {"job": number})
+    if job is None:
+        return None
+    lock_channel(sql, job["workspace"], job["channel"])
+    return sql.one(BY_ID, {"job": number})
+
+
+def _run(sql: Sql, job: Row, by: Question) -> None:
+    """Let a job run, shown by a public question in the place where it was offered."""
+    key, now = thread_key(job), stamp(sql.now())
+    run = Question(
+        key=key,
+        name=f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name,
+        person=job["person"],
+        at=by.at,
+        address=by.address,
+        command=FOLLOW,
+    )
+    keep_question(sql, run)
+    started = {"state": JobState.STARTED.value, "run": run.name, "begun_at": now, "due_at": now}
+    sql.update("jobs", job["id"], started)
+
+
+def _find_number(sql: Sql, key: ThreadKey) -> int:
+    newest = sql.one(NUMBER, thread_values(key))
+    return ((newest and newest["number"]) or 0) + 1

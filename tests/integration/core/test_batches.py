@@ -1,0 +1,233 @@
+"""Batches at Claude's API, whatever goes wrong there: each is made once, collected, paid exactly, and deleted.
+
+Tests core.claude.batches.message_batches, core.jobs.pace, core.jobs.submission, core.jobs.collection, core.jobs.worker, core.commands.batches.preview,
+core.commands.batches.following, core.commands.batches.sources and core.commands.batches.progress.
+"""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import anthropic
+import pytest
+
+from core.billing.budgets import Budget, Period
+from core.billing.ledger_rows import Scope
+from core.domain.controls import Control
+from core.domain.messages import Attachment
+from core.store.records.jobs import JobState
+from tests.fakes.board import START
+from tests.fakes.claude.client import ASK
+from tests.fakes.claude.script import Answer, Fault, last_words
+from tests.support.board_house import closed, command, key, press
+from tests.support.house import house
+from tests.support.waiting import PATIENCE, until
+
+CREATE, LOOK, DELETE = "/v1/messages/batches", "GET /v1/messages/batches", "DELETE /v1/messages/batches"
+TABLE = b"text\nHello\nGoodbye\nThanks\nPlease\n"
+PREVIEW = 30  # micro-dollars that the first rows cost
+LOST = Fault(None, after=True)
+NEVER = Fault(None)
+
+
+@asynccontextmanager
+async def offered(store, claude, board, table: bytes = TABLE, line: str = "batch Say {text}", **options):
+    """A house in which a batch was offered to Ada."""
+    claude.answer = lambda body: Answer(text=f"said {last_words(body)}")
+    board.files["f1"] = table
+    async with house(store, claude, board, **options) as assistant:
+        file = Attachment("f1", "a.csv", "text/csv", len(table))
+        await assistant.ingest(command(line, name="b1", attachments=(file,)))
+        await closed(store)
+        yield assistant
+
+
+async def start(assistant, board, name: str = "s1"):
+    return await press(assistant, board, Control.START, "b1", name=name)
+
+
+async def ended(store, number: int = 1):
+    """The job, once its results are posted."""
+    while True:
+        job = await store.jobs.find_numbered(key(), number)
+        if job and job.state is JobState.CLOSED:
+            return job
+        await asyncio.sleep(0.01)
+
+
+def result(board, name: str = "batch-1.csv") -> str:
+    """The content of a file that was posted."""
+    (found,) = [file.content.decode() for files in board.hung.values() for file in files if file.name == name]
+    return found
+
+
+def answers(board, name: str = "batch-1.csv") -> list[list[str]]:
+    return [line.split(",")[1:] for line in result(board, name).splitlines()[1:]]
+
+
+ALL = [[word, f"said Say {word}", ""] for word in ("Hello", "Goodbye", "Thanks", "Please")]
+
+
+@pytest.mark.parametrize(
+    ("faults", "created"),
+    [
+        pytest.param({}, 1, id="nothing"),
+        pytest.param({CREATE: [LOST]}, 1, id="the answer to its creation is lost"),
+        pytest.param({CREATE: [NEVER]}, 1, id="it never arrived"),
+        pytest.param({CREATE: [Fault(529, after=True)]}, 1, id="it was made and is answered with an error"),
+        pytest.param({CREATE: [Fault(500)]}, 1, id="it is answered with an error"),
+        pytest.param({CREATE: [LOST], LOOK: [NEVER, Fault(500)]}, 1, id="it is lost and the list can't be had"),
+        pytest.param({LOOK: [NEVER, Fault(529, retry_after="0")]}, 1, id="a look at it fails"),
+        pytest.param({LOOK: [Fault(), LOST, LOST]}, 1, id="its results break off"),
+        pytest.param({DELETE: [LOST, NEVER, Fault(500)]}, 1, id="its deletion fails"),
+    ],
+)
+async def test_a_batch_is_made_once_and_its_results_are_posted_once(store, claude, board, faults, created):
+    async with offered(store, claude, board) as assistant:
+        for path, scripted in faults.items():
+            claude.script(*scripted, path=path)
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert answers(board) == ALL
+        assert claude.batches.created == created
+        assert claude.batches.given == {}
+        assert board.shown("t1")[1].endswith("4 of 4 rows are answered. It cost $0.000020, at batch prices.")
+
+
+async def drive(store, board) -> None:
+    """Let time pass until a job has ended and nothing of it is left at Anthropic."""
+    ending = asyncio.create_task(ended(store))
+    async with asyncio.timeout(PATIENCE):
+        while not (ending.done() and not await store.batches.count_due()):
+            board.slept(5)
+            await asyncio.sleep(0.02)
+
+
+async def test_requests_of_others_are_not_taken_for_a_batch_of_ours(store, claude, board):
+    async with (
+        offered(store, claude, board) as assistant,
+        anthropic.AsyncAnthropic(api_key=claude.key, base_url=claude.url) as sdk,
+    ):
+        others = [{"custom_id": f"job-{number}", "params": ASK} for number in range(4)]
+        for _ in range(2):
+            made = await sdk.messages.batches.create(requests=others)  # type: ignore[arg-type]  as the SDK takes them
+        claude.script(LOST, path=CREATE)
+        await start(assistant, board)
+        await drive(store, board)
+        claude.billed = [one for one in claude.billed if one.usage.input_tokens > 5]
+
+        assert answers(board) == ALL
+        assert made.id in claude.batches.given
+        assert claude.batches.created == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(401, "authentication_error", "bad key"), "Claude does not accept this bot's key."),
+        (Fault(404, "not_found_error", "Not Found"), "has no Message Batches"),
+        (Fault(400, "invalid_request_error", "no"), "Claude could not take this request."),
+    ],
+)
+async def test_what_the_api_will_not_take_costs_nothing_and_says_so(store, claude, board, fault, said):
+    async with offered(store, claude, board) as assistant:
+        claude.script(fault, path=CREATE)
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert said in board.shown("t1")[1]
+        assert "0 of 4 rows are answered. It cost $0.00" in board.shown("t1")[1]
+        assert board.attached("t1")[1] == []
+
+
+async def test_too_many_requests_are_tried_again_when_the_api_says(store, claude, board):
+    async with offered(store, claude, board) as assistant:
+        claude.script(Fault(429, "rate_limit_error", retry_after="30"), path=CREATE)
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_large_job_is_several_batches_whose_rows_come_in_their_order(store, claude, board):
+    async with offered(store, claude, board, batch_requests=3) as assistant:
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert answers(board) == ALL
+        assert claude.batches.created == 2
+
+
+async def test_a_budget_that_is_used_up_midway_ends_a_job_with_what_was_asked(store, claude, board):
+    async with offered(store, claude, board, batch_requests=3, line="batch max_tokens=20 Say {text}") as assistant:
+        bound = (await store.jobs.measure((await store.jobs.find_numbered(key(), 1)).id)).bound
+        await store.ledger.allow(Budget(Scope("board:w1"), Period.MONTH, bound + PREVIEW - 1, "UTC", "U1", START), 0)
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert "budget" in board.shown("t1")[1]
+        assert [one[2] for one in answers(board)][-1] == "no budget was left for it"
+
+
+async def test_what_expires_and_what_errs_is_told_row_by_row(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board) as assistant:
+        claude.answer = lambda body: (
+            Fault(400, "invalid_request_error") if "Thanks" in last_words(body) else Answer(text="ok")
+        )
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        (batch,) = claude.batches.given.values()
+        claude.batches.expires = frozenset({str(batch.requests[1]["custom_id"])})
+        claude.batches.end()
+        await drive(store, board)
+
+        assert answers(board) == [
+            ["Hello", "ok", ""],
+            ["Goodbye", "", "it was not answered within 24 hours"],
+            ["Thanks", "", "Claude's API refused this row"],
+            ["Please", "ok", ""],
+        ]
+        assert board.controls("t1")[1] == (Control.RETRY_FAILED,)
+
+
+async def test_a_batch_that_somebody_deleted_at_anthropic_stands_at_its_bound(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        await asyncio.sleep(0.1)
+        claude.batches.given.clear()
+        await drive(store, board)
+
+        assert "0 of 4 rows are answered." in board.shown("t1")[1]
+        assert "4 rows, the batch is gone at Anthropic" in board.shown("t1")[1]
+
+
+async def test_a_batch_of_another_key_waits_for_that_key(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        await asyncio.sleep(0.1)
+    old = claude.key
+    claude.add_workspace("sk-ant-other")
+    claude.key = "sk-ant-other"
+    async with house(store, claude, board, process="p2"):
+        board.slept(60)
+        await asyncio.sleep(0.2)
+        looks = [one.path for one in claude.requests if one.headers.get("authorization", "").endswith("other")]
+    claude.key = old
+    claude.batches.seconds = 0.0
+    async with house(store, claude, board, process="p3", alone=False):
+        board.slept(4_000)
+        await drive(store, board)
+
+    assert not any("msgbatch" in path for path in looks)
+    assert answers(board) == ALL
+
+
+async def test_an_offer_that_the_house_cannot_keep_is_none(store, claude, board):
+    async with offered(store, claude, board, line="batch nothing {there}"):
+        assert board.whispered or board.shown("t1")
+        assert await store.jobs.find_numbered(key(), None) is None

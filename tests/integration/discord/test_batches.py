@@ -1,0 +1,83 @@
+"""Batches in Discord, end to end: a file is offered with a preview, started with a button, and comes back with answers.
+
+Tests core.commands.batches.following, core.commands.batches.results.
+"""
+
+import csv
+import io
+
+import pytest
+
+from tests.fakes.claude.script import Answer, last_words
+from tests.fakes.discord.components import walk
+from tests.fakes.discord.nouns import Upload
+from tests.support.discord_house import answered, settled
+from tests.support.waiting import until
+
+TABLE = b"id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
+
+
+def ours(guild, channel: str = "general"):
+    return [one for one in guild.visible(channel) if one.author == "confab"]
+
+
+def labels(guild, page: str) -> list[str]:
+    return [part["label"] for part in walk(guild.world.posts[page].components) if part.get("label")]
+
+
+def posted(guild) -> dict[str, str]:
+    """The files that we posted, by their names."""
+    posts = [post for post in guild.world.posts.values() if post.author == guild.world.me.id]
+    return {file.upload.name: file.upload.content.decode() for post in posts for file in post.files}
+
+
+@pytest.fixture
+async def offered(guild, claude, running):
+    """The preview of a batch that Ada gave; its message."""
+    claude.answer, claude.batches.seconds = lambda body: Answer(text=f"de:{last_words(body)}"), None
+    file = Upload("words.csv", TABLE, "text/csv")
+    await guild.say("ada", "general", f"<@{guild.me}> !batch Translate {{text}}", attachments=[file])
+    await settled(guild, running)
+    (preview,) = ours(guild)
+    return preview.id
+
+
+async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_row(guild, claude, running, offered):
+    assert labels(guild, offered) == ["Start"]
+
+    await guild.press("ada", offered, "Start")
+    await until(lambda: claude.batches.given)
+    await until(lambda: len(ours(guild)) == 2)
+    progress = ours(guild)[1].id
+    await until(lambda: labels(guild, progress) == ["Stop"])
+    claude.batches.end()
+    await until(lambda: len(posted(guild)) == 2)
+    await settled(guild, running)
+
+    rows = list(csv.DictReader(io.StringIO(posted(guild)["batch-1.csv"])))
+    assert [one["answer"] for one in rows] == [
+        f"de:Translate {word}" for word in ("Hello", "Goodbye", "Thanks", "Please")
+    ]
+    assert guild.world.posts[progress].content.endswith("4 of 4 rows are answered. It cost $0.000024, at batch prices.")
+    assert labels(guild, progress) == []
+    assert guild.refusals == []
+
+
+async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, claude, running, offered):
+    await guild.press("bob", offered, "Start")
+    await settled(guild, running)
+    before = dict(claude.batches.given)
+    told = await answered(running, await guild.interact("ada", "general", "batch cancel"))
+    listed = await answered(running, await guild.interact("ada", "general", "batch list"))
+
+    assert before == claude.batches.given == {}
+    assert told == "-# It is dropped."
+    assert "There are no batches in this channel." in listed
+    assert guild.refusals == []
+
+
+async def test_a_slash_command_without_a_file_tells_how_one_is_given(guild, claude, running):
+    told = await answered(running, await guild.interact("ada", "general", "batch run", {"prompt": "Translate {text}"}))
+
+    assert "Attach a csv file" in told
+    assert claude.requests == [] or all(one.path != "/v1/messages" for one in claude.requests)

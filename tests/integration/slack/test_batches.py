@@ -1,0 +1,229 @@
+"""Batches in Slack, end to end: a file is offered with a preview, started with a button, and comes back with answers.
+
+Tests core.commands.batches, core.jobs.worker, core.store.rules.jobs.presses.
+"""
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.fakes.claude.script import Answer, Fault, last_words
+from tests.fakes.slack.nouns import File
+from tests.support.slack_house import at_home
+
+TABLE = "id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
+PREVIEW = """\
+**4 rows of words.csv**, with claude-haiku-5-5
+
+| row | text | answer |
+| --: | --- | --- |
+| 1 | Hello | `de:Translate Hello` |
+| 2 | Goodbye | `de:Translate Goodbye` |
+| 3 | Thanks | `de:Translate Thanks` |
+
+All of them cost about $0.000022 at batch prices, and at most $"""
+
+
+def attached(content: str, name: str = "words.csv") -> File:
+    return File("", name, "text/csv", content.encode(), "U0ADA")
+
+
+def translate(body) -> Answer:
+    return Answer(text=f"de:{last_words(body)}")
+
+
+async def offer(home, line: str = "batch Translate {text}", content: str = TABLE) -> tuple[str, str]:
+    """Give a batch in a channel; the thread, and our message in it."""
+    root = await home.slack.say("ada", "dev", f"<@U0BOT> !{line}", files=[attached(content)])
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+    return root, home.ours("dev", root)[0].ts
+
+
+async def start(home, root: str, ts: str, user: str = "ada") -> None:
+    await home.slack.acked(await home.slack.press(user, "dev", ts, "Start"))
+    await home.slack.until(lambda: home.claude.batches.given)
+
+
+async def end(home, root: str, files: int = 2) -> list[str]:
+    """Let the batch end, and wait until its results are posted; what our messages say."""
+    home.claude.batches.end()
+    await home.slack.until(lambda: len(posted(home, root)) >= files)
+    await home.rest()
+    return [one for one in home.texts("dev", root) if one]
+
+
+def posted(home, root: str) -> dict[str, str]:
+    """The files in a thread that we posted, by their names."""
+    posts = home.slack.world.replies(home.slack.world.posts["C0DEV", root])
+    return {file.name: file.content.decode() for post in posts if post.bot_id for file in post.files}
+
+
+def rows(home, root: str, name: str = "batch-1.csv") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(posted(home, root)[name])))
+
+
+@pytest.fixture
+async def home():
+    async with at_home() as house:
+        house.claude.answer, house.claude.batches.seconds = translate, None
+        yield house
+
+
+async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_row(home):
+    root, preview = await offer(home)
+    asked = len(home.asked)
+    await start(home, root, preview)
+    running = home.texts("dev", root)[-1]
+    texts = await end(home, root)
+
+    assert texts[0].startswith(PREVIEW)
+    assert asked == 3
+    assert "given to Anthropic" in running
+    assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
+    assert texts[1] == (
+        "**Batch 1: 4 rows** of words.csv, with claude-haiku-5-5\n\n"
+        "4 of 4 rows are answered. It cost $0.000024, at batch prices."
+    )
+    assert posted(home, root)["batch-1.csv"] == (
+        "row,id,text,answer,error\r\n1,1,Hello,de:Translate Hello,\r\n2,2,Goodbye,de:Translate Goodbye,\r\n"
+        "3,3,Thanks,de:Translate Thanks,\r\n4,4,Please,de:Translate Please,\r\n"
+    )
+    assert [json.loads(line)["answer"] for line in posted(home, root)["batch-1.jsonl"].splitlines()] == [
+        f"de:Translate {word}" for word in ("Hello", "Goodbye", "Thanks", "Please")
+    ]
+
+
+async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    await end(home, root)
+    await home.slack.until(lambda: not home.claude.batches.given)
+
+    assert await home.store.batches.count_due() == 0
+
+
+async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(home):
+    wrong = [True]
+    home.claude.answer = lambda body: (
+        Fault(529) if wrong[0] and "Goodbye" in last_words(body) and len(home.asked) >= 3 else translate(body)
+    )
+    root, preview = await offer(home, content="text\nA\nB\nC\nGoodbye\nD\n")
+    await start(home, root, preview)
+    texts = await end(home, root)
+    first = rows(home, root)
+    wrong[0] = False
+    progress = [one for one in home.ours("dev", root) if one.text][1]
+    home.claude.batches.seconds = 0.0
+    await home.slack.acked(await home.slack.press("ada", "dev", progress.ts, "Retry failed"))
+    await home.slack.until(lambda: len(posted(home, root)) == 4)
+    await home.rest()
+
+    assert "4 of 5 rows are answered." in texts[1]
+    assert "1 row has no answer: 1 row, Claude had trouble with this row." in texts[1]
+    assert [(one["text"], one["error"]) for one in first][3] == ("Goodbye", "Claude had trouble with this row")
+    assert [(one["row"], one["answer"]) for one in rows(home, root, "batch-2.csv")] == [("4", "de:Translate Goodbye")]
+
+
+async def test_stop_ends_a_batch_with_what_was_answered_by_then(home):
+    home.claude.batches.done = 2
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    progress = home.ours("dev", root)[1]
+    await home.slack.until(lambda: home.slack.buttons("dev", progress.ts) == ["Stop"])
+    await home.slack.acked(await home.slack.press("ada", "dev", progress.ts, "Stop"))
+    await home.slack.until(lambda: len(posted(home, root)) == 2)
+    await home.rest()
+
+    assert "2 of 4 rows are answered." in home.texts("dev", root)[1]
+    assert "It was cancelled. 2 rows have no answer: 2 rows, cancelled." in home.texts("dev", root)[1]
+    assert [one["answer"] for one in rows(home, root)] == ["de:Translate Hello", "de:Translate Goodbye", "", ""]
+
+
+async def test_categories_are_a_column_and_nothing_else_is_taken_for_one(home):
+    home.claude.answer = lambda body: Answer(
+        text=json.dumps({"category": "praise" if "Thanks" in last_words(body) else "rant"})
+    )
+    root, preview = await offer(home, 'batch categories="praise, bug" Sort {text}')
+    await start(home, root, preview)
+    texts = await end(home, root)
+    form = home.claude.batches
+
+    assert "3 rows, the answer has not the form that was asked for" in texts[1]
+    assert [one["category"] for one in rows(home, root)] == ["", "", "praise", ""]
+    assert form.created == 1
+
+
+async def test_a_schema_makes_columns(home):
+    home.claude.answer = lambda body: Answer(text=json.dumps({"word": last_words(body), "length": 5}))
+    root, preview = await offer(home, 'batch schema="word, length:integer" {text}')
+    await start(home, root, preview)
+    await end(home, root)
+
+    assert next((one["word"], one["length"]) for one in rows(home, root)) == ("Hello", "5")
+
+
+async def test_the_last_messages_of_a_channel_are_rows(home):
+    for text in ("It crashes.", "I love it."):
+        await home.slack.say("bob", "dev", text)
+    root = await home.slack.say("ada", "dev", '<@U0BOT> !batch last=2 "Is {text} a complaint?"')
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+    await start(home, root, home.ours("dev", root)[0].ts)
+    await end(home, root)
+
+    assert [(one["author"], one["text"]) for one in rows(home, root)] == [("Bob", "It crashes."), ("Bob", "I love it.")]
+
+
+@pytest.mark.parametrize(
+    ("line", "content", "said"),
+    [
+        pytest.param(
+            "batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`.", id="column"
+        ),
+        pytest.param("batch x", "", "This file has no rows.", id="an empty file"),
+        pytest.param("batch x", "a,b\n", "This file has no rows.", id="a header alone"),
+        pytest.param("batch x", "%PDF-1.7 x", "This file is no table.", id="no table"),
+        pytest.param("batch x", '[{"a": 1}]', "This is JSON, not jsonl", id="json"),
+        pytest.param('batch schema="a:date" x', TABLE, "schema names columns and their kinds", id="a schema"),
+        pytest.param("batch max_tokens=0 x", TABLE, "max_tokens is a number from 1 to 32,000.", id="max_tokens"),
+    ],
+)
+async def test_what_can_not_be_a_batch_is_refused_in_a_sentence_and_nothing_is_asked(home, line, content, said):
+    await home.slack.say("ada", "dev", f"<@U0BOT> !{line}", files=[attached(content)])
+    await home.rest()
+
+    shown = [one.text for one in home.slack.visible("dev", "ada") if one.user in {"ephemeral", "U0BOT"}]
+    assert len(shown) == 1
+    assert said in shown[0]
+    assert home.asked == []
+
+
+async def test_who_may_not_manage_the_channel_can_not_start_somebody_elses_batch(home):
+    root = await home.slack.say("bob", "dev", "<@U0BOT> !batch Translate {text}", files=[attached(TABLE)])
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+    preview = home.ours("dev", root)[0].ts
+    await home.slack.acked(await home.slack.press("cy", "dev", preview, "Start"))
+    await home.rest()
+    refused = [one.text for one in home.slack.visible("dev", "cy") if one.user == "ephemeral"]
+    before = dict(home.claude.batches.given)
+    await start(home, root, preview, "ada")
+
+    assert refused == ["Only who gave this batch, or somebody who manages this channel, can do that."]
+    assert before == {}
+    assert len(home.claude.batches.given) == 1
+
+
+async def test_a_batch_goes_with_the_message_that_brought_its_rows(home):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    home.claude.batches.done = 3
+    await home.slack.delete("ada", "dev", root)
+    await home.slack.until(lambda: not home.claude.batches.given)
+    await home.rest()
+
+    assert posted(home, root) == {}
+    assert await home.store.batches.count_due() == 0
