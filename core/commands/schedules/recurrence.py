@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -18,7 +18,6 @@ from core.domain.errors import ConfabError
 LONGEST = 120  # characters of words that are looked at
 OFTEN = timedelta(minutes=10)  # a schedule comes no more often
 SPANS = tuple(timedelta(days=days) for days in (1, 40, 400, 20_000))  # in which a newest time is looked for
-LOOKED_AT = 200  # times that are looked at for two that are closer
 MORNING = "9:00"  # where a day is named and no time
 UNEVEN = "Times of one schedule have the same minute, such as `9:30 and 17:30`; make two schedules of it."
 FORMS = (
@@ -54,6 +53,10 @@ _DATE = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
 
 class UnreadableRecurrence(ConfabError):
     """Words that name no times, or times that no schedule can have; says why and what would do."""
+
+
+class TooOften(UnreadableRecurrence):
+    """Words that can be read, and name more times than a schedule may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,11 @@ def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:
     if not text or len(text) > LONGEST:
         raise UnreadableRecurrence(_explain(words))
     found = Recurrence(_read_cron(text) or _read_words(text, words))
-    times = list(islice(found.list_times(zone, now), LOOKED_AT))
-    if not times:
+    if found.find_next(zone, now) is None:
         raise UnreadableRecurrence(f"`{words[:LONGEST]}` never comes.")
-    if any(after - before < OFTEN for before, after in pairwise(times)):
+    if _comes_too_often(found.cron):
         minutes = int(OFTEN.total_seconds() // 60)
-        raise UnreadableRecurrence(f"That is too often: a schedule runs at most every {minutes} minutes.")
+        raise TooOften(f"That is too often: a schedule runs at most every {minutes} minutes.")
     return found
 
 
@@ -118,9 +120,21 @@ def split_recurrence(text: str, zone: str, now: datetime) -> tuple[Recurrence, s
     for last in reversed(words):
         try:
             return parse_recurrence(text[: last.end()], zone, now), text[last.end() :].strip()
+        except TooOften:
+            raise
         except UnreadableRecurrence:
             continue
     raise UnreadableRecurrence(_explain(" ".join(text.split()[:4])))
+
+
+def _comes_too_often(cron: str) -> bool:
+    """Whether two times of a day are closer than a schedule may have them."""
+    fields = CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
+    minutes = sorted(fields.minutes)
+    gaps = [after - before for before, after in pairwise(minutes)]
+    if any((hour + 1) % 24 in fields.hours for hour in fields.hours):
+        gaps.append(minutes[0] + 60 - minutes[-1])
+    return any(timedelta(minutes=gap) < OFTEN for gap in gaps)
 
 
 def _read_cron(text: str) -> str | None:

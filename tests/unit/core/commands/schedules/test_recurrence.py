@@ -60,6 +60,8 @@ SAID = {
     "0 9 * * 1-5": "0 9 * * 1-5",
     "*/20 8-17 * * mon-fri": "*/20 8-17 * * MON-FRI",
     "30 9 * * 1#1": "30 9 * * 1#1",
+    "0,55 9,11 * * *": "0,55 9,11 * * *",
+    "0 9 29 2 *": "0 9 29 2 *",
 }
 
 
@@ -99,7 +101,7 @@ def test_what_names_no_times_is_refused_with_a_sentence(words):
     assert str(refused.value).endswith(".")
 
 
-@pytest.mark.parametrize("words", ["* * * * *", "every 5 minutes", "0,5 9 * * *"])
+@pytest.mark.parametrize("words", ["* * * * *", "every 5 minutes", "0,5 9 * * *", "0,55 9,10 * * *"])
 def test_nothing_comes_more_often_than_every_ten_minutes(words):
     with pytest.raises(UnreadableRecurrence, match="at most every 10 minutes"):
         parse_recurrence(words, BERLIN, NOW)
@@ -120,6 +122,11 @@ def test_nothing_comes_more_often_than_every_ten_minutes(words):
 )
 def test_times_stand_in_quotation_marks_or_as_many_words_as_are_times(text, cron, rest):
     assert split_recurrence(text, BERLIN, NOW) == (Recurrence(cron), rest)
+
+
+def test_times_that_come_too_often_are_no_words_for_claude():
+    with pytest.raises(UnreadableRecurrence, match="too often"):
+        split_recurrence("every 5 minutes say hello", BERLIN, NOW)
 
 
 def test_what_is_understood_is_told_in_words():
