@@ -55,6 +55,12 @@ def misses_beginning(thread: Thread, question: Question) -> bool:
     )
 
 
+def may_reopen_code(question: Question, thread: Thread) -> bool:
+    """Whether the answer goes on with one that was cut in a code block, or may have been, for it is gone."""
+    begun = question.continues
+    return begun is not None and (begun not in thread.replies or bool(thread.replies[begun].cut))
+
+
 def find_orphaned_pages(history: History, thread: Thread, question: Question) -> list[Message]:
     """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later.
 

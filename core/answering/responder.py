@@ -26,7 +26,7 @@ from core.answering.final_answer import (
     tell_who_asked,
 )
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
-from core.answering.recovery import find_orphaned_pages, refresh_conversation
+from core.answering.recovery import find_orphaned_pages, may_reopen_code, refresh_conversation
 from core.answering.reply import Reply
 from core.answering.tasks.parking import park_answer
 from core.answering.tasks.scheduled_runs import RunCheck, write_heading
@@ -114,8 +114,8 @@ class AnswerTask:
                 if not self.lease.stop.is_set():
                     raise
             except PlaceClosed as error:
-                fallback, answer = self.responder.fallback, self._find_whole_text()
-                if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
+                tell, answer = self.responder.fallback.notify_asker, self._find_whole_text()
+                if not self.lease.stop.is_set() and await tell(self.question, error, answer):
                     outcome = Outcome.REFUSED
             except QuestionDeleted:
                 outcome = Outcome.WITHDRAWN
@@ -131,12 +131,6 @@ class AnswerTask:
     @property
     def question(self) -> Question:
         return self.claim.question
-
-    @property
-    def _reopened(self) -> bool:
-        """Whether the answer goes on with one that was cut in a code block, or may have been, for it is gone."""
-        begun = self.question.continues
-        return begun is not None and (begun not in self.thread.replies or bool(self.thread.replies[begun].cut))
 
     def _find_whole_text(self) -> str:
         """The answer where it is whole: as it was stored, also before a restart, or as it was to be shown."""
@@ -165,7 +159,7 @@ class AnswerTask:
             stop=self.lease.stop.set,
             brief=self.persona.long == "file",
             resumed=self.claim.resumed,
-            replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
+            replaced=list_replaced_files(self.claim.earlier, reopened=may_reopen_code(self.question, self.thread)),
             stoppable=self.question.command is None or self.task is not None,
             heading=await write_heading(self.scheduled, self.question, self.surface),
         )
@@ -223,7 +217,7 @@ class AnswerTask:
         if not answer.keeps_made:
             self.reply.replaced = ()
             return answer.text, ()
-        listed = answer.list_files(self.persona, reopened=self._reopened)
+        listed = answer.list_files(self.persona, reopened=may_reopen_code(self.question, self.thread))
         told, files = await fetch_files(answer, listed, self.question, self.responder.composer.made_files)
         if told.made != answer.made:  # before they are posted
             final = replace(answer.final_text, made=told.made)
@@ -266,8 +260,7 @@ class AnswerTask:
     async def _compose_unless_stopped(self, decision: Decision, showing: "asyncio.Task[bool]") -> Answer:
         """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is.
 
-        So does `showing` where it fails: nobody would see what comes. While nothing of the answer is visible it begins
-        again when its question is added to or edited.
+        So does `showing` where it fails. While nothing of it is visible it begins again when its question changes.
         """
         stop, changed = self.lease.stop, self.lease.changed
         composing, stopping = asyncio.create_task(self._compose(decision)), asyncio.create_task(stop.wait())

@@ -32,10 +32,10 @@ from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.jobs.repositories import BatchRepository, JobRepository
 from core.store.rules.messages import find_message
-from core.store.rules.questions import count_open, find_ending, find_question
+from core.store.rules.questions import find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
-from core.store.rules.summaries import keep_summary
+from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
 from core.store.sql_port import Engine, Sql
@@ -75,7 +75,7 @@ class QuestionRepository:
         return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
 
     async def find_ending(self, key: ThreadKey, name: str) -> Ending | None:
-        return await self._engine.unit(lambda sql: find_ending(sql, key, name))
+        return await self._engine.unit(lambda sql: presses.find_ending(sql, key, name))
 
     async def is_deleted(self, key: ThreadKey, message: str) -> bool:
         row = await self._engine.unit(lambda sql: find_message(sql, key, message))
@@ -121,7 +121,7 @@ class QuestionRepository:
         return await self._engine.unit(lambda sql: presses.delete_reply(sql, command, name, list_files))
 
     async def count_open(self) -> tuple[int, datetime | None]:
-        return await self._engine.unit(count_open)
+        return await self._engine.unit(parking.count_open)
 
     async def count_parked(self) -> int:
         return await self._engine.unit(parking.count_parked)
@@ -318,16 +318,6 @@ class FileRepository:
 
     async def postpone_deletion(self, deletion: FileDeletion, pause: timedelta, problem: str) -> None:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
-
-
-class SummaryRepository:
-    """Keeps the protocol `Summaries`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
-        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
 
 
 class AuditRepository:

@@ -22,7 +22,7 @@ from core.store.records.files import WaitingDeletions
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
-from core.store.rules.questions import count_open
+from core.store.rules.parking import count_open
 from core.store.sql_port import Unfit
 
 MAY = """

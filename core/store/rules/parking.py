@@ -1,6 +1,7 @@
 """Parked questions: those that wait for a person's word on a call, without a process, while their thread goes on."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
@@ -17,6 +18,9 @@ from core.store.rules.questions import WAKE, find_question, keep_closed, keep_qu
 from core.store.rules.threads import is_tracked
 from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
+
+OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
+UNPARKED = f"{OPEN} AND parked IS DISTINCT FROM 'waiting'"
 
 ALLOWED = "It goes on."
 DENIED = "It does not do that."
@@ -167,3 +171,9 @@ def count_parked(sql: Sql) -> int:
     """How many questions wait for a person's word on a call."""
     row = sql.one(PARKED, {})
     return row["count"] if row else 0
+
+
+def count_open(sql: Sql, *, parks: bool = True) -> tuple[int, datetime | None]:
+    """How many questions are open and wait for us, and when the oldest was asked. An older database `parks` none."""
+    row = sql.one(UNPARKED if parks else OPEN, {}) or {"count": 0, "oldest": None}
+    return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from core.domain.controls import Control
 from core.domain.events import Pressed, Receipt
-from core.domain.messages import MESSAGE, THREAD, Question, ThreadKey
+from core.domain.messages import MESSAGE, THREAD, Outcome, Question, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
-from core.store.records.replies import DeletedReply, GivenCommand, ListFiles
+from core.store.records.replies import DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.trials import NOTHING_TO_KEEP
 from core.store.rules.feedback import keep_vote
 from core.store.rules.jobs.jobs import stop_job
@@ -372,3 +372,13 @@ CARRY_OUT = {
     Control.POST: _post,
     Control.KEEP: _leave_keeping,
 }
+
+
+def find_ending(sql: Sql, key: ThreadKey, name: str) -> Ending | None:
+    """How the question of that name ended; None while it is open. One of which nothing is kept got no answer."""
+    row = find_question(sql, key, name)
+    if row is None:
+        return Ending(name, Outcome.EXPIRED)
+    if row["outcome"] is None and row["parked"] != "waiting":
+        return None
+    return Ending(row["reply"] or name, Outcome(row["outcome"]) if row["outcome"] else None)

@@ -20,7 +20,6 @@ from core.domain.messages import (
     clean_text,
 )
 from core.store.records.jobs import FOLLOW
-from core.store.records.replies import Ending
 from core.store.rules.drafts import erase_known_files, read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.files import release_thread_files
@@ -34,9 +33,6 @@ OPEN_IN_THREAD = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
 """
-
-OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
-UNPARKED = f"{OPEN} AND parked IS DISTINCT FROM 'waiting'"
 
 DELETE_PAGES = "DELETE FROM pages WHERE question = :id"
 
@@ -191,16 +187,6 @@ def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
     return sql.one(*build_question_query(key, name))
 
 
-def find_ending(sql: Sql, key: ThreadKey, name: str) -> Ending | None:
-    """How the question of that name ended; None while it is open. One of which nothing is kept got no answer."""
-    row = find_question(sql, key, name)
-    if row is None:
-        return Ending(name, Outcome.EXPIRED)
-    if row["outcome"] is None and row["parked"] != "waiting":
-        return None
-    return Ending(row["reply"] or name, Outcome(row["outcome"]) if row["outcome"] else None)
-
-
 def build_question_query(key: ThreadKey, name: str) -> tuple[str, Values]:
     """What `find_question` asks."""
     return BY_NAME, {**thread_values(key), "name": name}
@@ -258,12 +244,6 @@ def open_again(sql: Sql, rows: Iterable[Row], address: str, by: str) -> None:
     sql.update("questions", lead["id"], {**again, "earlier": earlier, "reopened_by": by})
     for row in others:
         sql.update("questions", row["id"], again)
-
-
-def count_open(sql: Sql, *, parks: bool = True) -> tuple[int, datetime | None]:
-    """How many questions are open and wait for us, and when the oldest was asked. An older database `parks` none."""
-    row = sql.one(UNPARKED if parks else OPEN, {}) or {"count": 0, "oldest": None}
-    return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
 
 
 def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:

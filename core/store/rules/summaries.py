@@ -1,13 +1,13 @@
 """Summaries of what is cut from long threads: words about a thread, which go with any message that they tell."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.domain.messages import Message, ThreadKey, clean_text
 from core.store.places.advisory_locks import lock_channel
 from core.store.rules.questions import thread_values
 from core.store.rules.threads import is_tracked
-from core.store.sql_port import Row, Sql, stamp
+from core.store.sql_port import Engine, Row, Sql, stamp
 
 SUMMARY = "summary"  # the kind of words about a thread
 
@@ -97,3 +97,13 @@ def drop_all_summaries(sql: Sql, workspace: str, channel: str | None) -> int:
     values = {"workspace": workspace, "channel": channel}
     sql.execute(DROP_ALL_LINKS.format(where=where), values)
     return sql.count_changes(DROP_ALL_WORDS.format(where=where), values)
+
+
+class SummaryRepository:
+    """Keeps the protocol `Summaries`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, key: ThreadKey, digest: str, words: str, told: Sequence[Message]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: keep_summary(sql, key, digest, words, told))
