@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -54,6 +55,9 @@ from core.store.protocols import Audit, Store
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.worker import GRACE
+
+if TYPE_CHECKING:  # what answers on other platforms needs no terminal
+    from bots.console.adapter import Console
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 RETRY = 5.0  # seconds between two tries to open the database
@@ -149,14 +153,15 @@ async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> Async
                 task.cancel()
 
 
-async def chat(settings: Settings, platform: Platform, tools: ToolRegistry) -> None:
-    """Talk on one platform until its words end; open questions are answered before this returns."""
+async def chat(settings: Settings, console: "Console", tools: ToolRegistry) -> None:
+    """Talk in a terminal until its words end; open questions are answered before this returns."""
     keys = await asyncio.to_thread(load_audit_keys, settings)
     await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
+    console.awaited.find_ending = store.questions.find_ending
     try:
-        async with tell_heads(store.audit), assemble(settings, [platform], store, tools=tools) as assistant:
-            await platform.run(assistant.ingest)
+        async with tell_heads(store.audit), assemble(settings, [console], store, tools=tools) as assistant:
+            await console.run(assistant.ingest)
             await assistant.worker.idle()
     finally:
         await store.shut()

@@ -11,8 +11,8 @@ from pathlib import Path
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
+from bots.console.other_terminals import STOPPED, AwaitedAnswers, hold_session
 from bots.console.place import LEAVES, MOVES, NO_PAST, NOTHING_SAID, ConsolePlace, find_user
-from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
@@ -24,7 +24,7 @@ from core.commands.registry import Parameter, find_missing_text, is_answered_pri
 from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
-from core.domain.errors import CannotAnswer, LeaseLost, UnreadableFile
+from core.domain.errors import CannotAnswer, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import (
     Asks,
@@ -48,8 +48,7 @@ WELCOME = (
 )
 SECOND = "Another terminal has today's conversation open, so this one begins its own."
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
-ELSEWHERE = "Another terminal has taken this answer over."
-STOPPED = append_note("", "Stopped.")
+BEGINS_AGAIN = append_note("", "This answer was interrupted. It begins again.")
 HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
@@ -92,7 +91,9 @@ class Console:
         self._lock = hold_session(database_url)
         conversation = f"{now:%Y-%m-%d}" if self._lock is not None else f"{now:%Y-%m-%dT%H:%M:%S}"
         self._place = ConsolePlace(person or find_user(), conversation, lambda: clock().astimezone())
-        self._answered: dict[str, asyncio.Event] = {}
+        self.awaited = AwaitedAnswers()
+        self.torn: set[str] = set()
+        """Questions whose answers stand here in part, for they were interrupted."""
         self._newest = NewestReplies()
         self._interrupts = 0
 
@@ -136,18 +137,10 @@ class Console:
     async def close(self) -> None:
         """The terminal is not ours to close."""
 
-    def is_ours(self, name: str) -> bool:
-        """Whether a question was asked in this terminal, which waits for its answer."""
-        return name in self._answered
-
-    def mark_answered(self, name: str) -> None:
-        if answered := self._answered.get(name):
-            answered.set()
-
     def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None:
         """Remember which reply is the newest; what can be done is said where it waits, was cut off, or failed."""
         self._newest.note(question, controls, subject)
-        if controls and Control.UP not in controls and self.is_ours(question.name):
+        if controls and Control.UP not in controls and question.name in self.awaited:
             self.terminal.hint(describe_controls(controls))
 
     async def _ask(self, prompt: str) -> str | None:
@@ -209,7 +202,7 @@ class Console:
             files = self.attachments.take() if takes_files(TABLE, line[1:]) else ()
             private = is_answered_privately(TABLE, line[1:])
             event = Commanded(name, key, person, line[1:], at, text, private=private, attachments=files)
-        self._answered[name] = asyncio.Event()
+        self.awaited.expect(name)
         await ingest(event)
         await self._wait(name, ingest)
         if line.lower() == HELP:
@@ -222,20 +215,19 @@ class Console:
         awaited = {Control.CONTINUE: name, Control.RETRY: reply, Control.KEEP: name}.get(control)
         if asked := parse_call(reply or ""):
             awaited = asked[0]
-        for one in filter(None, (awaited, name)):
-            self._answered[one] = asyncio.Event()
-        if asked:  # the answer goes on, or else who may not decide is told so
-            self._answered[name] = self._answered[asked[0]]
+        if awaited:
+            self.awaited.expect(awaited)
+        if name != awaited:  # where the answer to a call goes on, or else who may not decide is told so
+            self.awaited.expect(name, together=awaited if asked else None)
         try:
             receipt = await ingest(Pressed(name, key, person, control, reply, self._clock()))
             note = NOTHING[control] if control is Control.STOP and not receipt.new else receipt.note
             if note:
                 self.terminal.write(note)
             if receipt.question and awaited:
-                await self._wait(awaited, ingest)
+                await self._wait(awaited, ingest, decides=asked is not None)
         finally:
-            for one in filter(None, (name, awaited)):
-                self._answered.pop(one, None)
+            self.awaited.forget(name, awaited)
 
     async def _ask_text(self, parameter: Parameter) -> str:
         """A long text that a command needs. Raises PersonLeft where who is asked leaves instead."""
@@ -244,9 +236,9 @@ class Console:
             raise PersonLeft
         return text
 
-    async def _wait(self, name: str, ingest: Ingest) -> None:
+    async def _wait(self, name: str, ingest: Ingest, *, decides: bool = False) -> None:
         """Wait for an answer. An interrupt stops it, a second one leaves: raises KeyboardInterrupt."""
-        answered, left = self._answered[name], asyncio.Event()
+        answered, left = self.awaited[name], asyncio.Event()
         stopping: list[asyncio.Task[None]] = []
 
         def interrupt() -> None:
@@ -256,22 +248,25 @@ class Console:
             else:
                 stopping.append(asyncio.create_task(self._stop(name, ingest)))
 
-        waiting = [asyncio.create_task(one.wait()) for one in (answered, left)]
+        elsewhere = asyncio.create_task(self.awaited.watch_ending(self._place.key, name, decides=decides))
+        waiting = [elsewhere, *(asyncio.create_task(one.wait()) for one in (answered, left))]
         try:
             with self.terminal.watch_keys(interrupt):
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._answered.pop(name, None)
+            self.awaited.forget(name)
             for task in (*waiting, *stopping):
                 task.cancel()
             await asyncio.gather(*waiting, *stopping, return_exceptions=True)
         if left.is_set() and not answered.is_set():
             raise KeyboardInterrupt
+        if not (answered.is_set() or elsewhere.cancelled()) and (words := elsewhere.result()):
+            self.terminal.write(words)
         self._interrupts = 0  # at the prompt it counts anew
 
     async def _stop(self, name: str, ingest: Ingest) -> None:
         """Stop the answer, and wait no longer for one that nobody has begun."""
-        answered = self._answered[name]
+        answered = self.awaited[name]
         await ingest(Pressed(f"stop {time.time_ns()}", self._place.key, self._place.person, Control.STOP, name))
         try:
             async with asyncio.timeout(STOPPING):
@@ -332,61 +327,60 @@ class ConsoleSurface:
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
+        if name in self._console.torn:
+            terminal.write(BEGINS_AGAIN)
         following = asyncio.create_task(self._follow_activity(reply))
         try:
-            text = await terminal.grow(_write_hints(reply), reply.activity, self._heading)
-        except LeaseLost:
-            if self._console.is_ours(name):
-                terminal.write(ELSEWHERE)
-            self._console.mark_answered(name)
-            raise
+            text = await terminal.grow(self._write_texts(reply, grows=terminal.grows), reply.activity, self._heading)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-        if not text and self._console.is_ours(name):
+        self._console.torn.discard(name)
+        if not text and name in self._console.awaited:
             terminal.write(STOPPED)
         for words in filter(None, (file.words for file in reply.files)):
             terminal.verbatim(words)
         await reply.record_page(f"{name}.1")
         self._console.note_controls(self._question, reply.controls, reply.subject)
-        self._console.mark_answered(name)
+        self._console.awaited.mark_shown(name)
 
     async def _follow_activity(self, reply: ReplyView) -> None:
         """Say what goes on in the row of the status, each time that it changes."""
         activity = reply.activity
         while True:
             activity = await reply.wait_for_activity(activity, WATCHED)
-            if self._console.is_ours(self._question.name):
+            if self._question.name in self._console.awaited:
                 self._console.terminal.tell_status(activity)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """The words as they are, not drawn."""
         self._console.terminal.verbatim("\n\n".join([text, *(file.words for file in reply.files if file.words)]))
         await reply.record_page(f"{self._question.name}.1")
-        self._console.mark_answered(self._question.name)
+        self._console.awaited.mark_shown(self._question.name)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
         self._console.terminal.verbatim(notice)
-        self._console.mark_answered(self._question.name)
+        self._console.awaited.mark_shown(self._question.name)
+
+    async def _write_texts(self, reply: ReplyView, *, grows: bool) -> AsyncIterator[str]:
+        """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here.
+
+        What is printed is visible: a Stop ends it with what was said.
+        """
+        async for text in reply.texts():
+            if text and not reply.pages:
+                await reply.record_page(f"{reply.question.name}.1")
+            if text and grows:
+                self._console.torn.add(self._question.name)
+            yield add_slashes(text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else text
 
     @property
     def _heading(self) -> str:
         """Says to whom an answer belongs that nobody waits for here."""
-        if self._console.is_ours(self._question.name):
+        if self._question.name in self._console.awaited:
             return ""
         person, channel = neutralise_line(self._question.person), neutralise_line(self._question.key.channel)
         return f"(The answer to {person} in #{channel})"
-
-
-async def _write_hints(reply: ReplyView) -> AsyncIterator[str]:
-    """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here.
-
-    What is printed is visible: a Stop ends it with what was said.
-    """
-    async for text in reply.texts():
-        if text and not reply.pages:
-            await reply.record_page(f"{reply.question.name}.1")
-        yield add_slashes(text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else text
 
 
 def is_command(line: str) -> bool:

@@ -103,9 +103,14 @@ class Terminal:
         elif not self._amid:
             self._print_blocks()
 
+    @property
+    def grows(self) -> bool:
+        """Whether a text is shown while it changes: on a screen where nobody types just now."""
+        return self.screen and not self._bottom.locked()
+
     async def grow(self, texts: AsyncIterator[str], status: str, heading: str = "") -> str:
         """Show a text while it changes, to its end; whole, where the bottom of the screen is taken. The whole text."""
-        if not self.screen or self._bottom.locked():
+        if not self.grows:
             text = await self._gather(texts, heading)
             if text:
                 self.write(text, heading)

@@ -119,12 +119,12 @@ class Directory:
 
     async def may_read_past(self, guild: str, channel: str, person: str) -> bool:
         """Whether a person may read what was said in a channel before; not, where Discord does not say in time."""
-        try:
-            async with asyncio.timeout(self._rank_deadline):
-                granted = await self._fetch_permissions(guild, int(channel), person)
-        except (discord.DiscordException, CannotShow, TimeoutError):
-            return False
-        return granted is not None and granted.view_channel and granted.read_message_history
+        granted = await self._fetch_granted(guild, channel, person)
+        return granted.view_channel and granted.read_message_history
+
+    async def may_view(self, guild: str, channel: str, person: str) -> bool:
+        """Whether a person sees a channel, or a thread, and what is said in it from now on; as `may_read_past`."""
+        return (await self._fetch_granted(guild, channel, person)).view_channel
 
     async def fetch_threads(self, guild: str, threads: AbstractSet[str]) -> dict[str, KnownThread]:
         """What the threads of these ids are, as far as there are such and Discord says so in time."""
@@ -192,6 +192,15 @@ class Directory:
         except (discord.DiscordException, CannotShow):
             return Rank.MEMBER
         return Rank.GUEST if granted is None else read_rank(granted)
+
+    async def _fetch_granted(self, guild: str, channel: str, person: str) -> discord.Permissions:
+        """What a person may do in a channel; nothing, for who is no member, or where Discord does not say in time."""
+        try:
+            async with asyncio.timeout(self._rank_deadline):
+                granted = await self._fetch_permissions(guild, int(channel), person)
+        except (discord.DiscordException, CannotShow, TimeoutError):
+            granted = None
+        return granted or discord.Permissions.none()
 
     async def _fetch_permissions(self, guild: str, channel: int, person: str) -> discord.Permissions | None:
         """What a member may do in a channel; None for who is no member. Raises what the library raises, CannotShow."""

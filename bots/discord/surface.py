@@ -152,7 +152,7 @@ class DiscordSurface:
         """Of the channel what the person may read there; who asks in a thread may read that one."""
         key = self._question.key
         own = bool(wanted.thread) and (self._place.whole or self._place.workspace == DIRECT)
-        if not (own or await self._may_read_past(person)):
+        if not await (self._may_view(person) if own else self._may_read_past(person)):
             raise CannotAnswer(UNREADABLE_TO_ASKER)
         if wanted.thread and not own:
             return await self._read_chain(wanted)
@@ -180,10 +180,10 @@ class DiscordSurface:
         own = self._place.at
         if self._installer:  # a channel of its own for each person, whose questions come from many of Discord's
             return threads.keys() & {self._question.key.thread}
-        if not await self._may_read_past(person):
-            return threads.keys() & {own}
         if self._guild is None:
             return threads.keys()
+        if not await self._may_read_past(person):
+            return threads.keys() & {own} if own in threads and await self._may_view(person) else frozenset()
         unknown = {thread for thread, rooted in threads.items() if not rooted} - {own}
         known = await self._resources.directory.fetch_threads(self._guild, unknown)
         public = {one for one, of in known.items() if of.parent == self._question.key.channel and not of.private}
@@ -193,6 +193,9 @@ class DiscordSurface:
         if self._guild is None:
             return True
         return await self._resources.directory.may_read_past(self._guild, self._question.key.channel, person)
+
+    async def _may_view(self, person: str) -> bool:
+        return self._guild is None or await self._resources.directory.may_view(self._guild, self._place.at, person)
 
     async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
         """Their files hang on them, and go with them. The page with the button goes also where we may not look."""

@@ -20,7 +20,7 @@ from bots.slack.intake import build_gap
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.streams.rules import StreamRules
-from bots.slack.surface import SlackSurface
+from bots.slack.surface import OFFER, SlackSurface
 from bots.slack.throttle import PAUSE
 from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
@@ -58,11 +58,14 @@ class Slack:
         clock: Clock = system_clock,
         overviews: Overviews | None = None,
         processes: Callable[[], int] = lambda: 1,
+        offer: float = OFFER,
     ) -> None:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews, scarce, processes)
+        self._clients = Clients(
+            api_url, pause, seconds, sleep, clock, emit, streams, overviews, scarce, processes, offer
+        )
         self._workspaces: Workspaces
         self._installed: OpenedInstallations | None = None
         if installing:

@@ -9,6 +9,7 @@ from cachetools import TTLCache
 
 from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.slack.client import Web
+from bots.slack.home.memberships import Memberships
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.clock import is_time_zone
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, NoAnswer, Rejected
@@ -38,6 +39,7 @@ class Directory:
         wait: float = WAIT,
         rank_wait: float = RANK_WAIT,
     ) -> None:
+        self.memberships = Memberships(web, clock)
         self._web = web
         self._wait = wait
         self._rank_wait = rank_wait
@@ -92,6 +94,19 @@ class Directory:
                 raise
             log.warning("Slack does not say what %s may do, who was a member before", person)
             return known
+
+    async def may_read(self, person: str, channel: str) -> bool:
+        """Whether a person may read a channel now: of a private one who is in it; not, where Slack does not say."""
+        if channel.startswith("D"):
+            return True
+        try:
+            async with asyncio.timeout(self._rank_wait):
+                if not (await self._fetch_channel(channel)).get("is_private", True):
+                    return True
+                return await self.memberships.find_shared(person, channel) is not None
+        except (ConfabError, TimeoutError) as error:
+            log.warning("whether %s may read %s is not known: %s", person, channel, error)
+            return False
 
     async def _fetch_rank(self, person: str, channel: str) -> Rank:
         user = await self._fetch_person(person)

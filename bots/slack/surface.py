@@ -17,6 +17,7 @@ from bots.slack.parse import parse_timestamp
 from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
 from bots.slack.throttle import Growth
+from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow, HistoryScarce, PlaceClosed, Rejected
 from core.domain.messages import (
     Attachment,
@@ -35,6 +36,9 @@ from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
 NO_MEMBER = "I am not in this channel, so I can't read it. Invite me, and give the command again."
+LEFT = "You are not in this channel, as far as Slack tells me, so I read nothing in it for you."
+OFFER = 10.0  # seconds that somebody waits for what they alone see before they are told what goes on
+TAKES_LONG = "This takes a while ({}). Stop ends it, and shows you what is done."
 UNDELETED = "I keep nothing of that answer any more, but Slack does not let me take it away here ({})."
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,7 @@ class SlackSurface:
         newest: int = NEWEST,
         *,
         refresh_home: Callable[[str], None] | None = None,
+        offer: float = OFFER,
     ) -> None:
         self._web = web
         self._directory = directory
@@ -60,6 +65,8 @@ class SlackSurface:
         self._newest = newest
         self._refresh_home = refresh_home
         """Shows a person's home tab anew."""
+        self._offer = offer
+        """Seconds after which who waits for what they alone see can stop it."""
         self._publisher: Publisher | None = None
         self._resumed = False
         """Whether a process before this one may have shown pages of the reply."""
@@ -136,15 +143,17 @@ class SlackSurface:
         return await HistoryReader(self._web).read_beginning(replace(self._question.key, thread=target.at))
 
     async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
-        """Who is in a channel may read what was ever said in it, and nobody else can give a command there."""
+        """Who is in a channel may read what was ever said in it, and nobody else. Raises CannotAnswer."""
+        if not await self._directory.may_read(person, self._question.key.channel):
+            raise CannotAnswer(LEFT)
         try:
             return await HistoryReader(self._web, self._newest).read_past(self._question.key, wanted)
         except CannotShow as closed:
             raise CannotAnswer(NO_MEMBER) from closed
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
-        """All: who is in a channel may read what was ever said in it."""
-        return threads.keys()
+        """All: who is in a channel may read what was ever said in it; none, for who is not in a private one."""
+        return threads.keys() if await self._directory.may_read(person, self._question.key.channel) else frozenset()
 
     async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
         key = self._question.key
@@ -161,8 +170,10 @@ class SlackSurface:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         self._resumed = reply.resumed
         if self._question.private:
+            whisper = Whisper(self._web, self._question)
+            await self._offer_stop(reply, whisper)
             text = await _read_final_text(reply)
-            await Whisper(self._web, self._question).say(text, reply.files, reply.controls)
+            await whisper.say(text, reply.files, reply.controls)
         elif self._question.command is not None or self._question.about is not None:
             await self._answer_at_once(reply)
         else:
@@ -170,6 +181,15 @@ class SlackSurface:
                 await self._show_in_thread(reply)
             finally:
                 self._publish(reply).leave()
+
+    async def _offer_stop(self, reply: ReplyView, whisper: Whisper) -> None:
+        """Say what takes long, with the button that ends it: what one person alone sees does not grow."""
+        if Control.STOP not in reply.controls or await reply.wait_until_whole(self._offer):
+            return
+        try:
+            await whisper.say(TAKES_LONG.format(reply.activity), (), (Control.STOP,))
+        except (CannotShow, Rejected, CannotAnswer) as problem:
+            log.warning("a button to stop could not be shown: %s", problem)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """Show all of it as plain text, files in words. Raises CannotShow, Rejected, CannotAnswer."""

@@ -13,7 +13,8 @@ from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavail
 from core.domain.messages import File, FinalText, MadeFile, Outcome, Question, Unanswered
 from core.domain.personas import Draft, Persona
 from core.domain.platform import Surface
-from core.files.code_blocks import list_code_files
+from core.files.code_blocks import MOST, bound_files, list_code_files
+from core.files.made_files import MadeFiles
 from core.rendering.reply_notes import (
     CUT,
     MARK,
@@ -87,6 +88,11 @@ class Answer:
     def notice(self) -> bool:
         return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
 
+    @property
+    def keeps_made(self) -> bool:
+        """Whether all files that were made for it are there still."""
+        return all(one.text or one.base64 or one.file_id for one in self.made)
+
     def list_files(self, persona: Persona, *, reopened: bool = False) -> tuple[File, ...]:
         """Those of a command; of what Claude said, the code blocks that are files too, if the persona lets them.
 
@@ -108,6 +114,18 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     outcome = noticed if stored.notice else Outcome.SHOWN
     told = Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
     return replace(told, made=stored.made, draft=stored.draft)
+
+
+async def fetch_files(
+    answer: Answer, listed: Sequence[File], question: Question, made_files: MadeFiles
+) -> tuple[Answer, Sequence[File]]:
+    """The answer, with a note on files that can't be had and names for those made for it, and all that is posted."""
+    if not answer.made:
+        text, files = (answer.text, listed[:MOST]) if question.private else bound_files(answer.text, listed)
+        return replace(answer, text=text), files
+    fetched = await made_files.fetch(answer.made)
+    text, files = bound_files(fetched.note_problem(answer.text), (*fetched.files, *listed))
+    return replace(answer, text=text, made=fetched.named), files
 
 
 def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:

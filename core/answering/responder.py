@@ -17,6 +17,7 @@ from core.answering.final_answer import (
     choose_controls,
     cut_short,
     explain_error,
+    fetch_files,
     keep_earlier,
     refuse,
     restore_answer,
@@ -35,7 +36,7 @@ from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, 
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
-from core.files.code_blocks import MOST, bound_files, list_replaced_files
+from core.files.code_blocks import list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
@@ -87,15 +88,12 @@ class AnswerTask:
     persona: Persona = field(init=False)
     version: Version | None = field(init=False)
     reply: Reply = field(init=False)
-    unread: CannotAnswer | None = field(init=False, default=None)
-    """Why the thread's history could not be read, if it could not."""
+    unread: CannotAnswer | None = field(init=False, default=None)  # why the thread's history could not be read
     begun_again: int = field(init=False, default=0)
-    task: registry.Command | None = field(init=False, default=None)
-    """The row of a command that Claude answers, if it is one."""
-    cited: Sequence[Citation] = field(init=False, default=())
-    """What the text so far cites."""
-    begun: bool = field(init=False, default=False)
-    """Whether words of Claude's have come, also such as it took back."""
+    task: registry.Command | None = field(init=False, default=None)  # the row of a command that Claude answers
+    task_answer: TaskAnswer | None = field(init=False, default=None)  # once it is composed
+    cited: Sequence[Citation] = field(init=False, default=())  # by the text so far
+    begun: bool = field(init=False, default=False)  # whether words of Claude's have come, also such as it took back
     waiting: Answer | None = field(init=False, default=None)  # what is shown of it, where it waits for a person
     visible: bool = field(init=False, default=False)
     """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
@@ -216,17 +214,15 @@ class AnswerTask:
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
         """The text of an answer, with a note on files that can't be had, and all files. What stands keeps its own."""
-        files = answer.list_files(self.persona, reopened=self._reopened)
-        if not answer.made:
-            return (answer.text, files[:MOST]) if self.question.private else bound_files(answer.text, files)
-        if not all(one.text or one.base64 or one.file_id for one in answer.made):
+        if not answer.keeps_made:
             self.reply.replaced = ()
             return answer.text, ()
-        fetched = await self.responder.composer.made_files.fetch(answer.made)
-        if fetched.named != answer.made:  # before they are posted
-            final = replace(answer.final_text, made=fetched.named)
+        listed = answer.list_files(self.persona, reopened=self._reopened)
+        told, files = await fetch_files(answer, listed, self.question, self.responder.composer.made_files)
+        if told.made != answer.made:  # before they are posted
+            final = replace(answer.final_text, made=told.made)
             await self.responder.store.questions.store_final_text(self.claim, final)
-        return bound_files(fetched.note_problem(answer.text), (*fetched.files, *files))
+        return told.text, files
 
     async def _finish(self, answer: Answer) -> None:
         """Let the reply be whole: its final text, once it is stored, or what there is of it while a call waits."""
@@ -276,6 +272,8 @@ class AnswerTask:
                 await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
                 if composing.done() and (answer := composing.result()) is not None:
                     return answer
+                if stop.is_set() and self.task_answer:
+                    return await self.task_answer.end_stopped(composing)
                 if stop.is_set() or has_failed(showing):
                     return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
                 if changing.done():
@@ -292,9 +290,8 @@ class AnswerTask:
 
     async def _is_changed(self, decision: Decision) -> bool:
         """Whether the question was added to or edited while nothing of its answer is visible."""
-        question = self.question
-        alone = question.alone or question.private or question.command is not None
-        if alone or self.visible or not isinstance(decision, Proceed) or self.begun_again >= BEGUN_AGAIN:
+        settled = self.question.stands_alone or self.visible or self.begun_again >= BEGUN_AGAIN
+        if settled or not isinstance(decision, Proceed):
             return False
         before = self.claim
         self.claim = await self.responder.store.questions.join_waiting(before)
@@ -328,9 +325,7 @@ class AnswerTask:
         if self.question.command is not None and self.task is None:
             return await self._run_command()
         await self.reply.wait_until_showable()
-        of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
-        commands, reply = self.responder.commands, self.reply
-        composition = TaskAnswer(*of, reply, commands) if self.task else Composition(*of, self.unread, reply)
+        composition = self._begin_composition()
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,
@@ -351,6 +346,13 @@ class AnswerTask:
                 else:
                     answer = event
         return await composition.conclude(answer)
+
+    def _begin_composition(self) -> Composition | TaskAnswer:
+        of = self.responder.composer, self.claim, self.thread, self.surface, self.persona, self.version
+        if self.task is None:
+            return Composition(*of, self.unread, self.reply)
+        self.task_answer = TaskAnswer(*of, self.reply, self.responder.commands, self.lease.stop)
+        return self.task_answer
 
     def _grow(self, said: TextSoFar) -> None:
         if not self.begun:

@@ -32,7 +32,7 @@ WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
-WHY = Parameter("reason", ParameterKind.TEXT, "why, for `persona history`")
+WHY = Parameter("reason", ParameterKind.TEXT, "why, for `persona history`", prose=True)
 CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FEE = " at a price beside its tokens"

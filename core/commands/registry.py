@@ -2,13 +2,21 @@
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
+from core.commands.lines.options import (
+    NAME,
+    Parameter,
+    ParameterKind,
+    UsageError,
+    find_trailing_parameter,
+    format_usage,
+    is_list,
+    parse_options,
+)
 from core.domain.clock import Clock
-from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -20,61 +28,17 @@ from core.prompting.request import TTL, Request
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
+__all__ = ["Parameter", "ParameterKind", "UsageError", "format_usage", "parse_options"]  # rows are made of them
+
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
-_OPTION = re.compile(
-    r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
-)  # `++` and no blanks before: or a long word is read again and again
-_LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
 NUMBER = 12  # digits of a whole number
-NAME = 40  # characters of a name that is looked for among ours
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 
-class UsageError(ConfabError):
-    """A command can't be used as a person gave it; the message says why and what would do.
-
-    Only who gave it is told, where the platform can; by a form, below the field of that `parameter`.
-    """
-
-    def __init__(self, message: str, parameter: str = "") -> None:
-        super().__init__(message)
-        self.parameter = parameter
-
-
 class RankTooLow(UsageError):
     """Who gave a command may not."""
-
-
-class ParameterKind(Enum):
-    """What a parameter takes, so that a platform can offer the right field."""
-
-    TEXT = "text"
-    LONG = "long"
-    """Text of many lines: asked for by a form where it is required and missing."""
-    NUMBER = "number"
-    MONEY = "money"
-    CHOICE = "choice"
-    LIST = "list"
-    """Several words with commas between them."""
-    PERSON = "person"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One value that a command takes.
-
-    `choices` are all that a choice allows, suggestions for a text or a list, and the words that stand in place of a
-    number. `label` is what a form calls it.
-    """
-
-    name: str
-    kind: ParameterKind
-    about: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +199,7 @@ def explain_missing(parameter: Parameter) -> str:
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
     written = parse_options(row, rest)
-    emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
+    emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
         if parameter.name in found:
@@ -257,16 +221,6 @@ def is_misgiven(row: Command, given: Mapping[str, str]) -> bool:
     except UsageError:
         return True
     return False
-
-
-def format_usage(row: Command) -> str:
-    """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
-    parts = [row.words]
-    for one in row.parameters:
-        bare = one.required and one is _trailing_parameter(row)
-        text = one.name.upper() if bare else f"{one.name}={_format_choices(one)}"
-        parts.append(text if one.required else f"[{text}]")
-    return " ".join(parts)
 
 
 def read_invocation(question: Question, surface: Surface, context: CommandContext) -> tuple[Command, Invocation]:
@@ -306,54 +260,6 @@ async def name_person(surface: Surface, person: str) -> str:
     return name if all(letter.isalnum() or letter in " .'-" for letter in name) else f"`{name}`"
 
 
-def parse_options(row: Command, rest: str) -> dict[str, str]:
-    """`name=value` pairs, and what else there is goes to the one text parameter.
-
-    A long text has its pairs before it, for it may hold anything; a short one also after it.
-    """
-    trailing = _trailing_parameter(row)
-    long = trailing is not None and trailing.kind is ParameterKind.LONG
-    rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(_is_list, row.parameters)) else rest
-    found, between, at = {}, [], 0
-    twice = ""
-    for option in _find_leading_options(row, rest) if long else _find_options(row, rest):
-        twice = twice or (option[1] if option[1] in found else "")
-        found[option[1]] = option[2].strip('"')
-        between.append(rest[at : option.start()].rstrip())
-        at = option.end()
-    text = "".join([*between, rest[at:]]).strip()
-    if text and trailing is None:
-        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
-    if twice:
-        raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
-    return found | ({trailing.name: text} if text and trailing else {})
-
-
-def _find_leading_options(row: Command, text: str) -> Iterator[re.Match[str]]:
-    """The pairs at the beginning of `text` that name a parameter, as far as nothing else stands between."""
-    at = 0
-    for option in _OPTION.finditer(text):
-        if text[at : option.start()].strip() or not row.parameter(option[1]):
-            return
-        yield option
-        at = option.end()
-
-
-def _find_options(row: Command, text: str) -> Iterator[re.Match[str]]:
-    """The pairs anywhere in `text` that name a parameter."""
-    return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
-
-
-def _is_list(parameter: Parameter | None) -> bool:
-    return parameter is not None and parameter.kind is ParameterKind.LIST
-
-
-def _trailing_parameter(row: Command) -> Parameter | None:
-    """The parameter that needs no name: the first that is required, or the only one."""
-    required = next((one for one in row.parameters if one.required), None)
-    return required or (row.parameters[0] if len(row.parameters) == 1 else None)
-
-
 def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
@@ -374,7 +280,7 @@ def _check_value(row: Command, parameter: Parameter, value: str) -> str:
 
 def _explain_choices(row: Command, parameter: Parameter, value: str) -> str:
     """What there is in the place of a value that is none of a parameter's."""
-    if len(parameter.choices) > 1 or parameter is not _trailing_parameter(row):
+    if len(parameter.choices) > 1 or parameter is not find_trailing_parameter(row):
         return f"{parameter.name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not."
     return f"Write `{row.words}` or `{row.words} {parameter.choices[0]}`; `{value[:NAME]}` is neither."
 
@@ -384,10 +290,6 @@ def _check_money(name: str, value: str) -> str:
     if (amount := parse_dollars(value)) is None:
         raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.", name)
     return amount
-
-
-def _format_choices(parameter: Parameter) -> str:
-    return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
 
 
 def suggest_commands(table: Sequence[Command], name: str) -> str:

@@ -6,7 +6,15 @@ Its buttons give them too.
 import asyncio
 from contextlib import suppress
 
-from core.commands.registry import Command, Invocation, RankTooLow, explain_place, stands_nowhere
+from core.commands.registry import (
+    Command,
+    Invocation,
+    RankTooLow,
+    UsageError,
+    explain_place,
+    find_command,
+    stands_nowhere,
+)
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import CommandResult, File, FinalText, Rank
@@ -30,7 +38,8 @@ LOOKS = 300  # at most
 
 
 async def stop_answer(call: Invocation) -> CommandResult:
-    reply = await _find_reply(call, Control.STOP)
+    """Stop what grows in the thread, or a command that Claude answers: of others it takes their rank."""
+    reply = await _find_task(call) or await _find_reply(call, Control.STOP)
     if isinstance(reply, CommandResult):
         return reply
     told = await call.context.store.questions.stop_reply(call.question.key, reply.name)
@@ -79,6 +88,34 @@ async def _let_end(call: Invocation) -> None:
 
 def _name_files(final: FinalText) -> list[str]:
     return [file.name for file in list_replaced_files(final)]
+
+
+async def _find_task(call: Invocation) -> Asked | None:
+    """The newest command that Claude answers here, which the person may stop, unless another answer of theirs grows.
+
+    Their own is meant wherever in the channel it was given; that others have given one only they and managers know.
+    """
+    questions, key, person = call.context.store.questions, call.question.key, call.question.person
+    if call.values.get("reply") is not None:
+        return None
+    tasks = [one for one in await questions.list_commands(key) if _is_task(call, one.line)]
+    own = next((one for one in tasks if one.person == person), None)
+    others = next((one for one in tasks if one.thread == key.thread), None)
+    growing = None if stands_nowhere(call.question) else await questions.find_reply(key, Control.STOP)
+    if growing and (person in growing.people or not own):
+        return None
+    if own is None and (others is None or await call.surface.rank(person) < Rank.MANAGER):
+        return None
+    meant = own or others
+    return Asked(meant.name, frozenset({meant.person})) if meant else None
+
+
+def _is_task(call: Invocation, line: str) -> bool:
+    """Whether a line gives a command that Claude answers."""
+    try:
+        return find_command(call.context.table, line)[0].task is not None
+    except UsageError:
+        return False
 
 
 async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResult:

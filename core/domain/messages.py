@@ -147,6 +147,11 @@ class Question:
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether it is answered with no other question."""
+        return self.alone or self.private or self.command is not None
+
+    @property
     def about(self) -> str | None:
         """The message that it asks about, whose menu it was chosen in."""
         return self.values.get(MESSAGE) if self.command is None else None

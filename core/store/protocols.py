@@ -19,7 +19,7 @@ from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.knowledge import Personas
-from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.searches import ChannelPast
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
@@ -135,6 +135,9 @@ class Questions(Protocol):
     async def is_kept(self, key: ThreadKey, name: str) -> bool:
         """Whether a question of that name was kept in the channel, whatever became of it."""
 
+    async def find_ending(self, key: ThreadKey, name: str) -> Ending | None:
+        """How the question of that name ended, or that it waits for a person; None while it is open."""
+
     async def is_deleted(self, key: ThreadKey, message: str) -> bool:
         """Whether a message of the channel is known to be deleted."""
 
@@ -175,6 +178,9 @@ class Questions(Protocol):
 
     async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
         """Whom a reply of the thread answers; without a name, the newest one that the control is about."""
+
+    async def list_commands(self, key: ThreadKey) -> Sequence[GivenCommand]:
+        """The commands of the channel that are not carried out yet, the newest first."""
 
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         """End an answer with what was said. What came of that, in a sentence."""

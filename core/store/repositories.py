@@ -22,7 +22,7 @@ from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredF
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation
-from core.store.records.replies import Asked, DeletedReply, ListFiles
+from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.searches import FoundThread, Position, Search, SearchPage
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
@@ -30,7 +30,7 @@ from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.messages import find_message
-from core.store.rules.questions import count_open, find_question
+from core.store.rules.questions import count_open, find_ending, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.summaries import keep_summary
@@ -71,6 +71,9 @@ class QuestionRepository:
     async def is_kept(self, key: ThreadKey, name: str) -> bool:
         return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
 
+    async def find_ending(self, key: ThreadKey, name: str) -> Ending | None:
+        return await self._engine.unit(lambda sql: find_ending(sql, key, name))
+
     async def is_deleted(self, key: ThreadKey, message: str) -> bool:
         row = await self._engine.unit(lambda sql: find_message(sql, key, message))
         return row is not None and row["deleted_at"] is not None
@@ -101,6 +104,9 @@ class QuestionRepository:
 
     async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
         return await self._engine.unit(lambda sql: _find_asked(sql, key, control, name))
+
+    async def list_commands(self, key: ThreadKey) -> Sequence[GivenCommand]:
+        return await self._engine.unit(lambda sql: presses.list_commands(sql, key))
 
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         return await self._engine.unit(lambda sql: presses.stop_reply(sql, key, name))

@@ -14,6 +14,7 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, Message, Outcome
 from core.domain.messages import FinalText as Final
 from core.store.records.heartbeat import Heartbeat
+from core.store.records.replies import Ending
 from tests.support.talk import (
     KEY,
     PLATFORMS,
@@ -593,3 +594,17 @@ async def test_what_comes_behind_does_not_overtake_what_was_asked_before_and_hea
     await store.questions.close(joined, Outcome.SHOWN)
 
     assert (names(joined), names(await claim(store))) == (["2"], ["1", "3"])
+
+
+async def test_the_ending_of_a_question_names_what_it_was_answered_with(store):
+    await ingest(store, asked("1"), asked("2"))
+    claimed = await claim(store)
+    before = [await store.questions.find_ending(KEY, name) for name in ("1", "2")]
+    await store.questions.close(claimed, Outcome.SHOWN)
+
+    assert before == [None, None]
+    assert [await store.questions.find_ending(KEY, name) for name in ("1", "2")] == [Ending("1", Outcome.SHOWN)] * 2
+
+
+async def test_the_ending_of_a_question_of_which_nothing_is_kept_is_that_it_expired(store):
+    assert await store.questions.find_ending(KEY, "1") == Ending("1", Outcome.EXPIRED)

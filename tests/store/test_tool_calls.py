@@ -17,6 +17,7 @@ from core.domain.tools import ToolCall
 from core.store import open_store
 from core.store.protocols import Asked
 from core.store.records.calls import CallState
+from core.store.records.replies import Ending
 from core.store.rules.parking import ALLOWED, BEGUN_AGAIN, DECIDED, DENIED, EXPIRED
 from core.store.rules.presses import ENDED
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, page, said, thread
@@ -652,3 +653,9 @@ async def test_a_heartbeats_wake_presses_stops_and_claims_race(pair, clock, turn
     assert sorted(one.question.key.channel for one in found) == ["C0", "C1", "C2", "C3"]
     acts = [await act(there, one, "toolu_1") for one in found]
     assert acts == [False] * 4
+
+
+async def test_a_question_that_waits_for_a_person_has_ended_for_who_waits_for_its_answer(store):
+    await park(store)
+
+    assert await store.questions.find_ending(KEY, "1") == Ending("1", None)

@@ -55,3 +55,14 @@ async def ask(assistant, board, store, text="count", person="U1") -> str:
     await assistant.ingest(posted)
     await closed(store)
     return posted.message.id
+
+
+async def give(assistant, store, line, **fields):
+    """Give a command, and wait until it is answered."""
+    await assistant.ingest(command(line, private=True, **fields))
+    await closed(store)
+
+
+def files(board) -> dict[str, str]:
+    """What the files say that hang on our pages, by their names."""
+    return {one.name: one.content.decode() for hung in board.hung.values() for one in hung}

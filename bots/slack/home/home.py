@@ -15,7 +15,6 @@ from cachetools import TTLCache
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.home.forms import FORM, build_form, build_refusal, find_form, parse_submission
-from bots.slack.home.memberships import Memberships
 from bots.slack.home.prompts import SuggestedPrompts
 from bots.slack.home.view import ACTION, CHANNELS, WHOLE, build_home
 from bots.slack.home.viewing import Viewing
@@ -45,7 +44,7 @@ class Home:
         self, web: Web, directory: Directory, overviews: Overviews, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._web, self._directory, self._overviews = web, directory, overviews
-        self._memberships = Memberships(web)
+        self._memberships = directory.memberships
         self._prompts = SuggestedPrompts(web, overviews)
         self._viewing = Viewing(web, self._memberships, overviews)
         self._published: TTLCache[str, str] = TTLCache(REMEMBERED, SAME, clock)

@@ -12,6 +12,7 @@ from bots.slack.client import SDK_LOG, Web
 from bots.slack.parse import BotIdentity
 from bots.slack.response import SlackResponse
 from bots.slack.streams.rules import NativeStreams, StreamRules
+from bots.slack.surface import OFFER
 from bots.slack.throttle import PAUSE, Leisure, Throttle
 from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
@@ -44,6 +45,8 @@ class Clients:
     """Whether Slack gives the app one page of history a minute."""
     processes: Callable[[], int] = lambda: 1
     """How many share what Slack allows in each workspace."""
+    offer: float = OFFER
+    """Seconds after which who waits for what they alone see can stop it."""
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     @property

@@ -50,7 +50,14 @@ class SlackWorkspace:
         return self.web.us
 
     def make_surface(self, question: Question) -> SlackSurface:
-        return SlackSurface(self.web, self.directory, question, self._grows, refresh_home=self._refresh_home)
+        return SlackSurface(
+            self.web,
+            self.directory,
+            question,
+            self._grows,
+            refresh_home=self._refresh_home,
+            offer=self._clients.offer,
+        )
 
     async def accept(self, body: Raw, ingest: Ingest) -> Raw | None:
         """Store the events of a payload; the answer to it, or None where they are not safe on disk."""

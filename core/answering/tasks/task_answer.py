@@ -1,20 +1,22 @@
 """The answer to a command that Claude answers: composed as every answer is, but of what the command has read."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from core.answering.completions import Event, Run
 from core.answering.composition import Composer
 from core.answering.conversation import name_persona, read_knowledge, tell_notes
-from core.answering.final_answer import Answer, cut_off
+from core.answering.final_answer import STOPPED, Answer, cut_off
 from core.answering.reply import Reply
 from core.answering.tasks.past_questions import read_past_turns
+from core.billing.budgets import dollars
 from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut
 from core.commands import TABLE
-from core.commands.craft.task import TaskPrompt, TaskResult, TaskRun
+from core.commands.craft.task import TaskPrompt, TaskResult, TaskRun, TaskStopped
 from core.commands.registry import (
     Command,
     CommandContext,
@@ -29,8 +31,11 @@ from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.personas.check import refuse_model
+from core.rendering.reply_notes import append_note, close_text
 from core.store.protocols import Claim, Step, Thread
 from core.worker.fair_semaphore import FairSlot
+
+ENDING = 4.0  # seconds in which a task that is stopped tells what is done; a terminal waits for a second more
 
 
 def find_task(question: Question) -> Command | None:
@@ -55,6 +60,10 @@ class TaskAnswer:
     reply: Reply
     """Is told what takes a while."""
     context: CommandContext
+    stop: asyncio.Event
+    """Is set when it shall end with what is done."""
+    grows: bool = field(init=False, default=False)
+    """Whether Claude's words are the answer, as they come."""
 
     async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer. Raises CannotAnswer, UsageError where the command can't be given so."""
@@ -68,7 +77,7 @@ class TaskAnswer:
         steps: Mapping[str, Step] = {}
         if self.claim.resumed:
             steps = await composer.store.ledger.list_steps(question.key, question.name)
-        return self._stream(row.task, await self._build_run(call, steps), slot)
+        return self._stream(row.task, await self._build_run(row, call, steps), slot)
 
     async def conclude(self, answer: Answer) -> Answer:
         return answer
@@ -76,7 +85,24 @@ class TaskAnswer:
     async def leave_out(self, left_out: LeftOut) -> None:
         """There are no files that could be left out."""
 
-    async def _build_run(self, call: Invocation, steps: Mapping[str, Step]) -> TaskRun:
+    async def end_stopped(self, composing: "asyncio.Task[Answer | None]") -> Answer:
+        """What is done of a task that was stopped, and what all of it cost."""
+        if self.grows:
+            composing.cancel()
+        await asyncio.wait({composing}, timeout=ENDING)
+        composing.cancel()
+        (ended,) = await asyncio.gather(composing, return_exceptions=True)
+        if isinstance(ended, Exception) and not isinstance(ended, TaskStopped):
+            raise ended
+        whole, question = ended if isinstance(ended, Answer) else None, self.claim.question
+        _, micro_usd = await self.composer.store.ledger.sum_steps(question.key, question.name)
+        cost = f"All of it cost {dollars(micro_usd)}." if micro_usd else ""
+        words = " ".join(filter(None, ("" if whole else STOPPED, cost)))
+        text = whole.text if whole else close_text(self.reply.text)
+        done = whole or Answer("")
+        return replace(done, text=append_note(text, words) if words else text, outcome=Outcome.WITHDRAWN, draft=None)
+
+    async def _build_run(self, row: Command, call: Invocation, steps: Mapping[str, Step]) -> TaskRun:
         composer, question = self.composer, self.claim.question
         persona = await self._name_persona(self.persona)
         notes, _ = await tell_notes(composer.store.threads, self.thread, self.surface)
@@ -100,6 +126,8 @@ class TaskAnswer:
             read_turns=partial(read_past_turns, composer, self.surface),
             name_persona=self._name_persona,
             read_knowledge=partial(read_knowledge, composer.store.personas, question.key),
+            check_rank=partial(check_rank, row, call),
+            stop=self.stop,
         )
 
     async def _name_persona(self, persona: Persona) -> Persona:
@@ -111,10 +139,12 @@ class TaskAnswer:
     ) -> AsyncGenerator[Event, None]:
         """What the task brings: its whole answer, or Claude's words as they grow."""
         made = await task(run)
+        await run.ensure_allowed()
         if isinstance(made, TaskResult):
             yield Answer(made.text, made=made.made, draft=made.draft)
             return
         assert isinstance(made, TaskPrompt)
+        self.grows = True
         told = Run(self.claim, run.steps, partial(_finish, made), slot=slot)
         stream = self.composer.completions.stream(run.question, run.version, made.models, made.build, told)
         async with aclosing(stream) as events:

@@ -16,7 +16,7 @@ from core.billing.png_chart import Bar, draw_chart
 from core.claude.errors import ClaudeError
 from core.commands.craft.material import DATA, Material
 from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
-from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
+from core.commands.craft.task import ENDINGS, TaskResult, TaskRun, explain_end, leave_to_claude
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError
 from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
@@ -43,11 +43,7 @@ async def classify(run: TaskRun) -> TaskResult:
     """Read the messages and have Claude sort them, many with each request. Raises CannotAnswer, UsageError."""
     categories = _read_categories(run.values["categories"])
     found = await read_range(run, LAST, NOTHING)
-    classes: Classes = {}
-    for start in range(0, len(found.messages), BATCH):
-        end = min(start + BATCH, len(found.messages))
-        run.act(f"classifying messages {start + 1} to {end} of {len(found.messages)}")
-        classes |= await _classify_batch(run, found, categories, range(start, end))
+    classes, stopped = await _classify_all(run, found, categories)
     counts = Counter(classes.get(number, UNREAD) for number in range(1, len(found.messages) + 1))
     rows = [(name, counts[name]) for name in (*categories, NONE, UNREAD) if counts[name] or name in categories]
     rows.sort(key=lambda row: (row[0] in {NONE, UNREAD}, -row[1]))
@@ -55,7 +51,7 @@ async def classify(run: TaskRun) -> TaskResult:
     chart = await asyncio.to_thread(_draw, title, rows)
     written = MadeFile("messages.csv", "text/csv", _write_csv(found, classes))
     picture = MadeFile("categories.png", "image/png", base64=b64encode(chart).decode(), alt=_tell_rows(rows))
-    return TaskResult(await _write_answer(run, found, title, rows), (written, picture))
+    return TaskResult(await _write_answer(run, found, title, rows, stopped), (written, picture))
 
 
 def _read_categories(written: str) -> list[str]:
@@ -91,6 +87,21 @@ def _build_form(categories: tuple[str, ...]) -> type[ClassifiedMessages]:
     return create_model("Classified", __base__=ClassifiedMessages, messages=(list[one], ...))
 
 
+async def _classify_all(run: TaskRun, found: Material, categories: Sequence[str]) -> tuple[Classes, str]:
+    """The categories of all messages, and why some are missing. Raises what ends it before any batch is done."""
+    classes: Classes = {}
+    for start in range(0, len(found.messages), BATCH):
+        end = min(start + BATCH, len(found.messages))
+        run.act(f"classifying messages {start + 1} to {end} of {len(found.messages)}")
+        try:
+            classes |= await _classify_batch(run, found, categories, range(start, end))
+        except ENDINGS as error:
+            if not start:
+                raise
+            return classes, f"I stopped after message {start} of {len(found.messages)}: {explain_end(error)}"
+    return classes, ""
+
+
 async def _classify_batch(run: TaskRun, found: Material, categories: Sequence[str], batch: range) -> Classes:
     """The categories of a batch; for those that Claude has left out it is asked once more.
 
@@ -122,16 +133,19 @@ def _tell_rows(rows: Sequence[tuple[str, int]]) -> str:
     return "Bar chart: " + ", ".join(f"{name} {count}" for name, count in rows) + "."
 
 
-async def _write_answer(run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]]) -> str:
+async def _write_answer(
+    run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]], stopped: str
+) -> str:
     """A table of counts and shares, and below it what is to be known of it."""
     whole = len(found.messages)
     lines = [f"| {write_name(name)} | {count} | {count / whole:.0%} |" for name, count in rows]
     table = "\n".join(["| Category | Messages | Share |", "| --- | --: | --: |", *lines])
     unread = dict(rows).get(UNREAD, 0)
     notes = [
-        f"{count_noun(unread, 'message')} could not be classified." if unread else "",
+        f"{count_noun(unread, 'message')} could not be classified." if unread and not stopped else "",
+        stopped,
         found.cut,
-        f"It cost {dollars(await run.sum_cost())}.",
+        "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}.",
     ]
     return append_note(f"**{title.capitalize()}**\n\n{table}", " ".join(filter(None, notes)))
 

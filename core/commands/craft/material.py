@@ -105,6 +105,7 @@ class Material:
 
 async def read_material(run: TaskRun, wanted: PastRange) -> Material:
     """What the asker may read there, without what must not be told again. Raises CannotAnswer."""
+    run.read[wanted.thread] = True
     past = await _read_kept(run, wanted) or await run.surface.read_past(run.question.person, wanted)
     place = ThreadKey(run.question.key.workspace, run.question.key.channel, wanted.thread)
     kept = await run.store.past.leave_out_forgotten(place, past.messages)
@@ -126,12 +127,15 @@ async def build_material(run: TaskRun, past: PastMessages, thread: str = "") -> 
 
 
 async def _read_kept(run: TaskRun, wanted: PastRange) -> PastMessages | None:
-    """A thread as we have it, where we have all of it: then the platform need not be asked."""
+    """A thread as we have it, where we have all of it, and the platform says that the asker may read it now."""
     if not wanted.thread:
         return None
     thread = await run.store.threads.thread(run.question.key)
     if thread.stale or not thread.messages:
         return None
+    name = run.question.key.thread
+    if name not in await run.surface.list_readable(run.question.person, {name: True}):
+        return None  # the platform is asked for it, and says why not
     refused = {asked for asked, why in thread.unanswered.items() if why is Unanswered.REFUSED}
     said = list(join_answers([one for one in thread.messages if one.id not in refused], thread.replies))
     return PastMessages(tuple(said[-wanted.last :]))

@@ -3,22 +3,24 @@
 Nothing of that is stored: the command is, like every question, and what it says in the end.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.client import Completion
+from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, dump_completion
 from core.claude.retry import RetryPolicy
 from core.claude.structured import LONGEST, StructuredOutput
 from core.commands.registry import Invocation
 from core.domain.clock import Clock
 from core.domain.content import Text
-from core.domain.errors import BudgetForbids
+from core.domain.errors import BudgetForbids, CannotAnswer, ConfabError
 from core.domain.messages import CommandResult, MadeFile, Question
 from core.domain.models import Model
 from core.domain.personas import Draft, Persona, Version
@@ -29,6 +31,24 @@ from core.store.protocols import Claim, Step, StepEnd, Store
 from core.store.records.trials import PastQuestion
 
 Form = TypeVar("Form", bound=BaseModel)
+Made = TypeVar("Made")
+
+HIDDEN = "You may not read what this is about any more, so you are not shown what came of it."
+
+
+class TaskStopped(ConfabError):
+    """Somebody has stopped the task; what is done so far is shown."""
+
+
+ENDINGS = (BudgetForbids, ClaudeError, TaskStopped)
+"""What ends a task before it is whole, and leaves what is done."""
+
+
+def explain_end(error: Exception) -> str:
+    """Why a task ends before it is whole."""
+    if isinstance(error, TaskStopped):
+        return "I was asked to."
+    return error.sentence if isinstance(error, ClaudeError) else str(error)
 
 
 def keep_words(text: str) -> str:
@@ -101,6 +121,12 @@ class TaskRun:
     """A persona with names in the place of ids."""
     read_knowledge: Callable[[Persona], Awaitable[str]]
     """What a persona knows of files, as Claude is told it."""
+    check_rank: Callable[[], Awaitable[None]]
+    """Raises RankTooLow where the platform does not let its giver give it now."""
+    stop: asyncio.Event
+    """Is set when it shall end with what is done."""
+    read: dict[str, bool] = field(default_factory=dict)
+    """The threads whose past it has read, each with whether it has the name of a message of the channel."""
     answered: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The text and the model of whole answers that it has got, by what was asked."""
 
@@ -111,25 +137,52 @@ class TaskRun:
     async def request(self, form: type[Form], instruction: str, content: str, *, max_tokens: int = LONGEST) -> Form:
         """What Claude makes of `content`, as an instance of `form`. It is a step: done once, whatever is killed.
 
-        Raises ClaudeError, BudgetForbids.
+        Raises ClaudeError, BudgetForbids, TaskStopped, and as `ensure_allowed`.
         """
-        return await self.structured.request(
-            form,
-            self.question,
-            self.models[0],
-            instruction,
-            content,
-            max_tokens=max_tokens,
-            persona=self.version,
-            steps=self.steps,
-            end=self._end_step,
+        return await self._ask_unless_stopped(
+            lambda: self.structured.request(
+                form,
+                self.question,
+                self.models[0],
+                instruction,
+                content,
+                max_tokens=max_tokens,
+                persona=self.version,
+                steps=self.steps,
+                end=self._end_step,
+            )
         )
 
     async def complete(self, request: Request, version: Version | None = None) -> Completion:
-        """What Claude answers to a whole request, beside the answer itself. It is a step too.
+        """What Claude answers to a whole request, beside the answer itself. It is a step too; raises as `request`."""
+        return await self._ask_unless_stopped(lambda: self._complete(request, version))
 
-        Raises ClaudeError, BudgetForbids.
+    async def ensure_allowed(self) -> None:
+        """Ask the platform again: its giver may have lost their rank, or left the channel, since it was begun.
+
+        Raises RankTooLow, CannotAnswer.
         """
+        await self.check_rank()
+        if self.read and self.read.keys() - await self.surface.list_readable(self.question.person, self.read):
+            raise CannotAnswer(HIDDEN)
+
+    async def _ask_unless_stopped(self, ask: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+        """What Claude is asked for, unless a stop comes first; what is under way then is settled."""
+        await self.ensure_allowed()
+        if self.stop.is_set():
+            raise TaskStopped
+        asking, stopping = asyncio.create_task(ask()), asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise TaskStopped
+            return asking.result()
+        finally:
+            asking.cancel()
+            stopping.cancel()
+            await asyncio.gather(asking, stopping, return_exceptions=True)
+
+    async def _complete(self, request: Request, version: Version | None) -> Completion:
         sender = self.structured.sender
         order = self._order(request, version)
         retry_policy = RetryPolicy(sender.seconds, another=False)

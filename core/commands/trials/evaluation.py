@@ -8,13 +8,13 @@ from pydantic import BaseModel, Field
 from core.billing.budgets import dollars
 from core.claude.errors import ClaudeError
 from core.commands.craft.material import DATA
-from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
+from core.commands.craft.task import ENDINGS, TaskResult, TaskRun, TaskStopped, explain_end, leave_to_claude
 from core.commands.registry import Command, Parameter, ParameterKind, UsageError, name_giver
 from core.commands.trials.answers import OF_ITSELF, TriedAnswer, answer_turns
 from core.commands.trials.draft import CURRENT, Candidate, find_change, read_candidate
-from core.commands.trials.rounds import explain_end, write_file
+from core.commands.trials.rounds import write_file
 from core.domain.content import Text
-from core.domain.errors import BudgetForbids, CannotAnswer
+from core.domain.errors import CannotAnswer
 from core.domain.messages import Rank
 from core.domain.personas import Example
 from core.domain.wording import count_noun
@@ -68,9 +68,9 @@ async def evaluate_persona(run: TaskRun) -> TaskResult:
         raise UsageError(NONE)
     tested, stopped = await answer_examples(run, candidate)
     if not tested:
-        raise CannotAnswer(stopped)
+        raise TaskStopped if run.stop.is_set() else CannotAnswer(stopped)
     kept = await find_change(run, candidate)
-    spent = f"It cost {dollars(await run.sum_cost())}."
+    spent = "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}."
     note = " ".join(filter(None, (stopped, "Claude judged the answers.", spent, KEEP if kept else "")))
     title = f"{candidate.name[:1].upper()}{candidate.name[1:]}: {count_held(tested)}"
     rows = [(one.example.question, [one.answer]) for one in tested]
@@ -89,7 +89,7 @@ async def answer_examples(run: TaskRun, candidate: Candidate) -> tuple[list[Test
         try:
             answer = await answer_turns(run, candidate.whole, turns, candidate.version)
             tested.append(TestedExample(one, answer, await _judge(run, one, answer)))
-        except (BudgetForbids, ClaudeError) as error:
+        except ENDINGS as error:
             return tested, f"I stopped at example {number}: {explain_end(error)}"
     return tested, ""
 

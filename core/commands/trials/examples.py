@@ -96,8 +96,8 @@ ROWS = (
         add_example,
         (
             Parameter("question", ParameterKind.LONG, "what somebody asks", required=True, label="Question"),
-            Parameter("must", ParameterKind.TEXT, 'what a good answer says, "a; b"'),
-            Parameter("must_not", ParameterKind.TEXT, 'what a good answer does not say, "a; b"'),
+            Parameter("must", ParameterKind.TEXT, 'what a good answer says, "a; b"', prose=True),
+            Parameter("must_not", ParameterKind.TEXT, 'what a good answer does not say, "a; b"', prose=True),
             WHERE,
             WHY,
         ),

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.claude.errors import ClaudeError
-from core.commands.craft.task import TaskRun
+from core.commands.craft.task import ENDINGS, TaskRun, explain_end
 from core.commands.trials.answers import TriedAnswer, answer_turns, write_cost
 from core.commands.trials.draft import Candidate
-from core.domain.errors import BudgetForbids, CannotAnswer
+from core.domain.errors import CannotAnswer
 from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
@@ -37,8 +36,9 @@ async def list_past_questions(run: TaskRun, last: int, *, whole: bool) -> list[P
     place = replace(key, thread="") if whole else key
     found = await run.store.trials.list_questions(place, last * LOOKED if whole else last)
     threads = {one.question.key.thread: one.rooted for one in found}
-    readable = await run.surface.list_readable(run.question.person, threads) if whole else threads.keys()
+    readable = await run.surface.list_readable(run.question.person, threads) if threads else frozenset()
     past = [one for one in found if one.question.key.thread in readable]
+    run.read.update({name: rooted for name, rooted in threads.items() if name in readable})
     if not past:
         raise CannotAnswer(NOTHING)
     return past[-last:]
@@ -49,8 +49,8 @@ async def answer_rounds(
 ) -> tuple[list[Round], str]:
     """Each question, answered by each candidate as its thread stood then; and why some are missing.
 
-    What is answered already is not lost where a budget or Claude ends it. Raises CannotAnswer, ClaudeError where
-    nothing is.
+    What is answered already is not lost where a stop, a budget or Claude ends it. Raises CannotAnswer, ClaudeError,
+    TaskStopped where nothing is.
     """
     rounds: list[Round] = []
     gone, stopped = 0, ""
@@ -66,7 +66,7 @@ async def answer_rounds(
                 await answer_turns(run, each.whole, turns, each.version, cached=cached)
                 for each, turns in zip(candidates, told, strict=True)
             ]
-        except (BudgetForbids, ClaudeError) as error:
+        except ENDINGS as error:
             if not rounds:
                 raise
             stopped = f"I stopped before question {number}: {explain_end(error)}"
@@ -76,11 +76,6 @@ async def answer_rounds(
         raise CannotAnswer(GONE)
     lost = f"{count_noun(gone, 'question')} could not be read any more." if gone else ""
     return rounds, " ".join(filter(None, (lost, stopped)))
-
-
-def explain_end(error: BudgetForbids | ClaudeError) -> str:
-    """Why there is no more."""
-    return error.sentence if isinstance(error, ClaudeError) else str(error)
 
 
 def write_table(names: Sequence[str], rows: Sequence[tuple[str, Sequence[TriedAnswer]]]) -> str:

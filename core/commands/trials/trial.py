@@ -35,7 +35,7 @@ async def try_persona(run: TaskRun) -> TaskResult:
     tested, stopped = await answer_examples(run, candidate)
     kept = await find_change(run, candidate)
     tools = (TOOLLESS if past.final else TOOLS) if run.call.context.tools.names else ""
-    spent = f"With the examples it cost {dollars(await run.sum_cost())}." if tested else ""
+    spent = f"With the examples it cost {dollars(await run.sum_cost())}." if tested and not run.stop.is_set() else ""
     note = " ".join(filter(None, (stopped, tools, spent, KEEP if kept else SAME)))
     return TaskResult(append_note(_write_trial(run, candidate, past, [today, tried], tested), note), draft=kept)
 

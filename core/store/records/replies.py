@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.domain.messages import FinalText
+from core.domain.messages import FinalText, Outcome
 
 PAGES, FILES = "pages", "files"  # values of a command that deletes a reply: what it still has to take away
 
@@ -18,6 +18,25 @@ class Asked:
 
     name: str
     people: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCommand:
+    """A command that is carried out, or waits for that: its name, its line, by whom and in which thread."""
+
+    name: str
+    line: str
+    person: str
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a question ended, and the question that its reply is named after: itself, or one it was answered with."""
+
+    reply: str
+    outcome: Outcome | None
+    """None while it waits for a person, and no process answers it."""
 
 
 @dataclass(frozen=True, slots=True)

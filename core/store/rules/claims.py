@@ -29,7 +29,7 @@ COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
-# Commands come before questions, but of one person only so many at a time.
+# Commands come before questions, but of one person only so many at a time, beside one that stops another.
 # What is claimed keeps its thread until it is closed, also while no living process answers it, but not while it is
 # parked.
 NEXT = """
@@ -52,7 +52,7 @@ LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = 
     AND people.person = questions.person
 WHERE questions.outcome IS NULL AND {wanted} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
-AND (questions.command IS NULL
+AND (questions.command IS NULL OR lower(questions.command) = 'stop'
     OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
 AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other

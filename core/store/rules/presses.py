@@ -13,7 +13,7 @@ from core.domain.messages import MESSAGE, THREAD, Question, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
-from core.store.records.replies import DeletedReply, ListFiles
+from core.store.records.replies import DeletedReply, GivenCommand, ListFiles
 from core.store.rules.feedback import keep_vote
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
@@ -63,6 +63,12 @@ SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
 AND outcome IS NULL AND withdrawn_at IS NULL AND (claim IS NULL OR reply = name)
 ORDER BY claim IS NULL, at DESC, id DESC LIMIT 1
+"""
+
+OPEN_COMMANDS = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND command IS NOT NULL AND outcome IS NULL AND withdrawn_at IS NULL
+ORDER BY at DESC, id DESC
 """
 
 # Those that are answered together, as far as nobody took them back.
@@ -117,6 +123,12 @@ def find_reply(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> 
 def list_askers(sql: Sql, reply: Row) -> frozenset[str]:
     """Who asked what the reply answers."""
     return frozenset({reply["person"], *(row["person"] for row in sql.many(TOGETHER, reply))})
+
+
+def list_commands(sql: Sql, key: ThreadKey) -> list[GivenCommand]:
+    """The commands of a channel that are not carried out yet, the newest first."""
+    rows = sql.many(OPEN_COMMANDS, thread_values(key))
+    return [GivenCommand(row["name"], row["command"], row["person"], row["thread"]) for row in rows]
 
 
 def stop_reply(sql: Sql, key: ThreadKey, name: str) -> str:

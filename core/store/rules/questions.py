@@ -18,6 +18,7 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
+from core.store.records.replies import Ending
 from core.store.rules.drafts import erase_known_files, read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.files import release_thread_files
@@ -173,6 +174,16 @@ def thread_values(key: ThreadKey) -> Row:
 def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
     """The question of that name in the channel, whatever thread it is in."""
     return sql.one(*build_question_query(key, name))
+
+
+def find_ending(sql: Sql, key: ThreadKey, name: str) -> Ending | None:
+    """How the question of that name ended; None while it is open. One of which nothing is kept got no answer."""
+    row = find_question(sql, key, name)
+    if row is None:
+        return Ending(name, Outcome.EXPIRED)
+    if row["outcome"] is None and row["parked"] != "waiting":
+        return None
+    return Ending(row["reply"] or name, Outcome(row["outcome"]) if row["outcome"] else None)
 
 
 def build_question_query(key: ThreadKey, name: str) -> tuple[str, Values]:

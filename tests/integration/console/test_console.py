@@ -20,6 +20,7 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
 from tests.support.documents import write_docx
+from tests.support.standstill import ASLEEP, answer_slowly, stopped
 
 ROOT = Path(__file__).parents[3]
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -503,3 +504,18 @@ async def test_what_waits_in_a_new_conversation_is_found_again_where_the_last_li
 
     assert "It goes on." in later
     assert "[made 1]" in later
+
+
+async def test_a_pipe_goes_on_after_a_stall_as_if_nothing_had_been(environment, tmp_path):
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
+        gate = answer_slowly(claude)
+        async with chat(environment, tmp_path) as process:
+            process.stdin.write(b"count\nand on\n/keep\n")
+            await asyncio.wait_for(gate.reached.wait(), 30)
+            async with stopped(process):
+                await asyncio.sleep(ASLEEP)
+            shown, _ = await asyncio.wait_for(process.communicate(b""), 60)
+
+    assert shown.decode().splitlines()[:2] == ["Whole: ada: count", "Whole: ada: and on"]
+    assert len(shown.decode().splitlines()) == 3

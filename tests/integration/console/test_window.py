@@ -1,9 +1,10 @@
 """The terminal as a person sees it: `confab chat` at a pseudo-terminal, compared screen by screen with an emulator's.
 
 Tests bots.console.adapter, bots.console.terminal, bots.console.live_input, bots.console.status_row,
-bots.console.log_stream, bots.console.place.
+bots.console.log_stream, bots.console.place, bots.console.other_terminals.
 """
 
+import asyncio
 import os
 import re
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.script import Answer, Gate, last_words
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
 from tests.support.pseudo_terminal import run_in_window
+from tests.support.standstill import ASLEEP, answer_slowly, stopped
 
 STAMP = re.compile(r"\[\w+day, \d[^\]]*\]")
 ROOT = Path(__file__).parents[3]
@@ -451,3 +453,45 @@ async def test_a_person_leaves_by_a_word(environment, tmp_path, line):
         window.type(f"{line}\r")
 
         assert await window.end() == 0
+
+
+async def test_after_a_stall_the_answer_is_shown_whole_and_what_was_typed_meanwhile_is_done(
+    environment, tmp_path, claude
+):
+    answer_slowly(claude)
+    async with chat(environment, tmp_path) as window:
+        window.type("count\r")
+        await window.shows("one two")
+        async with stopped(window.process):
+            window.type("and on\r/as bob\r")
+            await asyncio.sleep(ASLEEP)
+        await window.shows(lambda text: text.endswith("bob in #general>"))
+        sent = [last_words(one.body) for one in claude.requests if one.path == "/v1/messages"]
+
+        assert window.lines[3:] == [
+            f"{PROMPT} count", "one two", "(This answer was interrupted. It begins again.)", "", "Whole: ada: count", "", f"{PROMPT} and on", "Whole: ada: and on", "",
+            f"{PROMPT} /as bob", "bob in #general>",
+        ]  # fmt: skip
+        assert len(sent) == 3
+
+
+async def test_an_answer_that_another_terminal_takes_over_is_given_up_and_the_next_line_is_answered(
+    environment, tmp_path, claude
+):
+    answer_slowly(claude)
+    async with (
+        chat(environment, tmp_path) as asleep,
+        chat(environment, tmp_path) as awake,
+    ):
+        asleep.type("count\r")
+        await asleep.shows("one two")
+        async with stopped(asleep.process):
+            asleep.type("and on\r")
+            await awake.shows("Whole: ada: count")
+        await asleep.shows(asked(3))
+
+        assert asleep.lines[3:] == [
+            f"{PROMPT} count", "one two", "Another terminal has answered this.", "",
+            f"{PROMPT} and on", "Whole: ada: and on", "", PROMPT,
+        ]  # fmt: skip
+        assert awake.text.count("Whole") == 1

@@ -3,6 +3,8 @@
 import pytest
 
 from core.store import open_store
+from tests.fakes.claude.script import Answer
+from tests.support.board_house import ask
 from tests.support.house import house
 
 
@@ -17,3 +19,11 @@ async def store(board, tmp_path):
 async def assistant(store, claude, board):
     async with house(store, claude, board) as running:
         yield running
+
+
+@pytest.fixture
+async def asked(assistant, board, claude, store):
+    """A channel with three questions in a thread, each with its answer."""
+    for number in range(1, 4):
+        claude.script(Answer(text=f"Answer {number}."))
+        await ask(assistant, board, store, f"Question {number}")

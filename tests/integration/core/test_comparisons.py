@@ -16,16 +16,10 @@ from core.domain.messages import Rank
 from core.domain.personas import Example, Persona, Place
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Fault, Gate
-from tests.support.board_house import ask, closed, command, key, messages, press
+from tests.support.board_house import ask, closed, command, files, give, key, messages, press
 from tests.support.house import house
 
 PLACE = Place("board:w1", "c1")
-
-
-async def give(assistant, store, line, **fields):
-    """Give a command, and wait until it is answered."""
-    await assistant.ingest(command(line, private=True, **fields))
-    await closed(store)
 
 
 async def set_persona(store, system="Answer in Latin.", **traits):
@@ -38,18 +32,6 @@ def judged(*said: str) -> Answer:
     """What Claude says of an answer: which of the claims it says."""
     findings = [{"number": number, "said": one == "yes", "why": "see there"} for number, one in enumerate(said, 1)]
     return Answer(text=json.dumps({"findings": findings}))
-
-
-def files(board) -> dict[str, str]:
-    return {one.name: one.content.decode() for hung in board.hung.values() for one in hung}
-
-
-@pytest.fixture
-async def asked(assistant, board, claude, store):
-    """A channel with three questions in a thread, each with its answer."""
-    for number in range(1, 4):
-        claude.script(Answer(text=f"Answer {number}."))
-        await ask(assistant, board, store, f"Question {number}")
 
 
 async def test_two_personas_answer_the_channels_last_questions_for_one_person_alone(
@@ -390,7 +372,7 @@ async def test_examples_are_kept_with_the_persona_listed_and_taken_away(assistan
         ("example add When do we meet?", "Say what a good answer must say"),
         ("example add must=; When?", "Say what a good answer must say"),
         (f'example add must="{"a;" * 11}" When?', "must are at most 10 sentences"),
-        (f"example add must=a {'x' * 2_001}", "A question of an example has at most 2,000 characters."),
+        (f'example add must="a" {"x" * 2_001}', "A question of an example has at most 2,000 characters."),
         ("example remove 3", "There is no example 3 here."),
     ],
 )

@@ -7,9 +7,10 @@ import json
 import re
 
 from core.commands import TABLE
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.nouns import Permission
 from tests.support.discord_house import answered, idle, settled, told
+from tests.support.waiting import until
 
 LIST = "/channels/81382/messages"
 
@@ -94,3 +95,38 @@ async def test_a_table_has_its_files_at_once(guild, running, claude):
 
 def test_no_more_commands_hang_in_a_messages_menu_than_discord_takes():
     assert len([row for row in TABLE if row.action]) <= 5
+
+
+async def test_a_command_that_runs_is_stopped_by_the_button_below_what_it_is_at(guild, running, claude):
+    gate, found = (
+        Gate(after=1),
+        json.dumps({"messages": [{"message": one, "category": "bug"} for one in range(1, 101)]}),
+    )
+    for number in range(110):
+        await guild.say("bob", "general", f"It crashes {number}.")
+    claude.script(Answer(text=found), Answer(text="{}", gate=gate))
+    asked = await guild.interact("ada", "general", "classify", {"categories": "bug, praise", "last": 110})
+    await until(gate.reached.is_set)
+    await until(lambda: "Stop" in json.dumps(guild.world.posts[asked.original].components))
+    await guild.press("ada", asked.original, "Stop")
+    await settled(guild, running)
+    await idle(running)
+
+    shown = guild.world.posts[asked.original]
+    assert "I stopped after message 100 of 110: I was asked to." in shown.content
+    assert "All of it cost $0." in shown.content
+    assert sorted(file.upload.name for file in guild.world.files.values()) == ["categories.png", "messages.csv"]
+
+
+async def test_who_does_not_see_a_thread_any_more_has_none_of_it_read(guild, running, claude):
+    thread = await guild.start_thread("general", "Plans", "zoe")
+    await guild.say("zoe", thread, f"<@{guild.me}> What is the secret?")
+    await settled(guild, running)
+    await idle(running)
+    guild.permit("bob", "general", deny=Permission.VIEW_CHANNEL)
+    before = len(told(claude))
+
+    shown = await give(guild, running, "summarize", channel=thread, user="bob")
+
+    assert "You may not read the history of this channel" in shown
+    assert len(told(claude)) == before

@@ -6,12 +6,13 @@ Tests bots.slack.history, bots.slack.surface, bots.slack.ephemeral.
 import asyncio
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from bots.slack.client import SCARCE_BATCH
 from bots.slack.throttle import PAUSE
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.server import SlackFake
 from tests.support.slack_house import at_home, living
@@ -125,3 +126,43 @@ async def test_ten_summaries_of_a_thousand_messages_at_once_stay_within_slacks_l
             told = [turn[-1][1] for turn in (home.prompt(number) for number in range(10))]
             assert [one.count("Bob: message ") for one in told] == [1_000] * 10
             assert slack.limited == []
+
+
+async def test_what_takes_long_can_be_stopped_by_a_button_and_shows_what_is_done():
+    async with at_home(offer=0.01) as home:
+        gate = Gate(after=6)
+        home.claude.script(Answer(text="Friday it is, and more", chunk=6, gate=gate))
+        await home.slack.say("bob", "dev", "When do we ship?")
+        await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "summarize last=2"))
+        await home.slack.until(lambda: whispers(home) and gate.reached.is_set())
+        (offered,) = whispers(home)
+        buttons = home.slack.buttons("dev", offered.ts)
+        await home.slack.acked(await home.slack.press("ada", "dev", offered.ts, "Stop"))
+        await home.rest()
+
+        assert re.fullmatch(r"This takes a while \(.+\)\. Stop ends it, and shows you what is done\.", offered.text)
+        assert buttons == ["Stop"]
+        assert re.fullmatch(r"Friday.*Stopped\. All of it cost \$0\.\d+\.\W*", whispers(home)[-1].text, re.DOTALL)
+        assert home.slack.buttons("dev", whispers(home)[-1].ts) == []
+
+
+async def test_who_has_left_a_private_channel_has_none_of_it_read():
+    async with at_home() as home:
+        await home.slack.say("bob", "secrets", "It is 42.")
+        secrets = home.slack.world.channels["G0SEC"]
+        home.slack.world.channels["G0SEC"] = replace(secrets, members=tuple({*secrets.members} - {"U0ADA"}))
+
+        answer = await give(home, "summarize last=5", channel="secrets")
+
+        assert answer.text == "You are not in this channel, as far as Slack tells me, so I read nothing in it for you."
+        assert home.asked == []
+
+
+async def test_who_is_in_a_private_channel_has_it_read():
+    async with at_home() as home:
+        home.claude.answer = lambda _body: Answer(text="It is 42.")
+        await home.slack.say("bob", "secrets", "It is 42.")
+
+        answer = await give(home, "summarize last=5", channel="secrets")
+
+        assert answer.text.startswith("It is 42.")

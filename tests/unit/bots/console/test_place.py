@@ -1,6 +1,6 @@
 """Moves and completion, control characters, and the lock of the day's conversation.
 
-Tests bots.console.place, bots.console.escapes, bots.console.session_lock.
+Tests bots.console.place, bots.console.escapes, bots.console.other_terminals.
 """
 
 import os
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bots.console.escapes import neutralise, neutralise_line
+from bots.console.other_terminals import hold_session
 from bots.console.place import ConsolePlace
-from bots.console.session_lock import hold_session
 from core.commands import TABLE
 from core.commands.persona import offer_tools
 from core.domain.messages import ThreadKey

@@ -223,3 +223,42 @@ def test_the_manual_tells_of_every_value_that_a_command_takes(row):
     (told,) = re.findall(rf"^\| `{row.words}[^a-z].*", manual, re.MULTILINE)
     names = [one.name.upper() if one.required else one.name for one in row.parameters]
     assert [name for name in names if not re.search(rf"\b{name}\b", told)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("translate to=Brazilian Portuguese", {"to": "Brazilian Portuguese"}),
+        ("translate Brazilian Portuguese", {"to": "Brazilian Portuguese"}),
+        ("summarize since=3 days ago last=5", {"since": "3 days ago", "last": "5"}),
+        ("classify categories=bug report, praise last=5", {"categories": "bug report, praise", "last": "5"}),
+        ("classify bug, praise since=3 days ago", {"categories": "bug, praise", "since": "3 days ago"}),
+        ("classify since=yesterday bug, praise", {"categories": "bug, praise", "since": "yesterday"}),
+        ("persona rollback 3 reason=it was better", {"version": "3", "reason": "it was better"}),
+        ("persona tune model=new reason=it is new", {"model": "new", "reason": "it is new"}),
+        ("persona set text=Be brief.", {"text": "Be brief."}),
+        ("example add must=“names a day” When?", {"must": "names a day", "question": "When?"}),
+        ('example add must="names a day" When?', {"must": "names a day", "question": "When?"}),
+        ("draft code name=sum.py a sum of two", {"name": "sum.py", "what": "a sum of two"}),
+    ],
+)
+def test_words_behind_a_value_without_quotes_are_its_own_where_no_other_parameter_wants_them(line, read):
+    assert parse_values(*find_command(TABLE, line), {}) == read
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("example add must=names a day", 'Put the words of must into quotes, for I can\'t tell where they end: `must="names a day"`'),
+        ("persona set reason=too long Be brief.", 'Put the words of reason into quotes, for I can\'t tell where they end: `reason="too long Be brief."`'),
+        ("classify since=3 days ago bug, praise", 'Put the words of since into quotes, for I can\'t tell where they end: `since="3 days ago bug, praise"`'),
+        ("persona rollback reason=it was better 3", 'Put the words of reason into quotes, for I can\'t tell where they end: `reason="it was better 3"`'),
+        ('example add must="names a day When?', 'The quotes of must do not end. Like this: `must="names ..."`'),
+        ('persona set text="Be brief." Be kind.', "text is given more than once. Like this: `persona set TEXT"),
+    ],
+)  # fmt: skip
+def test_no_word_of_a_command_is_lost_without_saying_so(line, why):
+    with pytest.raises(UsageError) as refused:
+        parse_values(*find_command(TABLE, line), {})
+
+    assert str(refused.value).startswith(why)

@@ -1,0 +1,173 @@
+"""Options: the `name=value` pairs of a command's line, its parameters, and the text beside them. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from core.domain.errors import ConfabError
+
+UNQUOTED = 'Put the words of {0} into quotes, for I can\'t tell where they end: `{0}="{1}"`'
+QUOTES = '"“”„'  # keyboards make curly ones of straight ones
+OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
+# `++` and no blanks before: or a long word is read again and again.
+_OPTION = re.compile(rf"(?<!\w)(\w++)=([{QUOTES}][^{QUOTES}]*[\"“”]|\S*)")
+_LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
+NAME = 40  # characters that are quoted of what a command does not take
+
+
+class UsageError(ConfabError):
+    """A command can't be used as a person gave it; the message says why and what would do.
+
+    Only who gave it is told, where the platform can; by a form, below the field of that `parameter`.
+    """
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class ParameterKind(Enum):
+    """What a parameter takes, so that a platform can offer the right field."""
+
+    TEXT = "text"
+    LONG = "long"
+    """Text of many lines: asked for by a form where it is required and missing."""
+    NUMBER = "number"
+    MONEY = "money"
+    CHOICE = "choice"
+    LIST = "list"
+    """Several words with commas between them."""
+    PERSON = "person"
+
+
+WORDS = frozenset({ParameterKind.TEXT, ParameterKind.LIST, ParameterKind.LONG})
+"""What may have several words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value that a command takes.
+
+    `choices` are all that a choice allows, suggestions for a text or a list, and the words that stand in place of a
+    number. `label` is what a form calls it.
+    """
+
+    name: str
+    kind: ParameterKind
+    about: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    label: str = ""
+    prose: bool = False
+    """Whether it is words that stand in quotes before a long text, of which nobody could tell them."""
+
+
+class Shape(Protocol):
+    """What options are parsed for: a command, by its words and parameters."""
+
+    @property
+    def words(self) -> str: ...
+    @property
+    def parameters(self) -> Sequence[Parameter]: ...
+    def parameter(self, name: str) -> Parameter | None: ...
+
+
+def format_usage(row: Shape) -> str:
+    """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
+    parts = [row.words]
+    for one in row.parameters:
+        bare = one.required and one is find_trailing_parameter(row)
+        text = one.name.upper() if bare else f"{one.name}={_format_choices(one)}"
+        parts.append(text if one.required else f"[{text}]")
+    return " ".join(parts)
+
+
+def parse_options(row: Shape, rest: str) -> dict[str, str]:
+    """`name=value` pairs, and what else there is goes to the one text parameter. Raises UsageError.
+
+    A long text has its pairs before it, for it may hold anything; a short one also after it. Words behind a value
+    without quotes are its own, up to the next pair, where no other parameter may want them.
+    """
+    trailing = find_trailing_parameter(row)
+    rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(is_list, row.parameters)) else rest
+    options = list(_find_leading_options(row, rest) if _is_long(trailing) else _find_options(row, rest))
+    found: dict[str, str] = {}
+    between, at, twice = [], 0, ""
+    for option, end in zip(options, [*(one.start() for one in options[1:]), len(rest)], strict=False):
+        name, value, tail = option[1], _unquote(option), rest[option.end() : end]
+        between.append(rest[at : option.start()].rstrip())
+        takes = _takes_tail(row, option, tail, given="".join(between).strip() or (trailing and trailing.name in found))
+        twice = twice or (name if name in found else "")
+        found[name] = f"{value}{tail.rstrip()}" if takes else value
+        at = end if takes else option.end()
+    text = "".join([*between, rest[at:]]).strip()
+    if text and trailing is None:
+        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
+    if text and trailing and trailing.name in found:
+        twice = twice or trailing.name
+    if twice:
+        raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
+    return found | ({trailing.name: text} if text and trailing else {})
+
+
+def _unquote(option: re.Match[str]) -> str:
+    """The value of a pair. Raises UsageError where its quotes do not end."""
+    name, value = option[1], option[2]
+    if value[:1] in OPENING and (len(value) == 1 or value[-1] not in CLOSING):
+        raise UsageError(f'The quotes of {name} do not end. Like this: `{name}="{value.strip(QUOTES)} ..."`', name)
+    return value.strip(QUOTES)
+
+
+def _takes_tail(row: Shape, option: re.Match[str], tail: str, *, given: object) -> bool:
+    """Whether the words behind a value are its own. Raises UsageError where nobody could tell, which needs quotes.
+
+    `given` is whether the parameter without a name has its words already.
+    """
+    parameter, trailing = row.parameter(option[1]), find_trailing_parameter(row)
+    if parameter is None or parameter.kind not in WORDS or option[2][:1] in OPENING or not tail.strip():
+        return False
+    if trailing is None or parameter is trailing or (given and not _is_long(trailing)):
+        return True
+    first = tail.split(",", maxsplit=1)[0] if is_list(trailing) else tail
+    if parameter.prose if _is_long(trailing) else len(first.split()) > 1:
+        name, value = option[1], f"{option[2]}{tail.rstrip()}"
+        shown = value if len(value) <= NAME else f"{option[2]} ..."
+        raise UsageError(
+            f'Put the words of {name} into quotes, for I can\'t tell where they end: `{name}="{shown}"`', name
+        )
+    return False
+
+
+def _find_leading_options(row: Shape, text: str) -> Iterator[re.Match[str]]:
+    """The pairs at the beginning of `text` that name a parameter, as far as nothing else stands between."""
+    at = 0
+    for option in _OPTION.finditer(text):
+        if text[at : option.start()].strip() or not row.parameter(option[1]):
+            return
+        yield option
+        at = option.end()
+
+
+def _find_options(row: Shape, text: str) -> Iterator[re.Match[str]]:
+    """The pairs anywhere in `text` that name a parameter."""
+    return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
+
+
+def _is_long(parameter: Parameter | None) -> bool:
+    return parameter is not None and parameter.kind is ParameterKind.LONG
+
+
+def is_list(parameter: Parameter | None) -> bool:
+    return parameter is not None and parameter.kind is ParameterKind.LIST
+
+
+def find_trailing_parameter(row: Shape) -> Parameter | None:
+    """The parameter that needs no name: the first that is required, or the only one."""
+    required = next((one for one in row.parameters if one.required), None)
+    return required or (row.parameters[0] if len(row.parameters) == 1 else None)
+
+
+def _format_choices(parameter: Parameter) -> str:
+    return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
