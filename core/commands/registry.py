@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from core.claude.model_catalog import ModelCatalog
@@ -174,16 +175,21 @@ def is_answered_privately(table: Sequence[Command], line: str) -> bool:
 
 
 def find_missing_text(
-    table: Sequence[Command], line: str, values: Mapping[str, str]
+    table: Sequence[Command],
+    line: str,
+    values: Mapping[str, str],
+    kinds: AbstractSet[ParameterKind] = frozenset({ParameterKind.LONG}),
 ) -> tuple[Command, Parameter] | None:
-    """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
+    """The long text, or other of these `kinds`, that a command still needs: ask for it, as with a form.
+
+    None if it needs none or is no command.
+    """
     try:
         row, rest = find_command(table, line)
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
-    needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
-    return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
+    return next(((row, one) for one in list_missing(row, given) if one.kind in kinds), None)
 
 
 def list_missing(row: Command, given: Mapping[str, str]) -> list[Parameter]:
