@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from bots.app.configuration import KEYS, Configuration, find_misspelt_variables
+from bots.app.persona_folders import check_library
 from bots.app.registry import PLATFORMS
 from bots.app.tool_check import check_tools
 from bots.ops.exposed_files import find_exposed
@@ -22,6 +23,7 @@ from bots.ops.results import (
     DATABASE,
     FILES,
     MCP,
+    PERSONAS,
     SECONDS,
     TOOLS,
     CheckResult,
@@ -80,6 +82,7 @@ LOCAL = (
     FILES.name,
     TOOLS.name,
     MCP.name,
+    PERSONAS.name,
 )  # always there, so that they say nothing of what is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
@@ -101,7 +104,7 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     checks: list[tuple[Service, CheckResults]] = [(CLAUDE, check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
-    checks += [(TOOLS, check_tools(configuration))]
+    checks += [(TOOLS, check_tools(configuration)), (PERSONAS, check_library(configuration))]
     if configuration.servers:
         from bots.app.mcp_servers import check_servers  # noqa: PLC0415  it loads the SDK, which is an extra
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from bots.app.configuration import Configuration, open_tools
+from bots.ops.results import PERSONAS, CheckResults
 from bots.ops.secret_keys import derive_audit_keys, load_audit_keys, read_secret_keys
+from core.commands.craft.library import find_unknown_tools
 from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, UnreadableFile, VersionConflict
 from core.domain.personas import REASON, Persona, Place
-from core.library.library import ENDING, read_folder
+from core.domain.wording import list_some
+from core.library.library import ENDING, PersonaLibrary, read_folder
 from core.library.persona_files import PersonaFile, apply_persona_file, write_persona_file
 from core.prompting.personas.check import refuse_model
 from core.store import open_existing, open_store
@@ -22,6 +26,10 @@ from core.tools.registry import UnknownTool
 
 WORKSPACE = "workspace"  # the name of the file of what holds in a whole workspace
 ABOUT = "The persona of {}"
+FORM = re.compile(r"[a-z]+:[^\s:]+")
+MALFORMED = (
+    "--workspace: {} is no workspace. Write its platform, a colon and its id, such as slack:T024 or console:local.{}"
+)
 NONE = "{} has no persona with a system prompt{}: nothing was written."
 
 
@@ -29,6 +37,7 @@ async def export_folder(configuration: Configuration, folder: str, workspace: st
     """Write the personas that hold into a folder; a line for each. Raises UnreadableFile, SettingsError."""
     keys = derive_audit_keys(read_secret_keys(configuration.core))
     async with open_existing(configuration.core.database_url, keys) as store:
+        _check_workspace(workspace, await store.ledger.workspaces())
         places = [Place(workspace, channel)] if channel else await store.personas.list_places(workspace)
         versions = await store.personas.newest(places)
     held = {one.place: one.persona for one in versions if one and one.persona.system}
@@ -50,9 +59,27 @@ async def import_folder(
     keys = await asyncio.to_thread(load_audit_keys, configuration.core)
     store = await open_store(configuration.core.database_url, keys=keys)
     try:
+        _check_workspace(workspace, await store.ledger.workspaces())
         return [await _set_persona(store.personas, place, file) for place, file in chosen.items()]
     finally:
         await store.shut()
+
+
+def _check_workspace(workspace: str, known: Sequence[str]) -> None:
+    """Raise SettingsError for what can be no workspace, with those that there are."""
+    if not FORM.fullmatch(workspace):
+        there = f" There are: {list_some(known)}." if known else ""
+        raise SettingsError(MALFORMED.format(workspace or "an empty one", there))
+
+
+async def check_library(configuration: Configuration) -> CheckResults:
+    """Check the operator's personas: what can't be read, and which tools in them nobody can choose."""
+    shelf = await PersonaLibrary(configuration.core.confab_personas).read()
+    with suppress(SettingsError):  # the check of tools says it
+        problems = [*shelf.problems, *find_unknown_tools(shelf, open_tools(configuration))]
+        for one in problems:
+            name, _, says = one.partition(": ")
+            yield PERSONAS.warning(name, says.rstrip("."), "Mend the file in CONFAB_PERSONAS; no restart is needed.")
 
 
 def _choose_files(

@@ -49,6 +49,7 @@ CLAUDE = Service("Claude")
 DATABASE = Service("Database")
 FILES = Service("Files")
 MCP = Service("MCP")
+PERSONAS = Service("Personas")
 TOOLS = Service("Tools")
 
 CheckResults = AsyncIterator[CheckResult]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from core.billing.ledger_rows import DIRECT, Scope
 
+TENTH_OF_A_CENT = 1_000  # micro-dollars, below which an amount is written exactly
 WARN_AT = (75, 95)  # per cent of a budget, at which those who can raise it are told, once
 
 _CHEAPER = "A shorter thread costs less, and so does `persona tune` with a smaller `model=` or `max_tokens=`. "
@@ -143,10 +144,14 @@ def _find_end_after_change(period: Period, began: datetime, zone: str) -> dateti
 
 
 def dollars(micro_usd: int) -> str:
-    """An amount of money: `$12.50`; below a dollar with as many digits as say something: `$0.0042`, `$0.000015`."""
+    """An amount of money: `$12.50`; below a dollar `$0.0042`, and below a tenth of a cent exactly: `$0.000162`."""
     amount = abs(micro_usd)
-    digits = 2 if amount >= 1_000_000 or not amount else 4 if amount >= 100 else 6
-    return f"{'-' if micro_usd < 0 else ''}${amount / 1_000_000:,.{digits}f}"
+    digits = 2 if amount >= 1_000_000 or not amount else 4
+    written = f"{amount / 1_000_000:,.{digits}f}"
+    if 0 < amount < TENTH_OF_A_CENT:
+        exact = f"{amount / 1_000_000:.6f}"
+        written = f"{exact[:-2]}{exact[-2:].rstrip('0')}"
+    return f"{'-' if micro_usd < 0 else ''}${written}"
 
 
 def describe_budget(budget: Budget, whose: str) -> str:

@@ -32,6 +32,7 @@ from core.tools.registry import ToolRegistry
 __all__ = ["Parameter", "ParameterKind", "UsageError", "format_usage", "parse_options"]  # rows are made of them
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
+FEW = 3  # commands that are named where a name may mean many
 NUMBER = 12  # digits of a whole number
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
@@ -301,6 +302,11 @@ def _check_money(name: str, value: str) -> str:
 def suggest_commands(table: Sequence[Command], name: str) -> str:
     """That there is no command of this name, and which may be meant."""
     known, name = [row.words for row in table], name[:NAME]
-    near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
+    first = name.partition(" ")[0]
+    group = [one for one in known if one.partition(" ")[0] == first]
+    if name == first and len(group) > FEW:
+        shown = ", ".join(f"`{one}`" for one in group[:FEW])
+        return f"`{name}` alone is no command. `help {name}` shows all {len(group)} that begin so: {shown} and others."
+    near = group if name == first and group else difflib.get_close_matches(name, known, FEW, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
-    return f"There is no command `{name}`.{meant} `help` lists them all."
+    return f"There is no command `{name}`.{meant} `help{f' {first}' if group else ''}` lists them all."

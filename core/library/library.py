@@ -64,6 +64,10 @@ def read_folder(folder: Path) -> tuple[dict[str, PersonaFile], list[str]]:
     names: dict[str, str] = {}
     try:
         paths = list(_list_files(folder))
+    except FileNotFoundError:
+        return {}, [f"{folder.name}: There is no such folder. Make it, or mend its name."]
+    except NotADirectoryError:
+        return {}, [f"{folder.name}: It is no folder. Name the one that the files are in."]
     except OSError as error:
         return {}, [f"{folder.name}: The folder can't be read ({error.strerror}). Let this user read it."]
     for path in paths[:MOST]:

@@ -1,5 +1,6 @@
 """The `persona library` and `persona use` commands: personas that are ready to use."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from core.commands.persona import (
@@ -19,6 +20,7 @@ from core.domain.personas import Persona, Version
 from core.library.library import Shelf
 from core.library.persona_files import SHOWN, PersonaFile, apply_persona_file
 from core.rendering.names import write_name
+from core.tools.registry import NONE, ToolRegistry, UnknownTool
 
 HEAD = "| | name | about | model |\n| --: | --- | --- | --- |"
 HOW = "`persona use 3` or `persona use translator` gives one to this channel; `persona clear` takes it away again."
@@ -32,7 +34,8 @@ async def list_library(call: Invocation) -> CommandResult:
         f"| {number} | {one.name} | {write_name(one.about)} | {f'`{one.model}`' if one.model else ''} |"
         for number, one in enumerate(shelf.personas, 1)
     ]
-    return CommandResult("\n".join([HEAD, *rows, "", HOW, *_list_problems(shelf)]))
+    problems = [*shelf.problems, *find_unknown_tools(shelf, call.context.tools)]
+    return CommandResult("\n".join([HEAD, *rows, "", HOW, *_list_problems(problems)]))
 
 
 async def use_persona(call: Invocation) -> CommandResult:
@@ -65,6 +68,15 @@ async def find_library_persona(call: Invocation, wanted: str) -> PersonaFile:
     )
 
 
+def find_unknown_tools(shelf: Shelf, tools: ToolRegistry) -> Iterator[str]:
+    """What is wrong with personas that want tools which nobody can choose, a sentence each."""
+    for one in shelf.personas:
+        try:
+            tools.parse_choice(one.tools or NONE)
+        except UnknownTool as error:
+            yield f"{one.name}: {error}"
+
+
 async def _prepare_use(call: Invocation, file: PersonaFile) -> tuple[Version | None, Persona]:
     """The version that holds now, and the persona with what the file says. Raises UsageError."""
     held = await call.context.store.personas.persona(find_place(call))
@@ -80,13 +92,13 @@ def _quote(problem: str) -> str:
     return f"`{' '.join(problem.split()).replace('`', chr(39))}`"
 
 
-def _list_problems(shelf: Shelf) -> list[str]:
+def _list_problems(problems: Sequence[str]) -> list[str]:
     """What is wrong with files of the operator's, in lines."""
-    if not shelf.problems:
+    if not problems:
         return []
-    more = len(shelf.problems) - PROBLEMS
+    more = len(problems) - PROBLEMS
     rest = [f"- and {more} more"] if more > 0 else []
-    shown = [f"- {_quote(one)}" for one in shelf.problems[:PROBLEMS]]
+    shown = [f"- {_quote(one)}" for one in problems[:PROBLEMS]]
     return ["", "These files can't be used until whoever runs this bot mends them:", "", *shown, *rest]
 
 

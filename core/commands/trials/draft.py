@@ -12,6 +12,7 @@ from core.domain.personas import Draft, Persona, Place, Version, resolve_persona
 from core.library.persona_files import NAME, apply_persona_file
 from core.rendering.names import write_name
 
+SHOWN = 50  # characters of words that were tried
 DIGITS = 9  # of a version's number
 CURRENT = "now"
 
@@ -38,9 +39,14 @@ async def read_candidate(run: TaskRun, words: str) -> Candidate:
     if NAME.fullmatch(words.lower()):
         return await find_candidate(run, words)
     held, number = await _read_held(run)
-    return await _build_candidate(
-        run, "your words", Draft(replace(held, system=clean_text(words)), number, "tried before")
-    )
+    system = clean_text(words)
+    return await _build_candidate(run, "your words", Draft(replace(held, system=system), number, _name_words(system)))
+
+
+def _name_words(system: str) -> str:
+    """Which words were tried, as a reason in `persona history`."""
+    line = " ".join(system.split())
+    return f"tried first: {line if len(line) <= SHOWN else f'{line[:SHOWN].rstrip()}…'}"
 
 
 async def find_candidate(run: TaskRun, name: str) -> Candidate:

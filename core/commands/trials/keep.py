@@ -8,8 +8,7 @@ from core.commands.registry import Command, Invocation, name_giver, name_person
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.personas import Draft, Persona, Version
-
-NOTHING = "There is nothing to keep here. `persona try` shows what a persona would answer, and is kept for a day."
+from core.store.records.trials import NOTHING_TO_KEEP
 
 
 async def keep_draft(call: Invocation) -> CommandResult:
@@ -17,7 +16,7 @@ async def keep_draft(call: Invocation) -> CommandResult:
     named, key, context = call.values.get("reply"), call.question.key, call.context
     draft = await context.store.trials.find_draft(key, call.question.person, named)
     if draft is None:
-        return CommandResult(NOTHING)
+        return CommandResult(NOTHING_TO_KEEP)
     try:
         version = await _store_draft(call, draft)
     except VersionConflict:

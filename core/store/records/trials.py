@@ -7,6 +7,10 @@ from typing import Protocol
 from core.domain.messages import FinalText, Question, ThreadKey
 from core.domain.personas import Draft
 
+NOTHING_TO_KEEP = (
+    "There is nothing to keep here. `persona try` shows what another persona would answer; that can be kept for a day."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PastQuestion:

@@ -14,6 +14,7 @@ from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
 from core.store.records.replies import DeletedReply, GivenCommand, ListFiles
+from core.store.records.trials import NOTHING_TO_KEEP
 from core.store.rules.feedback import keep_vote
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
@@ -102,7 +103,8 @@ def ingest_press(sql: Sql, event: Pressed) -> Receipt:
         return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
-        return _describe(sql, event.key, note=NO_ANSWER if event.question is None else GONE)
+        none = NOTHING_TO_KEEP if event.control is Control.KEEP else NO_ANSWER
+        return _describe(sql, event.key, note=none if event.question is None else GONE)
     key = thread_key(reply)
     if find_question(sql, key, event.id) is not None:
         return _describe(sql, key)
@@ -270,7 +272,7 @@ def _leave_keeping(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     if event.person != reply["person"]:
         return _describe(sql, key, note=ONLY_TRIER)
     if not reply["draft"]:
-        return _describe(sql, key, note=GROWS if reply["outcome"] is None else GONE)
+        return _describe(sql, key, note=GROWS if reply["outcome"] is None else NOTHING_TO_KEEP)
     new = keep_question(sql, build_command(sql, event, reply, reply["name"]))
     return _describe(sql, key, new=new, question=new)
 

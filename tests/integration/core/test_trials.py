@@ -15,6 +15,7 @@ from core.domain.controls import Control
 from core.domain.messages import Question, Rank
 from core.domain.personas import KnowledgeFile, Persona, Place, Version
 from core.store.records.knowledge import KnowledgeText
+from core.store.records.trials import NOTHING_TO_KEEP
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import ask, closed, command, key, messages, press
@@ -154,7 +155,7 @@ async def test_what_holds_already_is_tried_and_there_is_nothing_to_keep(asked, a
 
     assert "there is nothing to keep" in board.whispered[0]
     assert board.controls("t1")[-1] == (Control.POST,)
-    assert await keep(assistant, board, store) == "I keep nothing of this answer any more."
+    assert await keep(assistant, board, store) == NOTHING_TO_KEEP
 
 
 async def test_a_draft_is_told_the_files_that_the_channel_knows(asked, assistant, board, claude, store):
@@ -281,3 +282,17 @@ async def test_a_trial_that_is_taken_up_by_another_process_asks_and_keeps_nothin
     assert len(asked_anew) == 4  # the question, today's answer once, and the draft, which the first process never saw
     assert "\n\nToday.\n\n**Draft**" in board.whispered[0]
     assert len(await store.personas.versions(PLACE)) == 1
+
+
+async def test_the_history_says_which_words_were_tried(asked, assistant, board, store):
+    await give(assistant, store, "persona try Answer like a pirate who has sailed the seven seas for forty years.")
+    await keep(assistant, board, store)
+
+    (version,) = await store.personas.versions(PLACE)
+    assert version.reason == "tried first: Answer like a pirate who has sailed the seven seas…"
+
+
+async def test_where_nothing_was_tried_keep_says_what_could_be(assistant, board, store):
+    receipt = await press(assistant, board, Control.KEEP, None)
+
+    assert receipt.note == NOTHING_TO_KEEP

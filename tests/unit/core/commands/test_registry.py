@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import (
+from core.commands.registry, core.commands.lines.options import (
     Command,
     Parameter,
     ParameterKind,
@@ -262,3 +262,19 @@ def test_no_word_of_a_command_is_lost_without_saying_so(line, why):
         parse_values(*find_command(TABLE, line), {})
 
     assert str(refused.value).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("persona", r"`persona` alone is no command\. `help persona` shows all \d+ that begin so: (`persona \w+`, ){2}`persona \w+` and others\."),
+        ("persona sett", r"There is no command `persona sett`\. Did you mean `persona set`.*\? `help persona` lists them all\."),
+        ("persona xyzzy", r"There is no command `persona xyzzy`\..* `help persona` lists them all\."),
+        ("xyzzy", r"There is no command `xyzzy`\. `help` lists them all\."),
+    ],
+)  # fmt: skip
+def test_a_slip_in_a_command_is_told_the_nearest_and_not_all_that_begin_so(line, said):
+    with pytest.raises(UsageError) as refused:
+        find_command(TABLE, line)
+
+    assert re.fullmatch(said, str(refused.value))
