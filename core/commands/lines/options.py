@@ -8,7 +8,10 @@ from typing import Protocol
 
 from core.domain.errors import ConfabError
 
-UNQUOTED = 'Put the words of {0} into quotes, for I can\'t tell where they end: `{0}="{1}"`'
+MISPLACED = (
+    "{0}= stands behind words that it belongs before: `{1} {2} ...`. "
+    "If it is one of the words, put all of them into quotes."
+)
 QUOTES = '"“”„'  # keyboards make curly ones of straight ones
 OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
 # `++` and no blanks before: or a long word is read again and again.
@@ -87,10 +90,13 @@ def format_usage(row: Shape) -> str:
 def parse_options(row: Shape, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter. Raises UsageError.
 
-    A long text has its pairs before it, for it may hold anything; a short one also after it. Words behind a value
-    without quotes are its own, up to the next pair, where no other parameter may want them.
+    Pairs come before a long text: one of this command's behind its first words is refused, and one of another name is
+    words. A short text may have its pairs after it too. Words behind a value without quotes are its own, up to the next
+    pair, where no other parameter may want them. Quotes around a whole text are no part of it, and all in them is.
     """
     trailing = find_trailing_parameter(row)
+    if trailing and trailing.kind in WORDS and (whole := _read_quoted(rest.strip())):
+        return {trailing.name: whole}
     rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(is_list, row.parameters)) else rest
     options = list(_find_leading_options(row, rest) if _is_long(trailing) else _find_options(row, rest))
     found: dict[str, str] = {}
@@ -109,7 +115,23 @@ def parse_options(row: Shape, rest: str) -> dict[str, str]:
         twice = twice or trailing.name
     if twice:
         raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
-    return found | ({trailing.name: text} if text and trailing else {})
+    return found | ({trailing.name: _clean_text(row, trailing, text)} if text and trailing else {})
+
+
+def _read_quoted(text: str) -> str:
+    """What stands in the quotes around a whole text; nothing where it has none, or others between."""
+    inner = text[1:-1].strip()
+    quoted = len(text) > 1 and text[0] in OPENING and text[-1] in CLOSING and OPENING.isdisjoint(inner)
+    return inner if quoted else ""
+
+
+def _clean_text(row: Shape, trailing: Parameter, text: str) -> str:
+    """The text beside the pairs, without the quotes around it. Raises UsageError for a pair amid a long one."""
+    if trailing.kind in WORDS and (whole := _read_quoted(text)):
+        return whole
+    if _is_long(trailing) and (late := next(_find_options(row, text), None)):
+        raise UsageError(MISPLACED.format(late[1], row.words, late[0][:NAME]), late[1])
+    return text
 
 
 def _unquote(option: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry, core.commands.lines.options import (
+from core.commands.registry import (
     Command,
     Parameter,
     ParameterKind,
@@ -278,3 +278,41 @@ def test_a_slip_in_a_command_is_told_the_nearest_and_not_all_that_begin_so(line,
         find_command(TABLE, line)
 
     assert re.fullmatch(said, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("draft code sum the totals name=a.py", "name"),
+        ('persona set Be brief. reason="they asked"', "reason"),
+        ("persona set Be brief where=workspace, always", "where"),
+        ('persona set reason="why" Be brief. where=workspace', "where"),
+    ],
+)
+def test_a_name_behind_the_words_of_a_long_text_is_said_to_be_in_the_wrong_place(line, name):
+    row, rest = find_command(TABLE, line)
+
+    with pytest.raises(UsageError, match=f"^{name}= stands behind words that it belongs before: `{row.words} {name}="):
+        parse_values(row, rest, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ('persona set "Be brief."', {"text": "Be brief."}),
+        ('persona set reason="x" “Be brief.\nAnd kind.”', {"reason": "x", "text": "Be brief.\nAnd kind."}),
+        ('persona set "Say where=there, always"', {"text": "Say where=there, always"}),
+        ('persona set "Be brief." and "kind"', {"text": '"Be brief." and "kind"'}),
+        ('persona set Say "hello"', {"text": 'Say "hello"'}),
+        ('note add "We ship on Fridays."', {"text": "We ship on Fridays."}),
+        ('note add reason="x" We ship', {"text": 'reason="x" We ship'}),
+        ('persona use "code reviewer"', {"name": "code reviewer"}),
+        ('persona try "translator"', {"what": "translator"}),
+        ('persona set "', {"text": '"'}),
+        ("persona set name=value is no option here", {"text": "name=value is no option here"}),
+    ],
+)
+def test_quotes_around_a_whole_text_are_no_part_of_it_and_names_of_other_commands_are_words(line, values):
+    row, rest = find_command(TABLE, line)
+
+    assert parse_values(row, rest, {}) == values
