@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from core.commands.lines.slips import find_near
 from core.domain.errors import ConfabError
 
 MISPLACED = (
@@ -17,6 +18,8 @@ OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
 # `++` and no blanks before: or a long word is read again and again.
 _OPTION = re.compile(rf"(?<!\w)(\w++)=([{QUOTES}][^{QUOTES}]*[\"“”]|\S*)")
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
+_PAIR = re.compile(r"([\w-]{1,40})\s*[=:\s]\s*(\S{0,40})")  # as people write pairs by mistake
+LINE = 120  # characters of a usage line that is told with a refusal
 NAME = 40  # characters that are quoted of what a command does not take
 
 
@@ -87,6 +90,21 @@ def format_usage(row: Shape) -> str:
     return " ".join(parts)
 
 
+def tell_usage(row: Shape) -> str:
+    """How a command is given, in a line; where it takes too much for that, what tells it."""
+    usage = format_usage(row)
+    return f"Like this: `{usage}`" if len(usage) <= LINE else f"`help {row.words}` shows all that it takes."
+
+
+def _refuse_words(row: Shape, text: str) -> str:
+    """That a command takes no such words, and which of its names may be meant: `efort=low`, `effort: low`."""
+    pair = _PAIR.match(text)
+    name, value = (pair[1], pair[2]) if pair else (text[:NAME], "")
+    near = find_near(name.lower().replace("-", "_"), [one.name for one in row.parameters])
+    meant = f" Did you mean `{near}={value or '...'}`?" if near else ""
+    return f"`{row.words}` does not take `{text[:NAME]}`.{meant} {tell_usage(row)}"
+
+
 def parse_options(row: Shape, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter. Raises UsageError.
 
@@ -110,11 +128,11 @@ def parse_options(row: Shape, rest: str) -> dict[str, str]:
         at = end if takes else option.end()
     text = "".join([*between, rest[at:]]).strip()
     if text and trailing is None:
-        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
+        raise UsageError(_refuse_words(row, text))
     if text and trailing and trailing.name in found:
         twice = twice or trailing.name
     if twice:
-        raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
+        raise UsageError(f"{twice} is given more than once. {tell_usage(row)}")
     return found | ({trailing.name: _clean_text(row, trailing, text)} if text and trailing else {})
 
 

@@ -1,4 +1,7 @@
-"""Commands: how they are found, read and refused."""
+"""Commands: how they are found, read and refused.
+
+Tests core.commands.registry, core.commands.lines.options, core.commands.lines.slips.
+"""
 
 import re
 from decimal import Decimal
@@ -316,3 +319,49 @@ def test_quotes_around_a_whole_text_are_no_part_of_it_and_names_of_other_command
     row, rest = find_command(TABLE, line)
 
     assert parse_values(row, rest, {}) == values
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("note delete 1", "`note remove`?"),
+        ("note show", "`note list`?"),
+        ("persona delete", "`persona clear` or `persona detach`?"),
+        ("persona tun effort=low", "`persona tune`"),
+        ("remember We ship", "`note add`?"),
+        ("models", "`persona models`?"),
+    ],
+)
+def test_a_wrong_verb_is_answered_with_one_of_the_same_noun(line, meant):
+    with pytest.raises(UsageError) as raised:
+        find_command(TABLE, line)
+
+    assert f" Did you mean {meant}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("followups=smart", "follow_ups=smart"),
+        ("follow_ups smart", "follow_ups=smart"),
+        ("efort=low", "effort=low"),
+        ("effort:low", "effort=low"),
+        ("effort: low", "effort=low"),
+        ("Max-Tokens=5", "max_tokens=5"),
+    ],
+)
+def test_a_slip_in_a_name_is_answered_with_the_nearest_in_one_line(words, meant):
+    with pytest.raises(UsageError) as raised:
+        parse_values(*find_command(TABLE, f"persona tune {words}"), {})
+
+    assert str(raised.value) == (
+        f"`persona tune` does not take `{words}`. Did you mean `{meant}`? `help persona tune` shows all that it takes."
+    )
+
+
+def test_the_case_of_a_choice_does_not_matter_nor_for_who_may_and_who_sees_it():
+    tune, usage = find_command(TABLE, "persona tune")[0], find_command(TABLE, "usage")[0]
+
+    assert parse_values(tune, "follow_ups=Smart", {}) == {"follow_ups": "smart"}
+    assert tune.is_above(Rank.MANAGER, {"where": "Workspace"})
+    assert usage.whispers({"of": "Me"})
