@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from bots.app.configuration import Configuration, open_tools
+from bots.app.registry import PLATFORMS
 from bots.ops.results import PERSONAS, CheckResults
 from bots.ops.secret_keys import derive_audit_keys, load_audit_keys, read_secret_keys
 from core.commands.craft.library import find_unknown_tools
@@ -27,9 +28,7 @@ from core.tools.registry import UnknownTool
 WORKSPACE = "workspace"  # the name of the file of what holds in a whole workspace
 ABOUT = "The persona of {}"
 FORM = re.compile(r"[a-z]+:[^\s:]+")
-MALFORMED = (
-    "--workspace: {} is no workspace. Write its platform, a colon and its id, such as slack:T024 or console:local.{}"
-)
+MALFORMED = "--workspace: {} is no workspace. Write its platform, a colon and its id, such as {}:T024.{}"
 NONE = "{} has no persona with a system prompt{}: nothing was written."
 
 
@@ -69,7 +68,7 @@ def _check_workspace(workspace: str, known: Sequence[str]) -> None:
     """Raise SettingsError for what can be no workspace, with those that there are."""
     if not FORM.fullmatch(workspace):
         there = f" There are: {list_some(known)}." if known else ""
-        raise SettingsError(MALFORMED.format(workspace or "an empty one", there))
+        raise SettingsError(MALFORMED.format(workspace or "an empty one", PLATFORMS[0].name, there))
 
 
 async def check_library(configuration: Configuration) -> CheckResults:

@@ -372,7 +372,7 @@ async def test_examples_are_kept_with_the_persona_listed_and_taken_away(assistan
     ("line", "said"),
     [
         ("example add When do we meet?", "Say what a good answer must say"),
-        ("example add must=; When?", "Say what a good answer must say"),
+        ('example add must=";" When?', "Say what a good answer must say"),
         (f'example add must="{"a;" * 11}" When?', "must are at most 10 sentences"),
         (f'example add must="a" {"x" * 2_001}', "A question of an example has at most 2,000 characters."),
         ("example remove 3", "There is no example 3 here."),

@@ -64,7 +64,7 @@ def test_a_command_is_found_by_its_words(line, found, rest):
     ("line", "sentence"),
     [
         ("persona sett x", "There is no command `persona sett`. Did you mean `persona set`"),
-        ("persona", "There is no command `persona`. Did you mean `persona show` or `persona set`"),
+        ("persona", "`persona` alone is no command. `help persona` shows all "),
         ("prmpt", "There is no command `prmpt`. Did you mean `prompt`? `help` lists them all."),
         ("xyzzy", "There is no command `xyzzy`. `help` lists them all."),
         ("", "There is no command ``. `help` lists them all."),
