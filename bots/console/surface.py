@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Protocol
 
 from bots.console.attachments import Attachments
 from bots.console.escapes import neutralise_line
+from bots.console.lines.saved_files import save_document
 from bots.console.lines.slash_hints import add_slashes
 from bots.console.other_terminals import STOPPED, AwaitedAnswers
 from bots.console.place import NO_PAST, NOTHING_SAID
@@ -109,8 +111,11 @@ class ConsoleSurface:
         self._console.torn.discard(name)
         if not text and name in self._console.awaited:
             terminal.write(STOPPED)
-        for words in filter(None, (file.words for file in reply.files)):
-            terminal.verbatim(words)
+        for file in reply.files:
+            if terminal.screen and (saved := await asyncio.to_thread(save_document, file, Path.cwd())):
+                terminal.write(f"Saved here as `{neutralise_line(saved)}`.")
+            elif file.words:
+                terminal.verbatim(file.words)
         await reply.record_page(f"{name}.1")
         self._console.note_controls(self._question, reply.controls, reply.subject)
         self._console.awaited.mark_shown(name)
