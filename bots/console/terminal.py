@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
 
 NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
+INVISIBLE = "\u2063"  # marks notes of ours where a platform shows it as nothing; terminals draw a box
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
 _HALVES = re.compile("[\ud800-\udfff]")  # how a byte is read that is no UTF-8
@@ -224,7 +225,7 @@ class Terminal:
 
     def _put(self, characters: str) -> None:
         if characters:
-            sys.stdout.write(characters)
+            sys.stdout.write(characters.replace(INVISIBLE, ""))
             sys.stdout.flush()
 
     def _columns(self) -> int:
