@@ -15,6 +15,7 @@ from bots.console.lines.typed_lines import (
     TAKEN_BACK,
     begins_with_command,
     describe_moves,
+    explain_move,
     find_needed_words,
     is_command,
     write_question,
@@ -125,7 +126,9 @@ class Console:
         """Do what a line says. Raises PersonLeft."""
         if self._leaves(line):
             raise PersonLeft
-        if line and not await self._apply_move(line):
+        if explained := explain_move(line):
+            self.terminal.write(explained)
+        elif line and not await self._apply_move(line):
             await self._ingest_line(HELP if line == SHORT_HELP else line, ingest)
 
     async def surface(self, question: Question) -> ConsoleSurface:

@@ -284,10 +284,8 @@ def _describe_origin(version: Version | None, author: str) -> str:
 
 async def describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
-    settings = [
-        write_setting(value) if name == "examples" else f"{name} {write_setting(value)}"  # `3 examples` says it
-        for name, value in list_settings(persona).items()
-    ]
+    listed = list_settings(persona).items()  # `3 examples` says what it counts
+    settings = [f"{'' if name == 'examples' else f'{name} '}{write_setting(value)}" for name, value in listed]
     system = persona.system or "(no system prompt)"
     names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
     system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})

@@ -39,3 +39,18 @@ def write_question(parameter: Parameter) -> str:
 def describe_moves() -> Iterator[str]:
     """A line of Markdown for each move."""
     return (f"- `/{words}`: {about}" for words, about in MOVES.items())
+
+
+def explain_move(line: str) -> str:
+    """What `/help attach` says: moves are no commands, and known here alone. Empty for every other line."""
+    words = line.lower().split()
+    if len(words) != 2 or words[0] != HELP:
+        return ""
+    return "\n".join(
+        one for one in describe_moves() if one.startswith(f"- `/{words[1].lstrip('/')}") and is_move(words[1])
+    )
+
+
+def is_move(word: str) -> bool:
+    """Whether a word is one of this terminal's moves."""
+    return word.lstrip("/") in {words.split()[0] for words in MOVES}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.console.lines.typed_lines import begins_with_command, find_needed_words, write_question
+from bots.console.lines.typed_lines import begins_with_command, explain_move, find_needed_words, write_question
 from core.commands import TABLE
 
 
@@ -54,3 +54,21 @@ def test_the_question_says_how_to_take_the_command_back():
 
     assert needed is not None
     assert write_question(needed) == ("its name or its number in persona library (an empty line or Ctrl-C ends this): ")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("/help attach", "- `/attach PATH`: Attach a file"),
+        ("/HELP /detach", "- `/detach [NAME]`: Take files off"),
+        ("/help persona", ""),
+        ("/help a", ""),
+        ("/help", ""),
+        ("help attach", ""),
+    ],
+)
+def test_help_explains_what_only_the_terminal_knows(line, said):
+    explained = explain_move(line)
+
+    assert explained.startswith(said)
+    assert bool(explained) is bool(said)
