@@ -3,44 +3,42 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
 from bots.console.controls import BEGINS, NewestReplies, describe_controls, describe_waiting, find_control
-from bots.console.escapes import neutralise_line
+from bots.console.lines.typed_lines import (
+    HELP,
+    SHORT_HELP,
+    TAKEN_BACK,
+    begins_with_command,
+    describe_moves,
+    explain_move,
+    find_needed_words,
+    is_command,
+    write_question,
+)
 from bots.console.other_terminals import STOPPED, AwaitedAnswers, hold_session
-from bots.console.place import LEAVES, NO_PAST, NOTHING_SAID, ConsolePlace, describe_moves, find_user
-from bots.console.slash_hints import add_slashes
+from bots.console.place import LEAVES, ConsolePlace, find_user
+from bots.console.surface import ConsoleSurface
 from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
-from core.commands.help import HOW_TO_ASK
 from core.commands.persona import offer_tools
-from core.commands.registry import Parameter, find_missing_text, is_answered_privately
+from core.commands.registry import Parameter, is_answered_privately
 from core.commands.replies import NOTHING
-from core.domain.clock import Clock, find_local_zone, system_clock
+from core.domain.clock import Clock, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
-from core.domain.errors import CannotAnswer, UnreadableFile
+from core.domain.errors import UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import (
     Asks,
-    Attachment,
-    File,
-    History,
-    LinkTarget,
     Message,
-    PastMessages,
-    PastRange,
     Question,
-    Rank,
-    Reach,
 )
-from core.domain.platform import ReplyView
-from core.rendering.reply_notes import append_note
 
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
@@ -48,11 +46,8 @@ WELCOME = (
 )
 SECOND = "Another terminal has today's conversation open, so this one begins its own."
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
-BEGINS_AGAIN = append_note("", "This answer was interrupted. It begins again.")
-HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
-TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
+ATTACH, DETACH = "/attach ", "/detach "
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
-WATCHED = 600.0  # seconds between two looks at what goes on, where nothing changes
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
 INSTRUCTIONS = """\
@@ -123,11 +118,19 @@ class Console:
         if self.terminal.screen:
             self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
         with suppress(PersonLeft):
-            while (line := await self._ask(self._prompt)) is not None and not self._leaves(line):
-                if line and not await self._apply_move(line):
-                    await self._ingest_line(HELP if line == "/?" else line, ingest)
+            while (line := await self._ask(self._prompt)) is not None:
+                await self._take_line(line, ingest)
 
-    async def surface(self, question: Question) -> "ConsoleSurface":
+    async def _take_line(self, line: str, ingest: Ingest) -> None:
+        """Do what a line says. Raises PersonLeft."""
+        if self._leaves(line):
+            raise PersonLeft
+        if explained := explain_move(line):
+            self.terminal.write(explained)
+        elif line and not await self._apply_move(line):
+            await self._ingest_line(HELP if line == SHORT_HELP else line, ingest)
+
+    async def surface(self, question: Question) -> ConsoleSurface:
         return ConsoleSurface(self, question)
 
     async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
@@ -186,7 +189,10 @@ class Console:
         return said is not None
 
     async def _ingest_line(self, line: str, ingest: Ingest) -> None:
-        """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
+        """Ingest one line and wait until it is answered; words that a command still needs are asked for.
+
+        Where another command is given in their place, that is done instead.
+        """
         control = find_control(line)
         if control and (control not in APPROVAL or self._newest.find_subject(control, self._place.key)):
             await self._press(control, ingest)
@@ -196,11 +202,15 @@ class Console:
             said = Message(name, person, line, at, attachments=self.attachments.take())
             event: Posted | Commanded = Posted(name, key, said, Asks.CERTAINLY)
         else:
-            needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
-            text = {needed[1].name: await self._ask_text(needed[1])} if needed else {}
+            needed = find_needed_words(line, TABLE) if self.terminal.attended else None
+            given = {needed.name: await self._ask_words(needed)} if needed else {}
+            for words in given.values():
+                if not words or begins_with_command(words, TABLE):
+                    await self._take_line(words, ingest)
+                    return
             files = self.attachments.take() if takes_files(TABLE, line[1:]) else ()
             private = is_answered_privately(TABLE, line[1:])
-            event = Commanded(name, key, person, line[1:], at, text, private=private, attachments=files)
+            event = Commanded(name, key, person, line[1:], at, given, private=private, attachments=files)
         self.awaited.expect(name)
         await ingest(event)
         await self._wait(name, ingest)
@@ -228,12 +238,19 @@ class Console:
         finally:
             self.awaited.forget(name, awaited)
 
-    async def _ask_text(self, parameter: Parameter) -> str:
-        """A long text that a command needs. Raises PersonLeft where who is asked leaves instead."""
-        text = await self._ask(f"{parameter.about}: ")
-        if text is None or text.lower() in LEAVES:
+    async def _ask_words(self, parameter: Parameter) -> str:
+        """Words that a command needs; none where who is asked takes it back. Raises PersonLeft."""
+        try:
+            line = await self.terminal.line(write_question(parameter))
+        except KeyboardInterrupt:
+            self._interrupts += 1
+            self.terminal.write(f"{TAKEN_BACK} {AGAIN}")
+            return ""
+        if line is None:
             raise PersonLeft
-        return text
+        if not line.strip():
+            self.terminal.write(TAKEN_BACK)
+        return line.strip()
 
     async def _wait(self, name: str, ingest: Ingest, *, decides: bool = False) -> None:
         """Wait for an answer. An interrupt stops it, a second one leaves: raises KeyboardInterrupt."""
@@ -273,122 +290,3 @@ class Console:
         except TimeoutError:
             self.terminal.write(STOPPED)
             answered.set()
-
-
-class ConsoleSurface:
-    """One question's place in the terminal, which shows only what is printed now."""
-
-    def __init__(self, console: Console, question: Question) -> None:
-        self._console = console
-        self._question = question
-
-    @property
-    def us(self) -> str:
-        return ""
-
-    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
-        return History((), Reach.CHAIN)
-
-    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return {person: person.removeprefix("#") for person in people}
-
-    async def fetch(self, attachment: Attachment, message: str) -> bytes:
-        return await asyncio.to_thread(self._console.attachments.fetch, attachment)
-
-    async def rank(self, person: str) -> Rank:
-        return Rank.OWNER
-
-    async def homes(self) -> tuple[str, ...] | None:
-        return None
-
-    async def zone(self, person: str) -> str | None:
-        return find_local_zone()
-
-    def link(self, message: Message, thread: str) -> str:
-        return ""
-
-    async def has_member(self, person: str) -> bool:
-        return True
-
-    async def list_managers(self) -> Sequence[str]:
-        return ()
-
-    async def find_target(self, link: str, person: str) -> LinkTarget | None:
-        """A terminal has no permalinks."""
-        return None
-
-    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
-        return ()
-
-    async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
-        """A terminal shows nothing of what scrolled by; its conversations are in the store."""
-        raise CannotAnswer(NOTHING_SAID if wanted.thread else NO_PAST)
-
-    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
-        return threads.keys()
-
-    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
-        """What a terminal has printed nobody can take away."""
-
-    async def show(self, reply: ReplyView) -> None:
-        terminal, name = self._console.terminal, self._question.name
-        if name in self._console.torn:
-            terminal.write(BEGINS_AGAIN)
-        following = asyncio.create_task(self._follow_activity(reply))
-        try:
-            text = await terminal.grow(self._write_texts(reply, grows=terminal.grows), reply.activity, self._heading)
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-        self._console.torn.discard(name)
-        if not text and name in self._console.awaited:
-            terminal.write(STOPPED)
-        for words in filter(None, [*(file.words for file in reply.files), await terminal.save(reply.files)]):
-            terminal.verbatim(words)
-        await reply.record_page(f"{name}.1")
-        self._console.note_controls(self._question, reply.controls, reply.subject)
-        self._console.awaited.mark_shown(name)
-
-    async def _follow_activity(self, reply: ReplyView) -> None:
-        """Say what goes on in the row of the status, each time that it changes."""
-        activity = reply.activity
-        while True:
-            activity = await reply.wait_for_activity(activity, WATCHED)
-            if self._question.name in self._console.awaited:
-                self._console.terminal.tell_status(activity)
-
-    async def show_plainly(self, reply: ReplyView, text: str) -> None:
-        """The words as they are, not drawn."""
-        self._console.terminal.verbatim("\n\n".join([text, *(file.words for file in reply.files if file.words)]))
-        await reply.record_page(f"{self._question.name}.1")
-        self._console.awaited.mark_shown(self._question.name)
-
-    async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        self._console.terminal.verbatim(notice)
-        self._console.awaited.mark_shown(self._question.name)
-
-    async def _write_texts(self, reply: ReplyView, *, grows: bool) -> AsyncIterator[str]:
-        """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here.
-
-        What is printed is visible: a Stop ends it with what was said.
-        """
-        async for text in reply.texts():
-            if text and not reply.pages:
-                await reply.record_page(f"{reply.question.name}.1")
-            if text and grows:
-                self._console.torn.add(self._question.name)
-            yield add_slashes(text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else text
-
-    @property
-    def _heading(self) -> str:
-        """Says to whom an answer belongs that nobody waits for here."""
-        if self._question.name in self._console.awaited:
-            return ""
-        person, channel = neutralise_line(self._question.person), neutralise_line(self._question.key.channel)
-        return f"(The answer to {person} in #{channel})"
-
-
-def is_command(line: str) -> bool:
-    """Whether a line is a command; `/etc/hosts` is none."""
-    word = line.split(maxsplit=1)[0]
-    return word.startswith("/") and "/" not in word[1:]

@@ -10,10 +10,8 @@ import re
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import count
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,13 +19,13 @@ from bots.console.drawing import Drawing, Glyphs
 from bots.console.escapes import neutralise
 from bots.console.log_stream import LogLines
 from bots.console.status_row import StatusRow
-from core.domain.messages import File
 from core.rendering.reply_notes import split_notes, write_plain_notes
 
 if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
 
 NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
+INVISIBLE = "\u2063"  # marks notes of ours where a platform shows it as nothing; terminals draw a box
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
 _HALVES = re.compile("[\ud800-\udfff]")  # how a byte is read that is no UTF-8
@@ -87,10 +85,6 @@ class Terminal:
         """Lines as they are, not folded and not drawn."""
         text = text if self.screen else write_plain_notes(text)
         self.post(neutralise(text).rstrip("\n") + ("\n\n" if self.screen else "\n"))
-
-    async def save(self, files: Iterable[File]) -> str:
-        """Write those that are for keeping into the folder that it was started in, over no other. Where they are."""
-        return "\n".join([await asyncio.to_thread(_write_file, one) for one in files if one.kept])
 
     def hint(self, words: str) -> None:
         """A faint line, on a screen alone."""
@@ -231,7 +225,7 @@ class Terminal:
 
     def _put(self, characters: str) -> None:
         if characters:
-            sys.stdout.write(characters)
+            sys.stdout.write(characters.replace(INVISIBLE, ""))
             sys.stdout.flush()
 
     def _columns(self) -> int:
@@ -263,19 +257,3 @@ def _watch_signal(interrupt: Callable[[], None]) -> Iterator[None]:
 def _resolve(line: asyncio.Future[str | None], text: str | None) -> None:
     if not line.done():
         line.set_result(text)
-
-
-def _write_file(file: File) -> str:
-    """Write a file under a name that no other has. Where it is, or why it can't be."""
-    stem, _, ending = file.name.rpartition(".")
-    for number in count(1):
-        path = Path(file.name if number == 1 else f"{stem}-{number}.{ending}")
-        try:
-            with path.open("xb") as opened:
-                opened.write(file.content)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            return f"{path} can't be written: {error.strerror}."
-        return f"Written to {path.absolute()}"
-    raise AssertionError("there are numbers without end")

@@ -38,6 +38,8 @@ class Past:
     """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
     steps: int = sys.maxsize
     """The number of turns' blocks before what Claude did for its own answer, if it did anything."""
+    asked: tuple[int, int] = (0, 0)
+    """The length and the hash of the words of the last of those: what waited for a person is told below them later."""
 
 
 class PromptCacheTracker:
@@ -64,8 +66,10 @@ class PromptCacheTracker:
         `new`: there was none before; `model`, `tools`, `system`, `notes`, `settings`, `history`: these changed;
         `files`: there are more or fewer pictures and documents; `expired`: it came too late; `small`: nothing was
         cached, because the prompt was too short for it; `steps`: calls and results of one answer alone; `lost`: no
-        reason of ours.
+        reason of ours. A request that is cached nowhere on purpose is part of no thread: nothing is remembered of it.
         """
+        if request.uncached:
+            return None
         past = self._past.get(key)
         blocks = tuple(hash(block.content) for block in _turns(request))
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
@@ -73,7 +77,18 @@ class PromptCacheTracker:
         settings, tools, files = _settings(request), _tools(request), _count_files(request)
         steps, notes = _find_steps(request), _notes(request)
         self._past[key] = Past(
-            request.model, system, settings, blocks, usage.prompt, cached, at, notes, tools, files, steps
+            request.model,
+            system,
+            settings,
+            blocks,
+            usage.prompt,
+            cached,
+            at,
+            notes,
+            tools,
+            files,
+            steps,
+            _measure_asked(request, steps),
         )
         return _explain_miss(past, request, usage, at)
 
@@ -111,7 +126,18 @@ def _differs_in_steps(past: Past, request: Request) -> bool:
     """Whether two prompts are the same up to what Claude did for the answer of one of them."""
     pairs = zip(past.turns, (hash(block.content) for block in _turns(request)), strict=False)
     same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if same == past.steps - 1 and past.steps <= len(_turns(request)):
+        length, words = past.asked
+        same += hash(_turns(request)[same].content.words[:length]) == words
     return same >= min(past.steps, _find_steps(request))
+
+
+def _measure_asked(request: Request, steps: int) -> tuple[int, int]:
+    """The length and the hash of the words right before the steps of an answer."""
+    if not 0 < steps < sys.maxsize:
+        return 0, 0
+    words = _turns(request)[steps - 1].content.words
+    return len(words), hash(words)
 
 
 def _find_steps(request: Request) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from itertools import groupby
 
 from core.commands.registry import (
     Command,
@@ -41,18 +40,27 @@ async def list_commands(call: Invocation) -> CommandResult:
     if words := call.values.get("command"):
         chosen = _select_rows(call.context.table, words)
         return CommandResult(_describe_whole(chosen[0]) if len(chosen) == 1 else "\n".join(map(_describe, chosen)))
-    groups = groupby(rows, key=lambda row: row.words.split()[0])
-    lines = [_summarize(word, list(commands)) for word, commands in groups]
+    groups: dict[str, list[Command]] = {}
+    for row in rows:
+        groups.setdefault(row.words.split()[0], []).append(row)
+    lines = [_summarize(word, commands) for word, commands in groups.items()]
     return CommandResult("\n".join([f"{HOW_TO_ASK} Commands:", "", *lines, "", MORE]))
 
 
 def _select_rows(rows: Iterable[Command], words: str) -> list[Command]:
-    """The commands that begin with these words. Raises UsageError with the nearest where there are none."""
-    asked = words.strip().lower().lstrip("!/").split()
-    found = [row for row in rows if row.words.split()[: len(asked)] == asked]
-    if not found:
-        raise UsageError(suggest_commands(list(rows), " ".join(asked)), "command")
-    return found
+    """The commands that begin with these words: in the plural too, and with a name behind them that the command takes.
+
+    Raises UsageError with the nearest where there are none.
+    """
+    table, asked = list(rows), words.strip().lower().lstrip("!/").split()
+    for row in table:
+        name = asked[-1].partition("=")[0] if asked else ""
+        if row.words.split() == asked[:-1] and row.parameter(name):
+            return [row]
+    for wanted in (asked, [*(one.removesuffix("s") for one in asked[:1]), *asked[1:]]):
+        if found := [row for row in table if row.words.split()[: len(wanted)] == wanted]:
+            return found
+    raise UsageError(suggest_commands(table, " ".join(asked)), "command")
 
 
 def _summarize(word: str, rows: list[Command]) -> str:

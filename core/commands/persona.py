@@ -35,6 +35,7 @@ _CLEAR = "default"
 WHY = Parameter("reason", ParameterKind.TEXT, "why, for `persona history`", prose=True)
 CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
+FOLLOW_UPS = "`follow_ups` is about threads of Slack and Discord; in a terminal every line is answered."
 FEE = " at a price beside its tokens"
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
@@ -81,7 +82,10 @@ async def tune_persona(call: Invocation) -> CommandResult:
     _, version = await _change_persona(call)
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
-    head = f"{name_place(version.place)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}."
+    reach = f" {FOLLOW_UPS}" if call.values.get("follow_ups", _CLEAR) != _CLEAR else ""
+    head = (
+        f"{name_place(version.place)} is tuned from its next answer on.{caveat}{reach} Set by {await name_giver(call)}."
+    )
     tools = await _describe_tools(call, version.persona) if "tools" in call.values else []
     return CommandResult("\n\n".join([head, await describe_persona(call, version.persona), *tools]))
 
@@ -280,7 +284,8 @@ def _describe_origin(version: Version | None, author: str) -> str:
 
 async def describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
-    settings = [f"{name} {write_setting(value)}" for name, value in list_settings(persona).items()]
+    listed = list_settings(persona).items()  # `3 examples` says what it counts
+    settings = [f"{'' if name == 'examples' else f'{name} '}{write_setting(value)}" for name, value in listed]
     system = persona.system or "(no system prompt)"
     names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
     system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})

@@ -1,8 +1,8 @@
 """Command registry: rows of words, parameters, rank and function. A new command is one row and one function."""
 
-import difflib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from core.claude.model_catalog import ModelCatalog
@@ -15,7 +15,9 @@ from core.commands.lines.options import (
     format_usage,
     is_list,
     parse_options,
+    tell_usage,
 )
+from core.commands.lines.slips import FEW, find_near_commands
 from core.domain.clock import Clock
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
@@ -31,7 +33,6 @@ from core.tools.registry import ToolRegistry
 __all__ = ["Parameter", "ParameterKind", "UsageError", "format_usage", "parse_options"]  # rows are made of them
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
-FEW = 3  # commands that are named where a name may mean many
 NUMBER = 12  # digits of a whole number
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
@@ -121,7 +122,9 @@ class Command:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
         who = "those who manage this channel" if self.rank is Rank.MANAGER else "those who manage the whole workspace"
         own = MEMBERS_ONLY if self.rank <= Rank.MEMBER else f"Only {who} can use `{self.words}`."
-        keys = {key for name, value in given.items() if value.strip() for key in (name, f"{name}={value.strip()}")}
+        keys = {
+            key for name, value in given.items() if value.strip() for key in (name, f"{name}={value.strip().lower()}")
+        }
         return [(self.rank, own), *(needed for key, needed in self.stricter.items() if key in keys)]
 
     def is_above(self, rank: Rank, given: Mapping[str, str]) -> bool:
@@ -130,7 +133,7 @@ class Command:
 
     def whispers(self, given: Mapping[str, str]) -> bool:
         """Whether only the person is answered, with these values."""
-        return self.private or any(f"{name}={value.strip()}" in self.whispered for name, value in given.items())
+        return self.private or any(f"{name}={value.strip().lower()}" in self.whispered for name, value in given.items())
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)
@@ -179,16 +182,21 @@ def is_answered_privately(table: Sequence[Command], line: str) -> bool:
 
 
 def find_missing_text(
-    table: Sequence[Command], line: str, values: Mapping[str, str]
+    table: Sequence[Command],
+    line: str,
+    values: Mapping[str, str],
+    kinds: AbstractSet[ParameterKind] = frozenset({ParameterKind.LONG}),
 ) -> tuple[Command, Parameter] | None:
-    """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
+    """The long text, or other of these `kinds`, that a command still needs: ask for it, as with a form.
+
+    None if it needs none or is no command.
+    """
     try:
         row, rest = find_command(table, line)
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
-    needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
-    return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
+    return next(((row, one) for one in list_missing(row, given) if one.kind in kinds), None)
 
 
 def list_missing(row: Command, given: Mapping[str, str]) -> list[Parameter]:
@@ -211,7 +219,7 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
             found[parameter.name] = _check_value(row, parameter, found[parameter.name])
         elif parameter.required:
             raise UsageError(
-                f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`",
+                f"`{row.words}` needs {parameter.name}: {parameter.about}. {tell_usage(row)}",
                 parameter.name,
             )
     if row.check is not None:
@@ -270,8 +278,10 @@ def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     name, kind = parameter.name, parameter.kind
     if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
         return value.lower()
-    if kind is ParameterKind.CHOICE and value not in parameter.choices:
-        raise UsageError(_explain_choices(row, parameter, value), name)
+    if kind is ParameterKind.CHOICE:
+        if value.lower() not in parameter.choices:
+            raise UsageError(_explain_choices(row, parameter, value), name)
+        return value.lower()
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
         raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.", name)
     if kind is ParameterKind.MONEY:
@@ -305,6 +315,6 @@ def suggest_commands(table: Sequence[Command], name: str) -> str:
     if name == first and len(group) > FEW:
         shown = ", ".join(f"`{one}`" for one in group[:FEW])
         return f"`{name}` alone is no command. `help {name}` shows all {len(group)} that begin so: {shown} and others."
-    near = group if name == first and group else difflib.get_close_matches(name, known, FEW, 0.5)
+    near = find_near_commands(name, known)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
     return f"There is no command `{name}`.{meant} `help{f' {first}' if group else ''}` lists them all."

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+UTC_NAMES = ("UTC", "Etc/UTC", "Etc/UCT", "Zulu")
 LOCAL = ("localtime", "posixrules", "Factory")  # what a machine's own configuration puts beside the zones
 VARIANTS = ("posix/", "right/")  # folders of other versions of all zones, which not every machine has
 
@@ -37,4 +38,4 @@ def find_local_zone() -> str | None:
     now = system_clock()
     if not is_time_zone(name) or now.astimezone(ZoneInfo(name)).utcoffset() != now.astimezone().utcoffset():
         return None
-    return name
+    return "UTC" if name in UTC_NAMES else name

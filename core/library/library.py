@@ -23,10 +23,10 @@ class Shelf:
     problems: tuple[str, ...] = ()
 
     def find(self, wanted: str) -> PersonaFile | None:
-        """The persona of that name, or of that number in a list, which counts from 1."""
+        """The persona of that name, in which blanks may stand for hyphens, or of that number in a list, from 1."""
         if wanted.isascii() and wanted.isdigit() and 0 < int(wanted) <= len(self.personas):
             return self.personas[int(wanted) - 1]
-        return next((one for one in self.personas if one.name == wanted.strip().lower()), None)
+        return next((one for one in self.personas if one.name == "-".join(wanted.lower().split())), None)
 
 
 class PersonaLibrary:

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-UTC_NAMES = ("UTC", "Etc/UTC", "Etc/UCT", "Zulu")
+from core.domain.clock import UTC_NAMES
+
 PAUSE = timedelta(hours=1)  # after which the time is told again on the same day
 
 

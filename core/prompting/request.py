@@ -95,6 +95,7 @@ class Request:
     """What Claude may use."""
     doubted: bool = False
     """The container in which its code is to run may be gone."""
+    uncached: bool = False  # on purpose: it is part of no conversation
 
     @property
     def model(self) -> str:

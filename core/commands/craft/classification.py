@@ -31,6 +31,7 @@ NAME = 40  # characters of a category
 ANSWER = 8_000  # tokens of one request's answer
 NONE, UNREAD = "none of these", "not classified"
 NOTHING = "There is nothing here that I could classify."
+LEFT_OUT = "Claude named no category of yours for them."
 UNFORMED = frozenset({"unformed", "cut", "refused"})  # of one batch: the others may go well
 INSTRUCTION = f"""\
 Say of each message that you are shown which one of these categories fits it best, by its number: {{}}. Where none \
@@ -43,7 +44,7 @@ async def classify(run: TaskRun) -> TaskResult:
     """Read the messages and have Claude sort them, many with each request. Raises CannotAnswer, UsageError."""
     categories = read_categories(run.values["categories"])
     found = await read_range(run, LAST, NOTHING)
-    classes, stopped = await _classify_all(run, found, categories)
+    classes, missing = await _classify_all(run, found, categories)
     counts = Counter(classes.get(number, UNREAD) for number in range(1, len(found.messages) + 1))
     rows = [(name, counts[name]) for name in (*categories, NONE, UNREAD) if counts[name] or name in categories]
     rows.sort(key=lambda row: (row[0] in {NONE, UNREAD}, -row[1]))
@@ -51,7 +52,7 @@ async def classify(run: TaskRun) -> TaskResult:
     chart = await asyncio.to_thread(_draw, title, rows)
     written = MadeFile("messages.csv", "text/csv", _write_csv(found, classes))
     picture = MadeFile("categories.png", "image/png", base64=b64encode(chart).decode(), alt=_tell_rows(rows))
-    return TaskResult(await _write_answer(run, found, title, rows, stopped), (written, picture))
+    return TaskResult(await _write_answer(run, found, title, rows, missing), (written, picture))
 
 
 def read_categories(written: str) -> list[str]:
@@ -90,20 +91,29 @@ def _build_form(categories: tuple[str, ...]) -> type[ClassifiedMessages]:
 async def _classify_all(run: TaskRun, found: Material, categories: Sequence[str]) -> tuple[Classes, str]:
     """The categories of all messages, and why some are missing. Raises what ends it before any batch is done."""
     classes: Classes = {}
+    reasons: list[str] = []
     for start in range(0, len(found.messages), BATCH):
         end = min(start + BATCH, len(found.messages))
         run.act(f"classifying messages {start + 1} to {end} of {len(found.messages)}")
         try:
-            classes |= await _classify_batch(run, found, categories, range(start, end))
+            batch, why = await _classify_batch(run, found, categories, range(start, end))
         except ENDINGS as error:
             if not start:
                 raise
             return classes, f"I stopped after message {start} of {len(found.messages)}: {explain_end(error)}"
-    return classes, ""
+        classes |= batch
+        reasons += [why] if why else []
+    left = len(found.messages) - len(classes)
+    return (
+        classes,
+        f"{count_noun(left, 'message')} could not be classified: {' '.join(dict.fromkeys(reasons))}" if left else "",
+    )
 
 
-async def _classify_batch(run: TaskRun, found: Material, categories: Sequence[str], batch: range) -> Classes:
-    """The categories of a batch; for those that Claude has left out it is asked once more.
+async def _classify_batch(
+    run: TaskRun, found: Material, categories: Sequence[str], batch: range
+) -> tuple[Classes, str]:
+    """The categories of a batch, and why some are missing; for those that Claude has left out it is asked once more.
 
     What it does not classify then, or declines, is left out.
     """
@@ -120,9 +130,9 @@ async def _classify_batch(run: TaskRun, found: Material, categories: Sequence[st
         except ClaudeError as error:
             if error.kind not in UNFORMED:
                 raise
-            break
+            return classes, error.sentence
         classes |= {number: name for number, name in made.read().items() if number in wanted}
-    return classes
+    return classes, "" if classes.keys() == wanted else LEFT_OUT
 
 
 def _draw(title: str, rows: Sequence[tuple[str, int]]) -> bytes:
@@ -134,16 +144,14 @@ def _tell_rows(rows: Sequence[tuple[str, int]]) -> str:
 
 
 async def _write_answer(
-    run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]], stopped: str
+    run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]], missing: str
 ) -> str:
     """A table of counts and shares, and below it what is to be known of it."""
     whole = len(found.messages)
     lines = [f"| {write_name(name)} | {count} | {count / whole:.0%} |" for name, count in rows]
     table = "\n".join(["| Category | Messages | Share |", "| --- | --: | --: |", *lines])
-    unread = dict(rows).get(UNREAD, 0)
     notes = [
-        f"{count_noun(unread, 'message')} could not be classified." if unread and not stopped else "",
-        stopped,
+        missing,
         found.cut,
         "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}.",
     ]

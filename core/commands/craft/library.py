@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from core.commands.lines.slips import ask_meant
 from core.commands.persona import (
     OWNERS,
     WHERE,
@@ -63,8 +64,10 @@ async def find_library_persona(call: Invocation, wanted: str) -> PersonaFile:
         return found
     broken = [one for one in shelf.problems if one.startswith(f"{wanted.strip().lower()}.md, ")]
     why = f" {_quote(broken[0])}" if broken else ""
+    meant = "" if why else ask_meant(wanted[:SHOWN], [one.name for one in shelf.personas])
     raise UsageError(
-        f"The library has no persona {write_name(wanted[:SHOWN])}.{why} `persona library` lists them all.", "name"
+        f"The library has no persona {write_name(wanted[:SHOWN])}.{why}{meant} `persona library` lists them all.",
+        "name",
     )
 
 

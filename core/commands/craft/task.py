@@ -257,4 +257,4 @@ def leave_uncached(request: Request) -> Request:
         {name: value for name, value in block.items() if name != "cache_control"} for block in request.body["system"]
     ]
     body = {name: value for name, value in request.body.items() if name != "cache_control"}
-    return replace(request, body=body | {"system": system})
+    return replace(request, body=body | {"system": system}, uncached=True)

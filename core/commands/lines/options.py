@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from core.commands.lines.slips import find_near
 from core.domain.errors import ConfabError
 
-UNQUOTED = 'Put the words of {0} into quotes, for I can\'t tell where they end: `{0}="{1}"`'
+MISPLACED = (
+    "{0}= stands behind words that it belongs before: `{1} {2} ...`. "
+    "If it is one of the words, put all of them into quotes."
+)
 QUOTES = '"“”„'  # keyboards make curly ones of straight ones
 OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
 # `++` and no blanks before: or a long word is read again and again.
 _OPTION = re.compile(rf"(?<!\w)(\w++)=([{QUOTES}][^{QUOTES}]*[\"“”]|\S*)")
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
+_PAIR = re.compile(r"([\w-]{1,40})\s*[=:\s]\s*(\S{0,40})")  # as people write pairs by mistake
+LINE = 120  # characters of a usage line that is told with a refusal
 NAME = 40  # characters that are quoted of what a command does not take
 
 
@@ -84,13 +90,31 @@ def format_usage(row: Shape) -> str:
     return " ".join(parts)
 
 
+def tell_usage(row: Shape) -> str:
+    """How a command is given, in a line; where it takes too much for that, what tells it."""
+    usage = format_usage(row)
+    return f"Like this: `{usage}`" if len(usage) <= LINE else f"`help {row.words}` shows all that it takes."
+
+
+def _refuse_words(row: Shape, text: str) -> str:
+    """That a command takes no such words, and which of its names may be meant: `efort=low`, `effort: low`."""
+    pair = _PAIR.match(text)
+    name, value = (pair[1], pair[2]) if pair else (text[:NAME], "")
+    near = find_near(name.lower().replace("-", "_"), [one.name for one in row.parameters])
+    meant = f" Did you mean `{near}={value or '...'}`?" if near else ""
+    return f"`{row.words}` does not take `{text[:NAME]}`.{meant} {tell_usage(row)}"
+
+
 def parse_options(row: Shape, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter. Raises UsageError.
 
-    A long text has its pairs before it, for it may hold anything; a short one also after it. Words behind a value
-    without quotes are its own, up to the next pair, where no other parameter may want them.
+    Pairs come before a long text: one of this command's behind its first words is refused, and one of another name is
+    words. A short text may have its pairs after it too. Words behind a value without quotes are its own, up to the next
+    pair, where no other parameter may want them. Quotes around a whole text are no part of it, and all in them is.
     """
     trailing = find_trailing_parameter(row)
+    if trailing and trailing.kind in WORDS and (whole := _read_quoted(rest.strip())):
+        return {trailing.name: whole}
     rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(is_list, row.parameters)) else rest
     options = list(_find_leading_options(row, rest) if _is_long(trailing) else _find_options(row, rest))
     found: dict[str, str] = {}
@@ -104,12 +128,28 @@ def parse_options(row: Shape, rest: str) -> dict[str, str]:
         at = end if takes else option.end()
     text = "".join([*between, rest[at:]]).strip()
     if text and trailing is None:
-        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
+        raise UsageError(_refuse_words(row, text))
     if text and trailing and trailing.name in found:
         twice = twice or trailing.name
     if twice:
-        raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
-    return found | ({trailing.name: text} if text and trailing else {})
+        raise UsageError(f"{twice} is given more than once. {tell_usage(row)}")
+    return found | ({trailing.name: _clean_text(row, trailing, text)} if text and trailing else {})
+
+
+def _read_quoted(text: str) -> str:
+    """What stands in the quotes around a whole text; nothing where it has none, or others between."""
+    inner = text[1:-1].strip()
+    quoted = len(text) > 1 and text[0] in OPENING and text[-1] in CLOSING and OPENING.isdisjoint(inner)
+    return inner if quoted else ""
+
+
+def _clean_text(row: Shape, trailing: Parameter, text: str) -> str:
+    """The text beside the pairs, without the quotes around it. Raises UsageError for a pair amid a long one."""
+    if trailing.kind in WORDS and (whole := _read_quoted(text)):
+        return whole
+    if _is_long(trailing) and (late := next(_find_options(row, text), None)):
+        raise UsageError(MISPLACED.format(late[1], row.words, late[0][:NAME]), late[1])
+    return text
 
 
 def _unquote(option: re.Match[str]) -> str:

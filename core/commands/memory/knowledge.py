@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from core.billing.budgets import dollars
 from core.commands.craft.persona_changes import write_setting
+from core.commands.lines.slips import ask_meant
 from core.commands.persona import WHY, check_suited, explain_conflict, name_place, read_reason, store_version
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.content import FileContent
@@ -219,8 +220,10 @@ def _find_file(files: Sequence[KnowledgeFile], wanted: str) -> KnowledgeFile:
     name = clean_attached_name(wanted).lower()
     if found := next((one for one in files if one.name.lower() == name), None):
         return found
-    there = f"There are {count_noun(len(files), 'file')}" if files else "There is none"
-    raise UsageError(f"This channel has no file {write_setting(name)}. {there}; `persona files` lists them.", "file")
+    are = "is" if len(files) == 1 else "are"
+    there = f"There {are} {count_noun(len(files), 'file')}; `persona files` lists them." if files else "It has none."
+    meant = ask_meant(name, [one.name for one in files])
+    raise UsageError(f"This channel has no file {write_setting(name)}.{meant} {there}", "file")
 
 
 ROWS = (

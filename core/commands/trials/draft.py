@@ -1,10 +1,10 @@
 """Drafts: personas that somebody wants to try here, as words of their own, a version, or one of the library."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.commands.craft.task import TaskRun
+from core.commands.lines.slips import ask_meant
 from core.commands.persona import check_suited, find_place, parse_tools, read_reason
 from core.commands.registry import UsageError
 from core.domain.messages import clean_text
@@ -74,12 +74,10 @@ async def find_candidate(run: TaskRun, name: str) -> Candidate:
 
 def _refuse_name(name: str, known: Sequence[str]) -> str:
     """That there is no persona of that name, and which there are."""
-    near = difflib.get_close_matches(name.lower(), known, 1)
-    meant = f" Did you mean `{near[0]}`?" if near else ""
     return (
-        f"There is no persona {write_name(name)} here.{meant} `persona history` has the numbers of versions, "
-        "`persona library` the names of others, and `now` is the one that holds. A system prompt of your own is a "
-        "sentence."
+        f"There is no persona {write_name(name)} here.{ask_meant(name, known)} `persona history` has the numbers of "
+        "versions, `persona library` the names of others, and `now` is the one that holds. A system prompt of your own "
+        "is more than one word."
     )
 
 

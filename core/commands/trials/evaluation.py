@@ -28,6 +28,7 @@ NONE = (
     "This persona has no examples to be tested with. Add one: "
     '`example add must="names a date" When do we meet?`, or use a persona of the library.'
 )
+LEFT_OUT = "Claude did not speak to every claim."
 KEEP = "Keep, or the command `keep`, gives this channel that persona; until then nothing has changed."
 JUDGE = f"""\
 You are shown a question and an answer to it. Below are numbered claims about what the answer says. Go by the answer \
@@ -54,11 +55,13 @@ class Findings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TestedExample:
-    """An example, what was answered, and what of it does not hold; None where it could not be judged."""
+    """An example, what was answered, and what of it does not hold."""
 
     example: Example
     answer: TriedAnswer
-    faults: tuple[str, ...] | None
+    faults: tuple[str, ...] = ()
+    unjudged: str = ""
+    """Why it could not be judged, in a sentence."""
 
 
 async def evaluate_persona(run: TaskRun) -> TaskResult:
@@ -71,7 +74,8 @@ async def evaluate_persona(run: TaskRun) -> TaskResult:
         raise TaskStopped if run.stop.is_set() else CannotAnswer(stopped)
     kept = await find_change(run, candidate)
     spent = "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}."
-    note = " ".join(filter(None, (stopped, "Claude judged the answers.", spent, KEEP if kept else "")))
+    judged = "Claude judged the answers." if any(not one.unjudged for one in tested) else ""
+    note = " ".join(filter(None, (stopped, judged, spent, KEEP if kept else "")))
     title = f"{candidate.name[:1].upper()}{candidate.name[1:]}: {count_held(tested)}"
     rows = [(one.example.question, [one.answer]) for one in tested]
     file = write_file("test.md", "Answers to the examples", [candidate.name], rows)
@@ -88,16 +92,21 @@ async def answer_examples(run: TaskRun, candidate: Candidate) -> tuple[list[Test
         turns = [Turn("user", (Text(f"{asker}: {indent(one.question)}"),))]
         try:
             answer = await answer_turns(run, candidate.whole, turns, candidate.version)
-            tested.append(TestedExample(one, answer, await _judge(run, one, answer)))
+            tested.append(await _judge(run, one, answer))
         except ENDINGS as error:
             return tested, f"I stopped at example {number}: {explain_end(error)}"
     return tested, ""
 
 
 def count_held(tested: Sequence[TestedExample]) -> str:
-    """In words, how many were answered well: `2 of 3 examples hold`."""
-    held = sum(one.faults == () for one in tested)
-    return f"{held} of {count_noun(len(tested), 'example')} {'holds' if len(tested) == 1 else 'hold'}"
+    """In words, how many were answered well: `2 of 3 examples hold, 1 could not be judged`."""
+    judged = [one for one in tested if not one.unjudged]
+    unjudged = len(tested) - len(judged)
+    if not judged:
+        return f"{count_noun(unjudged, 'example')} could not be judged"
+    held = sum(not one.faults for one in judged)
+    said = f"{held} of {count_noun(len(judged), 'example')} {'holds' if len(judged) == 1 else 'hold'}"
+    return f"{said}, {unjudged} could not be judged" if unjudged else said
 
 
 def write_tested(tested: Sequence[TestedExample]) -> str:
@@ -108,13 +117,13 @@ def write_tested(tested: Sequence[TestedExample]) -> str:
     return "\n".join(["| | example | result |", "| --: | --- | --- |", *lines])
 
 
-async def _judge(run: TaskRun, example: Example, answer: TriedAnswer) -> tuple[str, ...] | None:
-    """What of an answer is not as the example wants it; None where Claude can't say."""
+async def _judge(run: TaskRun, example: Example, answer: TriedAnswer) -> TestedExample:
+    """What of an answer is not as the example wants it, or why Claude can't say that."""
     claims = [*((True, one) for one in example.must), *((False, one) for one in example.must_not)]
     if not remove_notes(answer.text).strip():
-        return ("Claude gave no answer",)
+        return TestedExample(example, answer, ("Claude gave no answer",))
     if not claims:
-        return ()
+        return TestedExample(example, answer)
     listed = "\n".join(f"{number}. {one}" for number, (_, one) in enumerate(claims, 1))
     told = f"[The question:]\n  {indent(example.question)}\n\n[The answer:]\n  {indent(answer.text)}"
     try:
@@ -122,23 +131,24 @@ async def _judge(run: TaskRun, example: Example, answer: TriedAnswer) -> tuple[s
     except ClaudeError as error:
         if error.kind not in OF_ITSELF | {"cut", "unformed"}:
             raise
-        return None
+        return TestedExample(example, answer, unjudged=error.sentence)
     said = {one.number: one for one in found.findings}
     if not said.keys() >= set(range(1, len(claims) + 1)):
-        return None
+        return TestedExample(example, answer, unjudged=LEFT_OUT)
     faults = (
         (wanted, claim, said[number].why)
         for number, (wanted, claim) in enumerate(claims, 1)
         if said[number].said is not wanted
     )
-    return tuple(
+    shown = (
         f"{'not said' if wanted else 'said'}: {write_name(claim)} ({write_name(why)})" for wanted, claim, why in faults
     )
+    return TestedExample(example, answer, tuple(shown))
 
 
 def _write_end(one: TestedExample) -> str:
-    if one.faults is None:
-        return "could not be judged"
+    if one.unjudged:
+        return f"could not be judged: {one.unjudged.rstrip('.')}"
     return "; ".join(one.faults) or "holds"
 
 

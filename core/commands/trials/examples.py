@@ -56,7 +56,7 @@ async def _keep(call: Invocation, held: Version | None, examples: tuple[Example,
     count = f"{len(examples)} example{'s' if len(examples) != 1 else ''}"
     return CommandResult(
         f"{name_place(version.place)}'s persona has {count} now, as version {version.number}. "
-        f"Set by {await name_giver(call)}. `persona test` tests it with {'them' if len(examples) != 1 else 'it'}."
+        f"Set by {await name_giver(call)}. `persona test` shows how it does."
     )
 
 

@@ -415,6 +415,28 @@ async def test_a_long_text_that_a_command_needs_is_asked_for(environment, tmp_pa
         await window.shows("▌ You are a pirate.")
 
 
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("/persona history\r", "has never had a persona of its own"),
+        ("/new\r", "A new conversation"),
+        ("\r", "Nothing was done."),
+        ("\x03", "Nothing was done."),
+    ],
+    ids=["a command", "a move", "an empty line", "Ctrl-C"],
+)
+async def test_what_is_typed_in_the_place_of_words_that_a_command_needs_takes_it_back(
+    environment, tmp_path, keys, shown
+):
+    async with chat(environment, tmp_path) as window:
+        window.type("/persona set\r")
+        await window.shows(lambda text: text.endswith(":"))
+        window.type(keys)
+        await window.shows(lambda text: shown in text and text.endswith(PROMPT))
+        window.type("/persona show\r")
+        await window.shows("No persona is set here")
+
+
 @pytest.mark.parametrize("keys", ["\x04", "\x03\x03", "/quit\r"])
 async def test_who_is_asked_for_a_long_text_leaves_as_everywhere(environment, tmp_path, keys):
     async with chat(environment, tmp_path) as window:

@@ -325,7 +325,9 @@ async def test_what_can_not_be_judged_is_said(assistant, board, claude, store, j
 
     await give(assistant, store, "persona test")
 
-    assert "| could not be judged |" in board.whispered[0]
+    assert "**Version 1: 1 example could not be judged**" in board.whispered[0]
+    assert "| could not be judged: Claude d" in board.whispered[0]
+    assert "Claude judged the answers." not in board.whispered[0]
 
 
 async def test_what_an_answer_says_of_claims_is_no_claim(assistant, board, claude, store):

@@ -381,7 +381,10 @@ async def test_what_claude_does_not_classify_is_told(assistant, board, claude, s
 
     rows = "| bug | 1 | 33% |\n| billing | 0 | 0% |\n| none of these | 1 | 33% |\n| not classified | 1 | 33% |"
     assert rows in board.whispered[0]
-    assert "1 message could not be classified. It cost $0." in board.whispered[0]
+    assert (
+        "1 message could not be classified: Claude named no category of yours for them. It cost $0."
+        in board.whispered[0]
+    )
 
 
 CATEGORIES = {

@@ -1,8 +1,8 @@
-"""Hints (bots.console.slash_hints): what a notice says of a command is written as it is given in the terminal."""
+"""Hints (bots.console.lines.slash_hints): what a notice says of a command is written as it is given in the terminal."""
 
 import pytest
 
-from bots.console.slash_hints import add_slashes
+from bots.console.lines.slash_hints import add_slashes
 from core.commands import TABLE
 
 

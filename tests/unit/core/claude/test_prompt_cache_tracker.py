@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from core.claude.prompt_cache_tracker import PromptCacheTracker
+from core.commands.craft.task import leave_uncached
 from core.domain.content import FRAME, Document, Image, Returned, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -104,6 +105,25 @@ def test_a_prompt_of_which_nothing_was_cached_was_too_small():
     known.note(KEY, FIRST, Usage(input=7), at(0))
 
     assert known.note(KEY, NEXT, Usage(input=9), at(1)) == "small"
+
+
+def test_what_is_told_below_a_question_whose_answer_waited_for_a_person_is_no_edit(known):
+    said = ({"type": "tool_use", "id": "c1", "name": "look", "input": {}},)
+    known.note(KEY, continue_request(FIRST, said, [Returned("c1", (Text("found"),))]), WRITTEN, at(1))
+    told, edited = (completions(words, "two", "three") for words in ("one\n[This waited.]", "eins\n[This waited.]"))
+
+    assert known.note(KEY, told, Usage(), at(2)) == "steps"
+    known.note(KEY, continue_request(FIRST, said, [Returned("c1", (Text("found"),))]), WRITTEN, at(3))
+    assert known.note(KEY, edited, Usage(), at(4)) == "history"
+
+
+def test_what_is_asked_beside_a_thread_misses_nothing_and_changes_nothing_that_is_known_of_it(known):
+    beside = leave_uncached(completions("Translate.", persona=replace(PERSONA, system="You translate.")))
+
+    assert known.note(KEY, beside, Usage(input=9), at(1)) is None
+    assert known.note(KEY, NEXT, Usage(cache_read=600, cache_write_1h=10), at(2)) is None
+    assert known.note(KEY, NEXT, Usage(cache_read=10), at(3)) == "lost"
+    assert PromptCacheTracker().note(KEY, beside, Usage(input=9), at(1)) is None
 
 
 def test_only_so_many_threads_are_remembered():

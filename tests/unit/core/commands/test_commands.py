@@ -428,3 +428,30 @@ async def test_a_command_is_a_question_that_its_event_makes_once(store, board):
     event = Commanded("k1", KEY, "U1", "help", board.now())
 
     assert [(await store.questions.ingest(event)).question for _ in range(2)] == [True, False]
+
+
+async def test_help_lists_each_first_word_once(give):
+    words = [line.split("`")[1].split()[0] for line in (await give("help")).splitlines() if line.startswith("- `")]
+
+    assert len(words) == len(set(words)) > 10
+
+
+@pytest.mark.parametrize(
+    ("line", "beginning"),
+    [
+        ("help notes", "- `note add TEXT`"),
+        ("help note", "- `note add TEXT`"),
+        ("help persona tune follow_ups", "`persona tune ["),
+        ("help persona tune follow_ups=smart", "`persona tune ["),
+        ("help /persona use", "`persona use NAME"),
+    ],
+)
+async def test_help_understands_plurals_and_names_of_values(give, line, beginning):
+    assert (await give(line)).startswith(beginning)
+
+
+async def test_a_persona_with_examples_says_their_number_once(give):
+    await give('example add must="a day" When?')
+
+    assert "examples" not in (shown := await give("persona show"))
+    assert "1 example" in shown

@@ -1,4 +1,7 @@
-"""Commands: how they are found, read and refused. Tests core.commands.registry, core.commands.lines.options."""
+"""Commands: how they are found, read and refused.
+
+Tests core.commands.registry, core.commands.lines.options, core.commands.lines.slips.
+"""
 
 import re
 from decimal import Decimal
@@ -278,3 +281,87 @@ def test_a_slip_in_a_command_is_told_the_nearest_and_not_all_that_begin_so(line,
         find_command(TABLE, line)
 
     assert re.fullmatch(said, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("draft code sum the totals name=a.py", "name"),
+        ('persona set Be brief. reason="they asked"', "reason"),
+        ("persona set Be brief where=workspace, always", "where"),
+        ('persona set reason="why" Be brief. where=workspace', "where"),
+    ],
+)
+def test_a_name_behind_the_words_of_a_long_text_is_said_to_be_in_the_wrong_place(line, name):
+    row, rest = find_command(TABLE, line)
+
+    with pytest.raises(UsageError, match=f"^{name}= stands behind words that it belongs before: `{row.words} {name}="):
+        parse_values(row, rest, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ('persona set "Be brief."', {"text": "Be brief."}),
+        ('persona set reason="x" “Be brief.\nAnd kind.”', {"reason": "x", "text": "Be brief.\nAnd kind."}),
+        ('persona set "Say where=there, always"', {"text": "Say where=there, always"}),
+        ('persona set "Be brief." and "kind"', {"text": '"Be brief." and "kind"'}),
+        ('persona set Say "hello"', {"text": 'Say "hello"'}),
+        ('note add "We ship on Fridays."', {"text": "We ship on Fridays."}),
+        ('note add reason="x" We ship', {"text": 'reason="x" We ship'}),
+        ('persona use "code reviewer"', {"name": "code reviewer"}),
+        ('persona try "translator"', {"what": "translator"}),
+        ('persona set "', {"text": '"'}),
+        ("persona set name=value is no option here", {"text": "name=value is no option here"}),
+    ],
+)
+def test_quotes_around_a_whole_text_are_no_part_of_it_and_names_of_other_commands_are_words(line, values):
+    row, rest = find_command(TABLE, line)
+
+    assert parse_values(row, rest, {}) == values
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("note delete 1", "`note remove`?"),
+        ("note show", "`note list`?"),
+        ("persona delete", "`persona clear` or `persona detach`?"),
+        ("persona tun effort=low", "`persona tune`"),
+        ("remember We ship", "`note add`?"),
+        ("models", "`persona models`?"),
+    ],
+)
+def test_a_wrong_verb_is_answered_with_one_of_the_same_noun(line, meant):
+    with pytest.raises(UsageError) as raised:
+        find_command(TABLE, line)
+
+    assert f" Did you mean {meant}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("followups=smart", "follow_ups=smart"),
+        ("follow_ups smart", "follow_ups=smart"),
+        ("efort=low", "effort=low"),
+        ("effort:low", "effort=low"),
+        ("effort: low", "effort=low"),
+        ("Max-Tokens=5", "max_tokens=5"),
+    ],
+)
+def test_a_slip_in_a_name_is_answered_with_the_nearest_in_one_line(words, meant):
+    with pytest.raises(UsageError) as raised:
+        parse_values(*find_command(TABLE, f"persona tune {words}"), {})
+
+    assert str(raised.value) == (
+        f"`persona tune` does not take `{words}`. Did you mean `{meant}`? `help persona tune` shows all that it takes."
+    )
+
+
+def test_the_case_of_a_choice_does_not_matter_nor_for_who_may_and_who_sees_it():
+    tune, usage = find_command(TABLE, "persona tune")[0], find_command(TABLE, "usage")[0]
+
+    assert parse_values(tune, "follow_ups=Smart", {}) == {"follow_ups": "smart"}
+    assert tune.is_above(Rank.MANAGER, {"where": "Workspace"})
+    assert usage.whispers({"of": "Me"})

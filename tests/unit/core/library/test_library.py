@@ -94,3 +94,9 @@ def test_no_prompt_is_wrapped_amid_a_paragraph(name):
     wrapped = [line for before, line in pairwise(lines) if (before.strip() and line[:1].isalnum()) or line[:1] == " "]
 
     assert [line for line in wrapped if not re.match(r"\s*(\d+\.|-) ", line)] == []
+
+
+async def test_blanks_and_capitals_are_no_other_name():
+    found = (await PersonaLibrary().read()).find(" Code  reviewer")
+
+    assert getattr(found, "name", "") == "code-reviewer"
