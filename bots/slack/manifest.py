@@ -105,7 +105,7 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
     }
 
 
-MOST_VERBS = 3  # of one word in the hint: Slack takes 200 characters of it
+MOST_VERBS = 2  # of one word in the hint: Slack takes 200 characters of it
 
 
 def _describe_shortcut(row: Command) -> dict[str, str]:

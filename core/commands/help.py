@@ -19,7 +19,7 @@ MORE = "`help COMMAND` shows what one takes: `help persona`."
 GROUPS = {
     "batch": "Ask about every row",
     "budget": "What may be spent here",
-    "example": "Questions that this channel's persona is tested with",
+    "example": "Questions that test this channel's persona",
     "grants": "Which tools act here for you without asking first",
     "note": "What Claude is told in every answer in this channel",
     "persona": "How Claude behaves in this channel",

@@ -35,7 +35,7 @@ _CLEAR = "default"
 WHY = Parameter("reason", ParameterKind.TEXT, "why, for `persona history`", prose=True)
 CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
-FOLLOW_UPS = "`follow_ups` is about threads of Slack and Discord; in a terminal every line is answered."
+FOLLOW_UPS = "`follow_ups` is about threads; in a terminal every line is answered."
 FEE = " at a price beside its tokens"
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
