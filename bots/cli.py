@@ -133,12 +133,19 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
     from bots.app.configuration import open_tools, read_configuration
     from bots.console.adapter import Console
     from bots.ops import logs
+    from core.library.library import PersonaLibrary
 
     configuration = read_configuration()
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
     tools = open_tools(configuration)
-    console = Console(settings.database_url, name, message=" ".join(message), tools=tools.names)
+    console = Console(
+        settings.database_url,
+        name,
+        message=" ".join(message),
+        tools=tools.names,
+        library=PersonaLibrary(settings.confab_personas),
+    )
     if attached := console.attach_given(paths):
         click.echo(attached, err=True)
     logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())

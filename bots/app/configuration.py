@@ -14,7 +14,7 @@ from core.tools.entry_points import load_installed_tools
 from core.tools.hosted import HostedTools, build_code_tools, build_web_tools
 from core.tools.mcp.settings import McpServer, list_secrets, read_servers
 from core.tools.notes import NoteTools
-from core.tools.registry import NONE, ToolRegistry, UnknownTool
+from core.tools.registry import MEANT, NONE, ToolRegistry, UnknownTool
 from core.tools.tool import ToolProvider
 
 KEYS = "https://platform.claude.com/settings/keys"
@@ -84,13 +84,14 @@ def open_tools(configuration: Configuration, providers: Sequence[ToolProvider] |
 
 
 def require_tools(variable: str, names: Sequence[str], registry: ToolRegistry, hint: str = "") -> None:
-    """Validate the tools that a variable names. Raises SettingsError, with a `hint` where one of them is unknown."""
+    """Validate the tools that a variable names. Raises SettingsError, with a `hint` where one is like no other."""
     try:
         if names:
             registry.parse_choice(",".join(names))
     except UnknownTool as error:
         unknown = {name.strip().lower() for name in names} - {*registry.names, NONE}
-        raise SettingsError(f"{variable}: {error}{hint if unknown else ''}") from None
+        told = hint if unknown and MEANT not in str(error) else ""
+        raise SettingsError(f"{variable}: {error}{told}") from None
 
 
 def find_misspelt_variables() -> list[str]:

@@ -27,6 +27,7 @@ from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
+from core.commands.craft.library import offer_personas
 from core.commands.persona import offer_tools
 from core.commands.registry import Parameter, is_answered_privately
 from core.commands.replies import NOTHING
@@ -39,6 +40,7 @@ from core.domain.messages import (
     Message,
     Question,
 )
+from core.library.library import PersonaLibrary
 
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
@@ -76,9 +78,11 @@ class Console:
         *,
         message: str = "",
         tools: Sequence[str] = (),
+        library: PersonaLibrary | None = None,
     ) -> None:
         self._clock, self._message = clock, message
         self._table = offer_tools(TABLE, tools)
+        self._library = library
         self.attachments = Attachments()
         self.terminal = Terminal()
         now = clock().astimezone()
@@ -115,6 +119,9 @@ class Console:
                 self.terminal.write(describe_waiting(map(self._place.describe_way, self._newest.waiting)))
 
     async def _converse(self, ingest: Ingest) -> None:
+        if self._library:
+            shelf = await self._library.read()
+            self._table = offer_personas(self._table, [one.name for one in shelf.personas])
         if self.terminal.screen:
             self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
         with suppress(PersonLeft):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bots.console.escapes import neutralise_line
+from core.commands.lines.options import WORDS, find_trailing_parameter
 from core.commands.registry import Command, suggest_values
 from core.domain.messages import ThreadKey
 
@@ -137,6 +138,8 @@ def _complete_value(line: str, row: Command) -> Iterator[str]:
             yield from (f"{begun} {name}={choice} " for choice in known)
         elif not equals and one.name.startswith(last):
             yield f"{begun} {one.name}="
+        if not equals and one is find_trailing_parameter(row) and one.kind in WORDS:
+            yield from (f"{begun} {choice} " for choice in one.choices if choice.startswith(last))
 
 
 def find_user() -> str:

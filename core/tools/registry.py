@@ -13,6 +13,7 @@ from core.tools.tool import ConnectedProvider, Tool, ToolProvider, Unavailable
 NONE = "none"  # chosen in place of names: no tool at all
 ALL = "all"  # what people try for every tool
 DEFAULT = "default"  # how a thread keeps the tools that it has where nobody chose any
+MEANT = "Did you mean"  # begins what is suggested in place of a wrong name
 NEAR = 3  # names that are suggested in place of a wrong one
 NAME = 40  # characters of a wrong name that are shown
 
@@ -125,7 +126,7 @@ class ToolRegistry:
         if name == ALL:
             return f"There is no `{ALL}`: name each group that you want."
         near = difflib.get_close_matches(name, self.names, NEAR, 0.5)
-        meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        meant = f" {MEANT} {' or '.join(f'`{one}`' for one in near)}?" if near else ""
         return f"There is no tool `{name[:NAME]}`.{meant}"
 
     def _select_groups(self, names: frozenset[str]) -> Mapping[str, Sequence[str]]:

@@ -25,7 +25,26 @@ from core.tools.registry import NONE, ToolRegistry, UnknownTool
 
 HEAD = "| | name | about | model |\n| --: | --- | --- | --- |"
 HOW = "`persona use 3` or `persona use translator` gives one to this channel; `persona clear` takes it away again."
+TAKEN = {
+    "persona use": "name",
+    "persona try": "what",
+    "persona test": "what",
+    "persona compare": "which",
+    "replay": "persona",
+}
+"""The commands that take a persona of the library, each with the name of that parameter."""
 PROBLEMS = 5  # files of the operator's that are said to be wrong
+
+
+def offer_personas(table: Sequence[Command], names: Sequence[str]) -> Sequence[Command]:
+    """The table of commands with these personas among what is suggested."""
+
+    def offer(row: Command) -> Command:
+        taken = TAKEN.get(row.words)
+        offered = (replace(one, choices=(*one.choices, *names)) if one.name == taken else one for one in row.parameters)
+        return replace(row, parameters=tuple(offered))
+
+    return [offer(row) if row.words in TAKEN else row for row in table]
 
 
 async def list_library(call: Invocation) -> CommandResult:

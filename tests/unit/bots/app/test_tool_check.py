@@ -81,7 +81,11 @@ def test_a_name_that_may_be_a_server_of_mcp_is_told_where_these_are_listed():
         open_tools(chosen(confab_tools=("time", "github")), PROVIDERS)
     with pytest.raises(SettingsError) as listed:
         open_tools(replace(chosen(confab_tools=("github",)), servers=(McpServer("tickets"),)), PROVIDERS)
+    with pytest.raises(SettingsError, match="Did you mean `time`") as slip:
+        open_tools(chosen(confab_tools=("tiem",)), PROVIDERS)
+
     assert HINT not in str(listed.value)
+    assert HINT not in str(slip.value)
 
 
 async def test_the_doctor_tells_what_may_be_chosen_and_what_is_on():

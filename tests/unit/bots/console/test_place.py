@@ -12,6 +12,7 @@ from bots.console.escapes import neutralise, neutralise_line
 from bots.console.other_terminals import hold_session
 from bots.console.place import ConsolePlace
 from core.commands import TABLE
+from core.commands.craft.library import offer_personas
 from core.commands.persona import offer_tools
 from core.domain.messages import ThreadKey
 
@@ -125,3 +126,19 @@ def test_the_second_terminal_on_a_database_does_not_get_the_lock_and_the_next_on
 
     assert again is not None
     os.close(again)
+
+
+@pytest.mark.parametrize(
+    ("typed", "wholes"),
+    [
+        ("/persona use tra", ["/persona use translator "]),
+        ("/persona compare now tra", ["/persona compare now translator "]),
+        ("/persona try tra", ["/persona try translator "]),
+        ("/replay persona=tra", ["/replay persona=translator "]),
+        ("/persona use x", []),
+    ],
+)
+def test_personas_of_the_library_are_completed_where_a_command_takes_one(place, typed, wholes):
+    table = offer_personas(TABLE, ["editor", "translator"])
+
+    assert list(place.complete_line(typed, table)) == wholes
