@@ -129,7 +129,11 @@ async def test_a_picture_that_code_made_is_posted_once_wherever_its_process_is_k
 
 @pytest.mark.parametrize(
     ("name", "databases"),
-    [("slack schedule", POSTGRES), pytest.param("discord schedule", SQLITE, marks=pytest.mark.reliability)],
+    [
+        ("slack schedule", SQLITE),
+        pytest.param("slack schedule", POSTGRES, marks=pytest.mark.reliability),
+        pytest.param("discord schedule", SQLITE, marks=pytest.mark.reliability),
+    ],
     indirect=["databases"],
 )
 async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_claim_and_the_post(
