@@ -45,6 +45,7 @@ from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
+from core.store.persona_in_force import find_persona_begun_with
 from core.store.protocols import Claim, Step, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import describe_acts, explain_unavailable, read_acts
@@ -127,8 +128,12 @@ class Composition:
         composer, claim = self.composer, self.claim
         steps: Mapping[str, Step] = {}
         if claim.resumed or claim.told is not None:
-            steps = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
+            listed = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
+            steps = {digest: step for digest, step in listed.items() if not step.aside}
         tools = await self._list_tools()
+        if steps and await self._restore_persona():
+            begun = {tool.name for tool in await self._list_tools()}
+            tools = tuple(tool for tool in tools if tool.name in begun)  # none that was taken away meanwhile
         models, build = await self._prepare(steps, tools)
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
@@ -163,6 +168,16 @@ class Composition:
         if answer.outcome is Outcome.SHOWN and self.unread_note:
             await self.composer.store.notes.put(self._unread_note_name, self.claim.question.name)
         return answer
+
+    async def _restore_persona(self) -> bool:
+        """Go on with the persona with which the answer was begun; whether that is another than the one set now."""
+        composer, question = self.composer, self.claim.question
+        first = await composer.store.ledger.find_first_step(question.key, question.name)
+        if first is None:
+            return False
+        before, of = self.persona, (composer.store.personas, question.key, composer.rules.defaults)
+        self.persona, self.version = await find_persona_begun_with(*of, first)
+        return self.persona != before
 
     async def _prepare(
         self, steps: Mapping[str, Step], tools: Sequence[Tool]

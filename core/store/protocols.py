@@ -56,6 +56,17 @@ class Step:
     """What came of it, where the answer goes on from there."""
     micro_usd: int | None = None
     """What it has cost so far; None where no price is known."""
+    aside: bool = False
+    """It stands beside the answer: it asked whether there should be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """With which persona an answer was begun: the number of its version, and whether that is the whole workspace's."""
+
+    persona: int
+    wide: bool
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,9 @@ class Ledger(Protocol):
 
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         """The steps of an open question's answer, by the digest of what was asked."""
+
+    async def find_first_step(self, key: ThreadKey, question: str) -> FirstStep | None:
+        """The first step of an open question's answer; None where there is none."""
 
     async def sum_steps(self, key: ThreadKey, question: str) -> tuple[int, int]:
         """How many steps of an open question's answer were gone on from, and the micro-dollars that all have cost."""

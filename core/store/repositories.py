@@ -16,7 +16,7 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
-from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, FirstStep, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
@@ -179,6 +179,9 @@ class LedgerRepository:
     async def settle(self, reservation: Reservation, settled: Settlement, end: StepEnd | None = None) -> Settled:
         cleaned = end and replace(end, final_text=end.final_text and _clean(end.final_text))
         return await self._engine.unit(lambda sql: steps.settle_step(sql, reservation, settled, cleaned))
+
+    async def find_first_step(self, key: ThreadKey, question: str) -> FirstStep | None:
+        return await self._engine.unit(lambda sql: steps.find_first_step(sql, key, question))
 
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         return await self._engine.unit(lambda sql: steps.list_steps(sql, key, question))

@@ -227,3 +227,61 @@ async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, c
     assert told["is_error"] is True
     assert why in str(told["content"])
     assert await list_texts(store) == []
+
+
+async def test_what_is_allowed_is_done_though_the_notes_changed_while_it_waited(store, board, claude):
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Noted."))
+        await note(store, "Another fact.")
+        await press(assistant, board, Control.ALLOW, named)
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == ["Another fact.", APRIL]
+    assert board.shown("t1")[-1].endswith("Noted.")
+    assert len(list_systems(claude)) == 2
+
+
+async def test_two_notes_that_are_proposed_in_one_step_are_both_kept(store, board, claude):
+    both = call(use("propose_note", 1, text="First."), use("propose_note", 2, text="Second."), text="Two.")
+    claude.script(both, Answer(text="Noted both."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        asked = board.said("t1", "U1", "remember both")
+        await assistant.ingest(asked)
+        await parked(store)
+        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
+        await parked(store)
+        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#2")
+        await closed(store)
+
+    assert await list_texts(store) == ["First.", "Second."]
+    assert board.shown("t1")[-1].endswith("Noted both.")
+
+
+@pytest.mark.parametrize("place", [HERE, Place("board:w1")], ids=["of the channel", "of the workspace"])
+@pytest.mark.parametrize("before", [None, Persona("Be kind.")], ids=["the first persona", "another persona"])
+async def test_what_is_allowed_is_done_though_the_persona_changed_while_it_waited(store, board, claude, place, before):
+    if before:
+        await store.personas.change(place, before, 0, "U1", START)
+    async with house(store, claude, board, tools=with_notes(), clock=board.now) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Noted."))
+        changed = Persona("Be brief.", "claude-haiku-5-5", effort="low")
+        await store.personas.change(place, changed, 1 if before else 0, "U1", board.now())
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == [APRIL]
+    begun, ended = list_systems(claude)
+    assert begun == ended
+    assert board.shown("t1")[-1].endswith("Noted.")
+
+
+async def test_a_tool_that_was_taken_away_while_it_waited_does_nothing(store, board, claude):
+    async with house(store, claude, board, tools=with_notes(), clock=board.now) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Well."))
+        await store.personas.change(HERE, Persona(tools="none"), 0, "U1", board.now())
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == []
+    assert "What was allowed is not available now, and nothing was done" in board.shown("t1")[-1]
