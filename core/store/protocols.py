@@ -15,6 +15,7 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.first_steps import FirstStep
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
@@ -61,15 +62,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStep:
-    """With which persona an answer was begun: the number of its version, and whether that is the whole workspace's."""
-
-    persona: int
-    wide: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class StepEnd:
     """What is stored in the unit of work that settles a step: the final text if it is the last one, else its content.
 
@@ -108,6 +100,8 @@ class Thread:
     replies: Mapping[str, FinalText] = field(default_factory=dict)
     open: Mapping[str, str | None] = field(default_factory=dict)
     """The questions that are open, commands apart, each with the one that it is answered with, if it is by now."""
+    parked: Mapping[str, str] = field(default_factory=dict)
+    """What Claude has said so far to those that wait for a person."""
     unanswered: Mapping[str, Unanswered] = field(default_factory=dict)
     """The questions that got no answer, and why."""
     refused_at: Mapping[str, datetime] = field(default_factory=dict)
@@ -162,6 +156,9 @@ class Questions(Protocol):
 
         It takes no more companions once a final text is there; whether any words are visible only the caller knows.
         """
+
+    async def pass_over(self, claim: Claim) -> bool:
+        """Close all that perhaps asks and waits in a claim's thread before what certainly does; False without that."""
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises LeaseLost."""
