@@ -282,15 +282,13 @@ class Console:
 
 
 class ConsoleSurface:
-    """One question's place in the terminal, which shows only what is printed now."""
+    """One question's place in the terminal, which shows only what is printed now. It has no permalinks."""
+
+    us = ""
 
     def __init__(self, console: Console, question: Question) -> None:
         self._console = console
         self._question = question
-
-    @property
-    def us(self) -> str:
-        return ""
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         return History((), Reach.CHAIN)
@@ -304,6 +302,9 @@ class ConsoleSurface:
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER
 
+    async def is_secluded(self) -> bool:
+        return False
+
     async def homes(self) -> tuple[str, ...] | None:
         return None
 
@@ -314,7 +315,6 @@ class ConsoleSurface:
         return ""
 
     async def find_target(self, link: str, person: str) -> LinkTarget | None:
-        """A terminal has no permalinks."""
         return None
 
     async def read_target(self, target: LinkTarget) -> Sequence[Message]:

@@ -34,7 +34,7 @@ from core.domain.messages import Outcome, Question
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
-from core.domain.tools import CODE_TOOL
+from core.domain.tools import CODE_TOOL, NOTE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.prompting.code_requests import place_code
@@ -252,7 +252,10 @@ class Composition:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""
         registry, keep = self.composer.tools, self.composer.store.threads
         private = self.claim.question.private
-        return await registry.list_tools(self.thread, self.persona.tools, keep, private=private)
+        tools = await registry.list_tools(self.thread, self.persona.tools, keep, private=private)
+        if not any(tool.name == NOTE_TOOL for tool in tools) or not await self.surface.is_secluded():
+            return tools
+        return tuple(tool for tool in tools if tool.name != NOTE_TOOL)  # the whole channel would be told
 
     def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
         composer = self.composer

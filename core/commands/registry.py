@@ -25,6 +25,7 @@ _OPTION = re.compile(
     r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
 )  # `++` and no blanks before: or a long word is read again and again
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
+_SEVERAL = re.compile(r"#?[0-9]{1,9}(?:[\s,-]+#?[0-9]{1,9})+|all|\*", re.IGNORECASE)  # numbers, in the place of one
 NUMBER = 12  # digits of a whole number
 NAME = 40  # characters of a name that is looked for among ours
 IN_MENU = "Where messages have a menu, it is there too."
@@ -357,12 +358,14 @@ def _trailing_parameter(row: Command) -> Parameter | None:
 def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
+    value = value.strip("\"'` ").removeprefix("#").removesuffix(".") if kind is ParameterKind.NUMBER else value
     if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
         return value.lower()
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
         raise UsageError(_explain_choices(row, parameter, value), name)
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
-        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.", name)
+        once = " Give one at a time." if _SEVERAL.fullmatch(value) else ""
+        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.{once}", name)
     if kind is ParameterKind.MONEY:
         return _check_money(name, value)
     if kind is not ParameterKind.PERSON:

@@ -252,4 +252,6 @@ MIGRATIONS = (
             "at {text} NOT NULL, PRIMARY KEY (workspace, channel, number)) {strict}",
         ),
     ),
+    # Whether a removal of a note erased its words.
+    Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
 )

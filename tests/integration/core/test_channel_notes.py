@@ -122,7 +122,7 @@ async def test_what_claude_proposes_is_kept_by_who_allows_it_and_each_time_anew(
 
     assert (waiting, buttons) == ([], (Control.ALLOW, Control.DENY))
     assert "**May I use `propose_note`?**" in asked
-    assert f'noting "{APRIL}" for all later answers in this channel' in asked
+    assert f'"text": "{APRIL}"' in asked
     assert shown == "I'll remember that.\n\nNoted."
     assert [(one.text, one.author, one.number) for one in kept.notes] == [(APRIL, "U1", 1)]
     assert grants == []
@@ -285,3 +285,44 @@ async def test_a_tool_that_was_taken_away_while_it_waited_does_nothing(store, bo
 
     assert await list_texts(store) == []
     assert "What was allowed is not available now, and nothing was done" in board.shown("t1")[-1]
+
+
+async def test_who_is_asked_to_allow_a_note_sees_all_of_it_and_who_may(store, board, claude):
+    text = "Twelve words. " * 21 + "Here ends it."
+    assert len(text) > 300 - 14
+    claude.script(call(use("propose_note", text=text[:300]), text="Well."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "remember"))
+        await parked(store)
+
+    shown = board.shown("t1")[-1]
+    assert f'"text": "{text[:300]}"' in shown
+    assert "keeping a note of this channel, which only who manages it can allow." in shown
+    assert shown.endswith("If the question was yours, and you manage this channel, you can allow it, within an hour.")
+
+
+async def test_who_allows_a_note_for_the_whole_thread_is_told_that_it_is_for_once(store, board, claude):
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        await propose(assistant, board, store, claude, Answer(text="Noted."))
+        await assistant.ingest(command("allow thread", private=True))
+        await closed(store)
+
+    assert await list_texts(store) == [APRIL]
+    assert board.whispered[-1] == "It goes on, for this once: it asks for each note anew."
+
+
+async def test_in_a_private_thread_claude_has_no_tool_for_notes_and_none_is_kept(store, board, claude):
+    claude.script(Answer(text="I can't."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        board.secluded.add("t1")
+        await ask(assistant, board, store, "remember it")
+        without = claude.requests[-1].body
+        board.secluded.clear()
+        named = await propose(assistant, board, store, claude)
+        board.secluded.add("t1")
+        claude.script(Answer(text="Well."))
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert "tools" not in without
+    assert await list_texts(store) == []
