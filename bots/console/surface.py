@@ -72,6 +72,9 @@ class ConsoleSurface:
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER
 
+    async def is_secluded(self) -> bool:
+        return False
+
     async def homes(self) -> tuple[str, ...] | None:
         return None
 

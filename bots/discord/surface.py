@@ -118,6 +118,13 @@ class DiscordSurface:
         granted = self._address.permissions if theirs and self._is_new() else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
+    async def is_secluded(self) -> bool:
+        at = self._place.at
+        if self._guild is None or at == self._question.key.channel:
+            return False
+        known = (await self._resources.directory.fetch_threads(self._guild, {at})).get(at)
+        return known is None or known.private
+
     async def homes(self) -> tuple[str, ...] | None:
         if self._guild is not None:
             return None

@@ -126,6 +126,10 @@ class SlackSurface:
         asks = self._question.command is None
         return await self._directory.fetch_rank(person, self._question.key.channel, asks=asks)
 
+    async def is_secluded(self) -> bool:
+        """Who reads a channel of Slack's reads all its threads."""
+        return False
+
     async def homes(self) -> tuple[str, ...] | None:
         key = self._question.key
         return (key.workspace,) if key.channel.startswith("D") else None

@@ -73,7 +73,7 @@ class Assistant:
         commands = self._build_command_context(clock, tools, reader, library)
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
-        policy = self._make_policy(loop_guard, slots)
+        policy = self._make_policy(loop_guard)
         runs = RunCheck(store, platforms, completions.sender.sleep)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat, runs)
         self.worker = Worker(
@@ -88,8 +88,8 @@ class Assistant:
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
-    def _make_policy(self, loop_guard: BotLoopGuard, slots: FairSemaphore) -> Policy:
-        judge = FollowUpJudge(self._store, self._completions.structured_output, slots, self._rules.models)
+    def _make_policy(self, loop_guard: BotLoopGuard) -> Policy:
+        judge = FollowUpJudge(self._store, self._completions.structured_output, self._rules.models)
         return Policy(self._rules, loop_guard, self._store.notes, judge)
 
     def _make_composer(self, clock: Clock, files: FileReader, tools: ToolRegistry, made: MadeFiles) -> Composer:

@@ -64,11 +64,19 @@ class BotLoopGuard:
         answered = self._recent(place, now)
         if name in answered:
             return Verdict.ANSWER
-        if any(_since(answered, now - seconds) >= most for most, seconds in LIMITS):
+        if _is_full(answered, now):
             return Verdict.SAY_SO if self._stopped.setdefault(place, name) == name else Verdict.SILENCE
         self._stopped.pop(place, None)
         answered[name] = now
         return Verdict.ANSWER
+
+    def is_stopped(self, claim: Claim) -> bool:
+        """Whether bots are not answered there any more, and only bots ask; nothing is counted by this."""
+        if not all(self.is_allowed(one.key.workspace, one.person) for one in (claim.question, *claim.together)):
+            return False
+        place, now = (claim.question.key.workspace, claim.question.key.channel), self._clock()
+        answered = self._recent(place, now)
+        return claim.question.name not in answered and _is_full(answered, now)
 
     def _recent(self, place: tuple[str, str], now: datetime) -> dict[str, datetime]:
         """The answers that still count."""
@@ -76,6 +84,10 @@ class BotLoopGuard:
             name: at for name, at in self._answered[place].items() if at > now - max(seconds for _, seconds in LIMITS)
         }
         return kept
+
+
+def _is_full(answered: dict[str, datetime], now: datetime) -> bool:
+    return any(_since(answered, now - seconds) >= most for most, seconds in LIMITS)
 
 
 def _since(answered: dict[str, datetime], at: datetime) -> int:

@@ -34,7 +34,7 @@ from core.domain.messages import ZONE, Outcome, Question
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
-from core.domain.tools import CODE_TOOL
+from core.domain.tools import CODE_TOOL, NOTE_TOOL
 from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.prompting.code_requests import place_code
@@ -45,6 +45,7 @@ from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
+from core.store.persona_in_force import find_persona_begun_with
 from core.store.protocols import Step, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.claims import Claim
@@ -130,8 +131,12 @@ class Composition:
         composer, claim = self.composer, self.claim
         steps: Mapping[str, Step] = {}
         if claim.resumed or claim.told is not None:
-            steps = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
+            listed = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
+            steps = {digest: step for digest, step in listed.items() if not step.aside}
         tools = await self._list_tools()
+        if steps and await self._restore_persona():
+            begun = {tool.name for tool in await self._list_tools()}
+            tools = tuple(tool for tool in tools if tool.name in begun)  # none that was taken away meanwhile
         models, build = await self._prepare(steps, tools)
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
@@ -166,6 +171,16 @@ class Composition:
         if answer.outcome is Outcome.SHOWN and self.unread_note:
             await self.composer.store.notes.put(self._unread_note_name, self.claim.question.name)
         return answer
+
+    async def _restore_persona(self) -> bool:
+        """Go on with the persona with which the answer was begun; whether that is another than the one set now."""
+        composer, question = self.composer, self.claim.question
+        first = await composer.store.ledger.find_first_step(question.key, question.name)
+        if first is None:
+            return False
+        before, of = self.persona, (composer.store.personas, question.key, composer.rules.defaults)
+        self.persona, self.version = await find_persona_begun_with(*of, first)
+        return self.persona != before
 
     async def _prepare(
         self, steps: Mapping[str, Step], tools: Sequence[Tool]
@@ -240,7 +255,10 @@ class Composition:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""
         registry, keep = self.composer.tools, self.composer.store.threads
         private = self.claim.question.private
-        return await registry.list_tools(self.thread, self.persona.tools, keep, private=private)
+        tools = await registry.list_tools(self.thread, self.persona.tools, keep, private=private)
+        if not any(tool.name == NOTE_TOOL for tool in tools) or not await self.surface.is_secluded():
+            return tools
+        return tuple(tool for tool in tools if tool.name != NOTE_TOOL)  # the whole channel would be told
 
     def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
         composer = self.composer

@@ -1,23 +1,27 @@
 """Answering policy: the operator's rules for all places, and the one decision whether a question is answered."""
 
+import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.answering.asides.follow_ups import FollowUpJudge
+from core.answering.asides.follow_ups import Doubt, FollowUpJudge
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
 from core.answering.final_answer import Answer, decline
 from core.commands.registry import MEMBERS_ONLY
+from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Asks, Outcome, Question, Rank
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
-from core.prompting.code_spans import drop_code
-from core.prompting.names import MENTION
+from core.prompting.asides.follow_ups import mentions_somebody
 from core.prompting.request import TTL
 from core.store.protocols import Notes, Thread
 from core.store.records.claims import Claim
 
 SMART = "smart"  # how a persona says that a model decides on follow-ups
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +88,45 @@ class Policy:
         claim: Claim,
         thread: Thread,
         surface: Surface,
+        *,
         persona: Persona = Persona(),  # noqa: B008  frozen
         version: Version | None = None,
+        changed: asyncio.Event | None = None,
     ) -> Decision:
         """The decision on a claimed question; the same for the same question, however often it is taken up.
 
         The platform is asked for ranks only where guests are not welcome. A guest is told once that only members may
         ask. Where the persona wants that, a model says whether a message is for us that mentions nobody, last of all:
-        it costs money. Raises CannotAnswer, CannotShow, as the surface does.
+        it costs money. `changed` is set when the thread changes. Raises CannotAnswer, CannotShow, as the surface does.
         """
         if not is_for_us(claim, thread, follow_ups=persona.follow_ups != "never"):
             return Ignore()
-        doubtful = persona.follow_ups == SMART and not is_certain(claim)
+        if is_doubtful(claim, persona):
+            doubt = Doubt(claim, thread, surface, persona, version)
+            return await self._decide_doubtful(doubt, changed or asyncio.Event())
         verdict = self._loop_guard.verdict(claim)
         if verdict is Verdict.SILENCE:
             return Ignore(declined=True)
         if claim.question.command is None and not await self._may_ask(claim, surface):
-            return Ignore() if doubtful else await self._decline_guest(claim.question)
+            return await self._decline_guest(claim.question)
         if verdict is Verdict.SAY_SO and claim.question.command is None:
             return AnswerWith(decline(STOPPED))
-        if doubtful and self._judge and not await self._judge.is_meant(claim, thread, surface, persona, version):
-            return Ignore()
         return Proceed()
+
+    async def _decide_doubtful(self, doubt: Doubt, changed: asyncio.Event) -> Decision:
+        """An answer, or silence whatever hinders it. The loop guard counts only what is answered."""
+        claim = doubt.claim
+        try:
+            if self._loop_guard.is_stopped(claim) or not await self._may_ask(claim, doubt.surface):
+                return Ignore()
+            if self._judge and not await self._judge.is_meant(doubt, changed):
+                return Ignore()
+        except (LeaseLost, StoreUnavailable, TokenRefused):
+            raise
+        except Exception:  # nobody may have asked, so nobody is told of it
+            log.exception("whether a message is meant for Claude is not known, so it is not answered")
+            return Ignore()
+        return Proceed() if self._loop_guard.verdict(claim) is Verdict.ANSWER else Ignore()
 
     async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
         """Whether all who ask may: members, guests where they are welcome, and bots that are allowed."""
@@ -136,6 +157,11 @@ def is_certain(claim: Claim) -> bool:
     return any(one.asks is Asks.CERTAINLY for one in (claim.question, *claim.together))
 
 
+def is_doubtful(claim: Claim, persona: Persona) -> bool:
+    """Whether a model has to say if it is meant for us."""
+    return persona.follow_ups == SMART and not is_certain(claim)
+
+
 def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:
     """Whether it wants an answer of ours. `follow_ups` do, unless all of them mention somebody else."""
     if is_certain(claim):
@@ -143,5 +169,5 @@ def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:
     if not follow_ups:
         return False
     asked = (claim.question, *claim.together)
-    words = {message.id: message.text for message in thread.messages}
-    return any(one.name in words and not MENTION.search(drop_code(words[one.name])) for one in asked)
+    messages = {message.id: message for message in thread.messages}
+    return any(one.name in messages and not mentions_somebody(messages[one.name]) for one in asked)

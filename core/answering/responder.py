@@ -25,7 +25,7 @@ from core.answering.final_answer import (
     tell_acts,
     tell_who_asked,
 )
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_for_us
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_doubtful, is_for_us
 from core.answering.recovery import find_orphaned_pages, may_reopen_code, refresh_conversation
 from core.answering.reply import Reply
 from core.answering.tasks.parking import park_answer
@@ -177,7 +177,8 @@ class AnswerTask:
         try:
             if self.question.schedule is not None:
                 return await self.responder.runs.decide(self.scheduled, self.claim, self.surface)
-            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona, self.version)
+            decide = partial(self.responder.policy.decide, persona=self.persona, version=self.version)
+            return await decide(self.claim, self.thread, self.surface, changed=self.lease.changed)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
 
@@ -305,7 +306,8 @@ class AnswerTask:
         self.begun_again += 1
         log.info("begun again, for the question was added to or edited")
         self.thread = await self.responder.store.threads.thread(self.question.key)
-        if not is_for_us(self.claim, self.thread, follow_ups=self.persona.follow_ups != "never"):
+        ours = is_for_us(self.claim, self.thread, follow_ups=self.persona.follow_ups != "never")
+        if not ours or (is_doubtful(self.claim, self.persona) and isinstance(await self._decide(), Ignore)):
             self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 

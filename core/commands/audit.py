@@ -142,6 +142,7 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.PERSONA_CLEAR: _describe_persona,
     AuditAction.NOTE_ADD: lambda row, *_: f"added note {write_name(row.subject)}",
     AuditAction.NOTE_REMOVE: lambda row, *_: f"removed note {write_name(row.subject)}",
+    AuditAction.NOTE_ERASE: lambda row, *_: f"erased the words of note {write_name(row.subject)}",
     AuditAction.BUDGET_SET: _describe_budget,
     AuditAction.BUDGET_CLEAR: _describe_budget,
     AuditAction.FORGET: _describe_forget,

@@ -33,6 +33,7 @@ from core.tools.registry import ToolRegistry
 __all__ = ["Parameter", "ParameterKind", "UsageError", "format_usage", "parse_options"]  # rows are made of them
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
+_SEVERAL = re.compile(r"#?[0-9]{1,9}(?:[\s,-]+#?[0-9]{1,9})+|all|\*", re.IGNORECASE)  # numbers, in the place of one
 NUMBER = 12  # digits of a whole number
 IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
@@ -276,6 +277,7 @@ async def name_person(surface: Surface, person: str) -> str:
 def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
+    value = value.strip("\"'` ").removeprefix("#").removesuffix(".") if kind is ParameterKind.NUMBER else value
     if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
         return value.lower()
     if kind is ParameterKind.CHOICE:
@@ -283,7 +285,8 @@ def _check_value(row: Command, parameter: Parameter, value: str) -> str:
             raise UsageError(_explain_choices(row, parameter, value), name)
         return value.lower()
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
-        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.", name)
+        once = " Give one at a time." if _SEVERAL.fullmatch(value) else ""
+        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.{once}", name)
     if kind is ParameterKind.MONEY:
         return _check_money(name, value)
     if kind is not ParameterKind.PERSON:

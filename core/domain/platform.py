@@ -132,6 +132,9 @@ class Surface(Protocol):
     async def rank(self, person: str) -> Rank:
         """What `person` may do here, on the platform's word."""
 
+    async def is_secluded(self) -> bool:
+        """Whether it is a private thread, where not all read along who read its channel; so too where nobody knows."""
+
     async def homes(self) -> tuple[str, ...] | None:
         """In direct messages the workspaces that the asker shares with us, whose budgets hold there; else None."""
 

@@ -8,6 +8,7 @@ SHORTEST_CONTEXT, LONGEST_CONTEXT = 4_000, 1_000_000  # tokens that a persona ma
 TOKEN_BYTES = 3  # of UTF-8: about as many as a token has, of prose, of code, and of scripts with three bytes a letter
 DENSE_BYTES = 2  # of UTF-8: a token of text that takes many has about as few, so nothing outgrows the window
 HOUSE_TOKENS = 4_000  # of the house's words, tools of ours and the notes between messages, about
+NOTES_BYTES = 40_000  # of UTF-8 that the notes of a channel may have, about: one more of them moves no limit
 LONGEST_ANSWER = 8_192  # tokens of an answer, where the persona does not say
 
 
@@ -22,6 +23,7 @@ def limit_thread(persona: Persona, model: Model, tools: int = 0, notes: str = ""
         return wanted
     answer = min(persona.max_tokens or LONGEST_ANSWER, model.max_tokens or LONGEST_CONTEXT)
     known = sum(one.size for one in persona.knowledge or ())
-    system = (len(f"{persona.system or ''}{notes}".encode()) + known) // DENSE_BYTES
+    known += NOTES_BYTES if notes else 0
+    system = (len((persona.system or "").encode()) + known) // DENSE_BYTES
     free = model.max_input_tokens - answer - system - tools - HOUSE_TOKENS
     return max(min(wanted, free * DENSE_BYTES), 1)

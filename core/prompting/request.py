@@ -120,11 +120,11 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """What is asked, in few characters: the same for the same prompt of the same model, in any process."""
+        """What is asked, in few characters: the same for the same prompt of the same model, whatever the notes are."""
         told = sha256(f"{self.model} {self.body.get('thinking')} {self.body.get('output_config')}".encode())
         if self.tools:
             told.update(json.dumps(self.body["tools"]).encode())
-        for block in self.blocks:
+        for block in (one for one in self.blocks if one.origin != NOTES):
             told.update(f"\n{block.origin} {block.content.words}".encode())
         return told.hexdigest()[:DIGEST]
 

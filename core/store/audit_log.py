@@ -39,6 +39,7 @@ class AuditAction(Enum):
     NOTE_ADD = "note.add"
     """Subject: the number of the note. Details: its fingerprint as `text`."""
     NOTE_REMOVE = "note.remove"
+    NOTE_ERASE = "note.erase"
     """Subject: the number of the note."""
     BUDGET_SET = "budget.set"
     """Subject: a person, or `@direct`, if it limits those. Details: `change`, `period`, `micro_usd`, `zone`."""

@@ -305,4 +305,6 @@ MIGRATIONS = (
             "CREATE INDEX batches_by_name ON batches (name) WHERE name IS NOT NULL",
         ),
     ),
+    # Whether a removal of a note erased its words.
+    Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
 )

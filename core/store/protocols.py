@@ -16,6 +16,7 @@ from core.store.records.calls import CallState, StoredCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim
 from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.first_steps import FirstStep
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
@@ -38,6 +39,8 @@ class Step:
     """What came of it, where the answer goes on from there."""
     micro_usd: int | None = None
     """What it has cost so far; None where no price is known."""
+    aside: bool = False
+    """It stands beside the answer: it asked whether there should be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Thread:
     replies: Mapping[str, FinalText] = field(default_factory=dict)
     open: Mapping[str, str | None] = field(default_factory=dict)
     """The questions that are open, commands apart, each with the one that it is answered with, if it is by now."""
+    parked: Mapping[str, str] = field(default_factory=dict)
+    """What Claude has said so far to those that wait for a person."""
     unanswered: Mapping[str, Unanswered] = field(default_factory=dict)
     """The questions that got no answer, and why."""
     refused_at: Mapping[str, datetime] = field(default_factory=dict)
@@ -136,6 +141,9 @@ class Questions(Protocol):
 
         It takes no more companions once a final text is there; whether any words are visible only the caller knows.
         """
+
+    async def pass_over(self, claim: Claim) -> bool:
+        """Close all that perhaps asks and waits in a claim's thread before what certainly does; False without that."""
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises LeaseLost."""
@@ -219,6 +227,9 @@ class Ledger(Protocol):
 
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         """The steps of an open question's answer, by the digest of what was asked."""
+
+    async def find_first_step(self, key: ThreadKey, question: str) -> FirstStep | None:
+        """The first step of an open question's answer; None where there is none."""
 
     async def sum_steps(self, key: ThreadKey, question: str) -> tuple[int, int]:
         """How many steps of an open question's answer were gone on from, and the micro-dollars that all have cost."""

@@ -20,6 +20,7 @@ from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.claims import Claim
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.records.first_steps import FirstStep
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation
@@ -83,6 +84,9 @@ class QuestionRepository:
 
     async def join_waiting(self, claim: Claim) -> Claim:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
+
+    async def pass_over(self, claim: Claim) -> bool:
+        return await self._engine.unit(lambda sql: claims.pass_over(sql, claim))
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
@@ -188,6 +192,9 @@ class LedgerRepository:
     async def settle(self, reservation: Reservation, settled: Settlement, end: StepEnd | None = None) -> Settled:
         cleaned = end and replace(end, final_text=end.final_text and _clean(end.final_text))
         return await self._engine.unit(lambda sql: steps.settle_step(sql, reservation, settled, cleaned))
+
+    async def find_first_step(self, key: ThreadKey, question: str) -> FirstStep | None:
+        return await self._engine.unit(lambda sql: steps.find_first_step(sql, key, question))
 
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         return await self._engine.unit(lambda sql: steps.list_steps(sql, key, question))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from core.domain.tools import ToolResult, fail_call
+from core.domain.tools import ASKS_EACH_TIME, ToolResult, fail_call
 from core.domain.wording import count_noun, escape_json_controls
 from core.prompting.speakers import leave_out_middle
 from core.rendering.names import write_name
@@ -20,6 +20,8 @@ LEAST = 60  # characters that are shown of each, however many there are
 DEEP = 20  # objects and lists within each other; what is deeper is shown as a text
 MANY = 50  # arguments that are shown, and named; who is asked is told how many more there are
 UNSHOWN = "It is given {}, which can not be shown here."
+WHO_ALLOWS = "If the question was yours, you can allow it, within an hour."
+MANAGERS_ALLOW = "If the question was yours, and you manage this channel, you can allow it, within an hour."
 EXPIRED = "The question whether {} may be used has expired after an hour: nothing was done"
 HAD_USED = "I had used {} before this ended."
 MAY_HAVE_USED = "I may have used {} before this ended: whether it was done is not known."
@@ -44,7 +46,7 @@ def write_request(text: str, tool: Tool, call: StoredCall) -> str:
         + ("." if _repeats_name(what, tool.name) else f": {write_name(what)}."),
         f"```json\n{given}\n```",
         *([UNSHOWN.format(count_noun(more, "more argument"))] if more else []),
-        "If the question was yours, you can allow it, within an hour.",
+        MANAGERS_ALLOW if tool.name in ASKS_EACH_TIME else WHO_ALLOWS,
     ]
     return "\n\n".join([*([close_text(text.rstrip())] if text.strip() else []), *asked])
 

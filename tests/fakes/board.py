@@ -64,6 +64,7 @@ class Board:
         """Is told what goes on before there is text, each time that it changes."""
         self.closed: set[ThreadKey] = set()
         self.hidden: set[str] = set()
+        self.secluded: set[str] = set()
         """Threads that are private."""
         self.silent = 0
         """How often it does not say just now who is in a channel."""
@@ -186,6 +187,9 @@ class BoardSurface:
         if self._board.mute:
             raise CannotAnswer("The board does not tell me who you are.")
         return self._board.ranks.get(person, Rank.MEMBER)
+
+    async def is_secluded(self) -> bool:
+        return self._question.key.thread in self._board.secluded
 
     async def homes(self) -> tuple[str, ...] | None:
         return self._board.homes

@@ -203,3 +203,16 @@ async def test_notes_are_erased_with_a_workspace_that_is_left_where_its_words_ar
 
     assert await list_texts(store) == ([] if erase else [APRIL])
     assert await list_texts(store, ABROAD) == ["abroad"]
+
+
+async def test_erased_words_are_gone_from_the_database_and_their_number_is_still_taken(store):
+    await note(store, "The door code is 4711.")
+    await note(store, BOB)
+    erasure = NoteChange(3, "U2", at(5), removes=1, erases=True)
+
+    held = await store.channel_notes.change(HERE, erasure)
+
+    assert held.changes == (NoteChange(1, "U1", at(1)), NoteChange(2, "U1", at(1), BOB), erasure)
+    assert (await list_texts(store), held.find_erasure(1), held.find_erasure(2)) == ([BOB], erasure, None)
+    assert await store.channel_notes.history(HERE) == held
+    assert (await note(store, APRIL)).number == 4

@@ -22,6 +22,7 @@ from tests.support.talk import (
     at,
     commanded,
     deleted,
+    edited,
     message,
     page,
     perhaps,
@@ -608,3 +609,47 @@ async def test_the_ending_of_a_question_names_what_it_was_answered_with(store):
 
 async def test_the_ending_of_a_question_of_which_nothing_is_kept_is_that_it_expired(store):
     assert await store.questions.find_ending(KEY, "1") == Ending("1", Outcome.EXPIRED)
+
+
+async def test_what_perhaps_asks_is_passed_over_for_what_certainly_does_behind_it(store):
+    await ingest(store, asked("1"))
+    await store.questions.close(await claim(store), Outcome.SHOWN)
+    await ingest(store, perhaps("2"), perhaps(message("3", author="U2")), perhaps("4"))
+    first = await claim(store)
+    alone = await store.questions.pass_over(first)
+    await ingest(store, asked(message("5", author="U3")), perhaps(message("6", author="U2")))
+
+    assert (alone, await store.questions.pass_over(first)) == (False, True)
+    assert await store.questions.count_open() == (3, at(2))
+    await store.questions.close(first, Outcome.NOT_FOR_US)
+    certain = await claim(store)
+    assert names(certain) == ["5"]
+    await store.questions.close(certain, Outcome.SHOWN)
+    assert names(await claim(store)) == ["6"]
+
+
+async def test_who_lost_a_claim_passes_over_nothing(store, clock):
+    await ingest(store, asked("1"), perhaps("2"), asked(message("3", author="U2")))
+    lost = await claim(store)
+    clock.now += timedelta(seconds=PAST)
+    await claim(store, "other")
+
+    with pytest.raises(LeaseLost):
+        await store.questions.pass_over(lost)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_FOR_US, Outcome.SHOWN], ids=["silence", "an answer"])
+async def test_silence_about_words_that_were_edited_meanwhile_ends_nothing(store, outcome):
+    await ingest(store, asked("1"))
+    await store.questions.close(await claim(store), Outcome.SHOWN)
+    await ingest(store, perhaps("2"))
+    first = await claim(store)
+    await ingest(store, edited("2", "and why?", 3, asks=Asks.PERHAPS))
+
+    await store.questions.close(first, outcome)
+
+    again = await claim(store)
+    assert (again is not None) is (outcome is Outcome.NOT_FOR_US)
+    if again:
+        await store.questions.close(again, outcome)
+        assert await claim(store) is None

@@ -11,6 +11,7 @@ from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlem
 from core.domain.messages import FinalText, Outcome, Unanswered
 from core.domain.usage import Usage
 from core.store.protocols import Step, StepEnd
+from core.store.records.first_steps import FirstStep
 from tests.support.talk import KEY, PLATFORMS, asked, at
 
 PLANNED = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, at(0), 700, step="digest")
@@ -75,6 +76,21 @@ async def test_a_step_that_is_not_the_last_keeps_what_it_brought(store, claim):
 
     assert await store.ledger.list_steps(KEY, "1") == {"digest": Step(0, "so far", 42)}
     assert await store.ledger.list_steps(KEY, "2") == {}
+
+
+async def test_a_step_beside_the_answer_is_marked_and_begins_none(store, claim):
+    beside = replace(PLANNED, step="beside", persona_wide=None)
+    reservation = await store.ledger.reserve(beside, [Scope("slack:T1")])
+    await store.ledger.settle(reservation, SETTLED, StepEnd(claim, content="no"))
+    before = await store.ledger.find_first_step(KEY, "1")
+    await reserve(store)
+
+    first = await store.ledger.find_first_step(KEY, "1")
+    assert (before, first) == (None, FirstStep(PLANNED.persona, wide=bool(PLANNED.persona_wide), at=PLANNED.at))
+    assert {name: one.aside for name, one in (await store.ledger.list_steps(KEY, "1")).items()} == {
+        "beside": True,
+        "digest": False,
+    }
 
 
 async def test_attempts_are_those_of_processes_that_died_over_it(store, claim):

@@ -30,7 +30,8 @@ async def read_past_turns(composer: Composer, surface: Surface, past: PastQuesti
     unanswered = {name: why for name, why in thread.unanswered.items() if name != question.name}
     before = replace(thread, replies=others, unanswered=unanswered, open={})
     told = read if read in there else question.name
-    limit = limit_thread(persona, await composer.completions.model(persona.model or ""))
+    notes = "\n".join(one.text for one in thread.notes)
+    limit = limit_thread(persona, await composer.completions.model(persona.model or ""), notes=notes)
     conversation = await read_conversation(threads, before, question, surface, composer.files, told=told, limit=limit)
     if not conversation.turns:
         raise CannotAnswer(GONE)

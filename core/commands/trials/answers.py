@@ -61,7 +61,8 @@ async def answer_turns(
     except PersonaUnsuited as error:
         raise CannotAnswer(str(error)) from None
     known = await run.read_knowledge(persona)
-    made = build_request(persona, turns, model, "5m", instructions=run.instructions, knowledge=known)
+    words, notes = run.instructions, run.notes
+    made = build_request(persona, turns, model, "5m", instructions=words, knowledge=known, notes=notes)
     request = made if cached else leave_uncached(made)
     digest = run.find_digest(request)
     if digest in run.answered:

@@ -30,6 +30,11 @@ UPDATE channel_notes SET text = '' WHERE workspace = :workspace AND {where} AND 
 """
 
 
+ERASE_ONE = """
+UPDATE channel_notes SET text = '' WHERE workspace = :workspace AND channel = :channel AND number = :number
+"""
+
+
 def read_notes(sql: Sql, place: Place) -> NoteHistory:
     """Every change to a channel's notes."""
     return NoteHistory(place, tuple(_read_change(row) for row in sql.many(CHANGES, asdict(place))))
@@ -48,7 +53,9 @@ def change_notes(sql: Sql, place: Place, change: NoteChange) -> NoteHistory:
         raise VersionConflict(held.number or None)
     text = clean_text(change.text)
     row = {"number": change.number, "author": change.author, "at": stamp(change.at), "text": text}
-    sql.insert_new("channel_notes", {**asdict(place), **row, "removes": change.removes})
+    sql.insert_new("channel_notes", {**asdict(place), **row, "removes": change.removes, "erases": change.erases})
+    if change.erases:
+        sql.execute(ERASE_ONE, {**asdict(place), "number": change.removes})
     record_audit(sql, _describe_change(place, change))
     return read_notes(sql, place)
 
@@ -65,12 +72,12 @@ def erase_notes(sql: Sql, scope: Scope) -> int:
 
 def _describe_change(place: Place, change: NoteChange) -> AuditEntry:
     """What the audit log tells of a change: which note it is about, and a note's fingerprint."""
-    added = change.removes is None
+    added, kind = change.removes is None, AuditAction.NOTE_ERASE if change.erases else AuditAction.NOTE_REMOVE
     return AuditEntry(
         place.workspace,
         change.at,
         change.author,
-        AuditAction.NOTE_ADD if added else AuditAction.NOTE_REMOVE,
+        AuditAction.NOTE_ADD if added else kind,
         channel=place.channel,
         subject=str(change.number if added else change.removes),
         details={"text": fingerprint(change.text)} if added else {},
@@ -78,4 +85,5 @@ def _describe_change(place: Place, change: NoteChange) -> AuditEntry:
 
 
 def _read_change(row: Row) -> NoteChange:
-    return NoteChange(row["number"], row["author"], parse_stamp(row["at"]), row["text"], row["removes"])
+    made = row["number"], row["author"], parse_stamp(row["at"]), row["text"], row["removes"]
+    return NoteChange(*made, erases=bool(row["erases"]))

@@ -25,7 +25,7 @@ class ChannelNote:
 class NoteChange:
     """One change: it adds a note of this text, or `removes` the note of that number. `number` counts changes from 1.
 
-    The words are gone, and the text is empty, where somebody's words were forgotten.
+    The words are gone, and the text is empty, where somebody's words were forgotten, or a change `erases` them.
     """
 
     number: int
@@ -33,6 +33,8 @@ class NoteChange:
     at: datetime
     text: str = ""
     removes: int | None = None
+    erases: bool = False
+    """Whether the words of the note that it removes, or that was removed before, are erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,10 @@ class NoteHistory:
     def find_removal(self, number: int) -> NoteChange | None:
         """The change that removed the note of this number."""
         return next((one for one in self.changes if one.removes == number), None)
+
+    def find_erasure(self, number: int) -> NoteChange | None:
+        """The change that erased the words of the note of this number."""
+        return next((one for one in self.changes if one.removes == number and one.erases), None)
 
     def list_since(self, number: int) -> Sequence[NoteChange]:
         """What was changed after the change of this number."""

@@ -137,6 +137,18 @@ SELECT workspace, channel, claim FROM questions
 WHERE parked = 'waiting' AND parked_until <= :now ORDER BY workspace, channel, id
 """
 
+CERTAIN = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
+AND command IS NULL AND NOT private AND NOT alone AND asks = 'certainly' ORDER BY at, id LIMIT 1
+"""
+
+DOUBTFUL_BEFORE = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
+AND command IS NULL AND NOT private AND reply IS NULL AND asks = 'perhaps' AND (at, id) < (:at, :id) ORDER BY at, id
+"""
+
 PAGES = """
 SELECT page FROM pages JOIN questions ON questions.id = pages.question
 WHERE questions.claim = :claim AND questions.reply = questions.name ORDER BY pages.id
@@ -212,6 +224,18 @@ def join_waiting(sql: Sql, claim: Claim) -> Claim:
             sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
         rows, *read = sql.many_each((CLAIMED, values), (NEWEST_EDIT, values), (PAGES, values))
     return _build_claim(claim.id, rows, claim.process, *read, resumed=claim.resumed)
+
+
+def pass_over(sql: Sql, claim: Claim) -> bool:
+    """Close all that perhaps asks and waits in a claim's thread before what certainly does: that is answered with it.
+
+    False where nothing that certainly asks waits there. Raises LeaseLost.
+    """
+    fence_claim(sql, claim)
+    certain = sql.one(CERTAIN, thread_values(claim.question.key))
+    for row in sql.many(DOUBTFUL_BEFORE, certain) if certain else ():
+        close_question(sql, row, Outcome.NOT_FOR_US)
+    return certain is not None
 
 
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:
@@ -302,24 +326,32 @@ def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     _lock_claim(sql, claim)
     rows = _ensure_held(sql.many(HELD, {"claim": claim.id, "process": claim.process}), claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
+    edited = outcome is Outcome.NOT_FOR_US and _find_newest_edit(sql, claim) != claim.edited
     for row in rows:
-        if _stays_open(row, asked.get(row["name"]), outcome):
+        if _stays_open(row, asked.get(row["name"]), outcome, edited=edited):
             sql.update("questions", row["id"], {"claim": None, "reply": None})
         else:
             close_question(sql, row, outcome)
     sql.execute(RELEASE, {"claim": claim.id})
 
 
-def _stays_open(row: Row, asked: Question | None, outcome: Outcome) -> bool:
+def _find_newest_edit(sql: Sql, claim: Claim) -> str | None:
+    row = sql.one(NEWEST_EDIT, {"claim": claim.id})
+    return row["at"] if row else None
+
+
+def _stays_open(row: Row, asked: Question | None, outcome: Outcome, *, edited: bool) -> bool:
     """Whether it wants an answer of its own.
 
-    It joined the claim unknown to who closes it, another one was withdrawn, or it was asked for certain meanwhile.
+    It joined the claim unknown to who closes it, another one was withdrawn, it was asked for certain meanwhile, or
+    nobody is to answer it by words that were `edited` meanwhile.
     """
     if asked is None:
         return True
     if outcome is Outcome.WITHDRAWN:
         return bool(row["name"] != row["reply"])
-    return outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS and row["asks"] == Asks.CERTAINLY.value
+    doubtful = outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS
+    return doubtful and (row["asks"] == Asks.CERTAINLY.value or (edited and row["withdrawn_at"] is None))
 
 
 def fence_claim(sql: Sql, claim: Claim) -> Row:

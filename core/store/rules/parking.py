@@ -23,6 +23,7 @@ OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome
 UNPARKED = f"{OPEN} AND parked IS DISTINCT FROM 'waiting'"
 
 ALLOWED = "It goes on."
+ALLOWED_ONCE = "It goes on, for this once: it asks for each note anew."
 DENIED = "It does not do that."
 DECIDED = "This was decided already."
 EXPIRED = "This was asked more than an hour ago and has expired."
@@ -97,7 +98,7 @@ def ingest_decision(sql: Sql, event: Pressed) -> Receipt:
         left = keep_question(sql, command)
         return Receipt(new=left, ours=True, question=left, key=key)
     note = decide_call(sql, key, event.question or "", event.control, event.person)
-    if note not in {ALLOWED, DENIED}:
+    if note not in {ALLOWED, ALLOWED_ONCE, DENIED}:
         return Receipt(new=False, ours=True, question=False, key=key, note=note)
     keep_closed(sql, command)
     return Receipt(new=True, ours=True, question=True, key=key)
@@ -131,8 +132,8 @@ def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person
         return EXPIRED if call["state"] == CallState.EXPIRED.value else DECIDED
     if parse_stamp(call["at"]) + PATIENCE <= sql.now():
         return EXPIRED
-    if control is Control.ALLOW_THREAD and call["tool"] in ASKS_EACH_TIME:
-        control = Control.ALLOW
+    once = control is Control.ALLOW_THREAD and call["tool"] in ASKS_EACH_TIME
+    control = Control.ALLOW if once else control
     sql.update("tool_calls", call["id"], {"state": STATES[control].value, "person": person})
     if control is Control.ALLOW_THREAD:
         grant = {**thread_values(thread_key(question)), "person": question["person"], "tool": call["tool"]}
@@ -144,7 +145,7 @@ def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person
         return DENIED
     scope = "thread" if control is Control.ALLOW_THREAD else "once"
     record_call(sql, question, call, AuditAction.TOOL_ALLOWED, person, scope=scope)
-    return ALLOWED
+    return ALLOWED_ONCE if once else ALLOWED
 
 
 def find_call(sql: Sql, key: ThreadKey, subject: str) -> tuple[Row | None, Row | None]:

@@ -63,11 +63,10 @@ WHERE workspace = :workspace AND channel = :channel AND {named}
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
 
-# Open ones that are not parked, and those that got no answer; of a chain also those that stand in another thread.
+# Open ones, and those that got no answer; of a chain also those that stand in another thread.
 OPEN = """
-SELECT name, reply FROM questions
+SELECT name, reply, parked, so_far FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named} AND outcome IS NULL AND command IS NULL
-AND parked IS NULL
 """
 
 UNANSWERED = """
@@ -149,7 +148,8 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
         names=told[PERSON],
         replies=earlier | (replies if chain is None else _select_replies(replies, messages)),
-        open={row["name"]: row["reply"] for row in waiting},
+        open={row["name"]: row["reply"] for row in waiting if row["parked"] is None},
+        parked={row["name"]: row["so_far"] or "" for row in waiting if row["parked"] is not None},
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
         refused_at=_read_refusals(unanswered),
         zones=told[ZONE],

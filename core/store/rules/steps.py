@@ -7,18 +7,25 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import ThreadKey
 from core.store.protocols import Settled, Step, StepEnd
 from core.store.records.claims import Claim
+from core.store.records.first_steps import FirstStep
 from core.store.rules.claims import fence_claim, keep_final_text
 from core.store.rules.ledger import settle_request
 from core.store.rules.made_files import keep_made_files
 from core.store.rules.questions import thread_values
 from core.store.rules.read_thread import remember_container
 from core.store.rules.tool_calls import keeps_calls
-from core.store.sql_port import Row, Sql
+from core.store.sql_port import Row, Sql, parse_stamp
 
 STEPS = """
-SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content,
+SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content, count(persona_wide) AS own,
     CAST(sum(coalesce(micro_usd, bound)) AS BIGINT) AS micro_usd FROM requests
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL GROUP BY step
+"""
+
+FIRST = """
+SELECT persona, persona_wide, at FROM requests
+WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL
+AND persona_wide IS NOT NULL ORDER BY id LIMIT 1
 """
 
 COST = """
@@ -59,7 +66,13 @@ def _find_claimed(sql: Sql, claim: Claim) -> Row | None:
 def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
     """The steps of a question by the digest of what was asked."""
     rows = sql.many(STEPS, {**thread_values(key), "question": question})
-    return {row["step"]: Step(row["attempts"], row["content"], row["micro_usd"]) for row in rows}
+    return {row["step"]: Step(row["attempts"], row["content"], row["micro_usd"], aside=not row["own"]) for row in rows}
+
+
+def find_first_step(sql: Sql, key: ThreadKey, question: str) -> FirstStep | None:
+    """With which persona the answer to a question was begun."""
+    row = sql.one(FIRST, {**thread_values(key), "question": question})
+    return FirstStep(row["persona"], bool(row["persona_wide"]), parse_stamp(row["at"])) if row else None
 
 
 def sum_steps(sql: Sql, key: ThreadKey, question: str) -> tuple[int, int]:

@@ -122,7 +122,7 @@ async def test_what_claude_proposes_is_kept_by_who_allows_it_and_each_time_anew(
 
     assert (waiting, buttons) == ([], (Control.ALLOW, Control.DENY))
     assert "**May I use `propose_note`?**" in asked
-    assert f'noting "{APRIL}" for all later answers in this channel' in asked
+    assert f'"text": "{APRIL}"' in asked
     assert shown == "I'll remember that.\n\nNoted."
     assert [(one.text, one.author, one.number) for one in kept.notes] == [(APRIL, "U1", 1)]
     assert grants == []
@@ -226,4 +226,103 @@ async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, c
     told = [one.body for one in claude.requests if one.path == "/v1/messages"][-1]["messages"][-1]["content"][-1]
     assert told["is_error"] is True
     assert why in str(told["content"])
+    assert await list_texts(store) == []
+
+
+async def test_what_is_allowed_is_done_though_the_notes_changed_while_it_waited(store, board, claude):
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Noted."))
+        await note(store, "Another fact.")
+        await press(assistant, board, Control.ALLOW, named)
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == ["Another fact.", APRIL]
+    assert board.shown("t1")[-1].endswith("Noted.")
+    assert len(list_systems(claude)) == 2
+
+
+async def test_two_notes_that_are_proposed_in_one_step_are_both_kept(store, board, claude):
+    both = call(use("propose_note", 1, text="First."), use("propose_note", 2, text="Second."), text="Two.")
+    claude.script(both, Answer(text="Noted both."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        asked = board.said("t1", "U1", "remember both")
+        await assistant.ingest(asked)
+        await parked(store)
+        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
+        await parked(store)
+        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#2")
+        await closed(store)
+
+    assert await list_texts(store) == ["First.", "Second."]
+    assert board.shown("t1")[-1].endswith("Noted both.")
+
+
+@pytest.mark.parametrize("place", [HERE, Place("board:w1")], ids=["of the channel", "of the workspace"])
+@pytest.mark.parametrize("before", [None, Persona("Be kind.")], ids=["the first persona", "another persona"])
+async def test_what_is_allowed_is_done_though_the_persona_changed_while_it_waited(store, board, claude, place, before):
+    if before:
+        await store.personas.change(place, before, 0, "U1", START)
+    async with house(store, claude, board, tools=with_notes(), clock=board.now) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Noted."))
+        changed = Persona("Be brief.", "claude-haiku-5-5", effort="low")
+        await store.personas.change(place, changed, 1 if before else 0, "U1", board.now())
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == [APRIL]
+    begun, ended = list_systems(claude)
+    assert begun == ended
+    assert board.shown("t1")[-1].endswith("Noted.")
+
+
+async def test_a_tool_that_was_taken_away_while_it_waited_does_nothing(store, board, claude):
+    async with house(store, claude, board, tools=with_notes(), clock=board.now) as assistant:
+        named = await propose(assistant, board, store, claude, Answer(text="Well."))
+        await store.personas.change(HERE, Persona(tools="none"), 0, "U1", board.now())
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert await list_texts(store) == []
+    assert "What was allowed is not available now, and nothing was done" in board.shown("t1")[-1]
+
+
+async def test_who_is_asked_to_allow_a_note_sees_all_of_it_and_who_may(store, board, claude):
+    text = "Twelve words. " * 21 + "Here ends it."
+    assert len(text) > 300 - 14
+    claude.script(call(use("propose_note", text=text[:300]), text="Well."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "remember"))
+        await parked(store)
+
+    shown = board.shown("t1")[-1]
+    assert f'"text": "{text[:300]}"' in shown
+    assert "keeping a note of this channel, which only who manages it can allow." in shown
+    assert shown.endswith("If the question was yours, and you manage this channel, you can allow it, within an hour.")
+
+
+async def test_who_allows_a_note_for_the_whole_thread_is_told_that_it_is_for_once(store, board, claude):
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        await propose(assistant, board, store, claude, Answer(text="Noted."))
+        await assistant.ingest(command("allow thread", private=True))
+        await closed(store)
+
+    assert await list_texts(store) == [APRIL]
+    assert board.whispered[-1] == "It goes on, for this once: it asks for each note anew."
+
+
+async def test_in_a_private_thread_claude_has_no_tool_for_notes_and_none_is_kept(store, board, claude):
+    claude.script(Answer(text="I can't."))
+    async with house(store, claude, board, tools=with_notes()) as assistant:
+        board.secluded.add("t1")
+        await ask(assistant, board, store, "remember it")
+        without = claude.requests[-1].body
+        board.secluded.clear()
+        named = await propose(assistant, board, store, claude)
+        board.secluded.add("t1")
+        claude.script(Answer(text="Well."))
+        await press(assistant, board, Control.ALLOW, named)
+        await closed(store)
+
+    assert "tools" not in without
     assert await list_texts(store) == []

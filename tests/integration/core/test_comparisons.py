@@ -14,6 +14,7 @@ from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.messages import Rank
 from core.domain.personas import Example, Persona, Place
+from core.store.records.channel_notes import NoteChange
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import ask, closed, command, files, give, key, messages, press
@@ -383,3 +384,16 @@ async def test_an_example_that_can_not_be_kept_is_refused_with_its_mend(assistan
 
     assert board.whispered[0].startswith(said)
     assert await store.personas.versions(PLACE) == []
+
+
+@pytest.mark.parametrize("line", ["persona compare now translator last=1", "replay model=claude-sonnet-5-5"])
+async def test_claude_is_told_the_notes_of_the_channel_as_in_every_answer(asked, assistant, claude, store, line):
+    added = NoteChange(1, "U1", START, "Our fiscal year begins in April.")
+    await store.channel_notes.change(PLACE, added)
+    before = len(claude.requests)
+
+    await give(assistant, store, line)
+
+    systems = [one.body["system"][-1]["text"] for one in claude.requests[before:] if one.path == "/v1/messages"]
+    assert systems
+    assert all(added.text in system for system in systems)

@@ -62,3 +62,22 @@ async def test_what_claude_proposes_is_kept_once_somebody_who_manages_the_channe
     assert "This channel has no notes." in before
     assert f"`1` {APRIL}" in listed
     assert [one.content for one in guild.visible("general") if one.id == page.id] == ["I'll remember.\n\nNoted."]
+
+
+async def test_in_a_private_thread_notes_are_told_and_none_is_added(guild, claude, store):
+    tools = ToolRegistry([NoteTools()], ["notes"], ["notes"])
+    async with confab(guild, claude, store, rules={"tools": tools}) as running:
+        claude.answer = lambda _body: Answer(text="Yes.")
+        private = await guild.start_thread("general", "Secret", user="ada", invited=["confab", "cy"])
+        public = await guild.start_thread("general", "Open", user="ada")
+        refused = await give(guild, running, "note add", {"text": "Zoe goes in May."}, channel=private)
+        added = await give(guild, running, "note add", {"text": APRIL}, channel=public)
+        listed = await give(guild, running, "note list", channel=private)
+        await guild.say("ada", private, f"<@{guild.me}> remember that Zoe goes in May")
+        await settled(guild, running)
+        asked = claude.requests[-1].body
+
+    assert "this is a private thread of it, so none can be added here" in refused
+    assert "Note 1 is what Claude is told here" in added
+    assert APRIL in listed
+    assert ("tools" in asked, APRIL in list_systems(claude)[-1]) == (False, True)

@@ -13,7 +13,7 @@ from core.domain.messages import FinalText, Message
 from core.domain.models import Model
 from core.domain.personas import KnowledgeFile, Persona
 from core.prompting.asides.summaries import LONGEST, READ, CutStep, clean_summary, tell_omitted, write_content
-from core.prompting.context_window import limit_thread
+from core.prompting.context_window import NOTES_BYTES, limit_thread
 from core.prompting.turns import CutThread, cut_thread
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -134,7 +134,8 @@ def test_an_empty_summary_is_none_and_a_long_one_is_cut():
 def test_notes_take_their_part_of_the_window_as_a_system_prompt_does():
     model = Model("m", 30_000, 8_000)
 
-    assert limit_thread(Persona(), model, notes="s" * 20_000) == limit_thread(Persona(system="s" * 20_000), model)
+    whole = limit_thread(Persona(system="s" * NOTES_BYTES), model)
+    assert limit_thread(Persona(), model, notes="s" * 20_000) == limit_thread(Persona(), model, notes="s") == whole
 
 
 @pytest.mark.parametrize(

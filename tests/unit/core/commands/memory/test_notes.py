@@ -1,6 +1,7 @@
 """Notes of a channel, as people give and read them. core.commands.memory.notes."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -46,8 +47,7 @@ async def test_a_note_is_of_its_channel_alone(give):
 async def test_a_note_that_is_given_twice_is_there_once(give):
     await give(f"note add {APRIL}")
 
-    assert "Note 1 is what Claude is told" in (again := await give(f"note add {APRIL}"))
-    assert "It was there already. Noted by Ada." in again
+    assert (await give(f"note add {APRIL}")).startswith("Note 1 was there already. Noted by Ada.")
     assert (await give("note list")).count(APRIL) == 1
 
 
@@ -59,7 +59,8 @@ async def test_a_note_is_removed_by_its_number_which_the_others_keep(give, manag
 
     assert removed == "Claude is not told note 1 any more. Removed by Bob.\n\n> One."
     assert (await give("note list")).endswith("- `2` Two. *(Ada, 2026-01-02)*")
-    assert await give("note remove 1", "U2") == removed
+    with pytest.raises(UsageError, match="Note 1 was removed already, by Bob on 2026-01-02."):
+        await give("note remove 1", "U2")
 
 
 async def test_who_removes_what_somebody_else_has_removed_is_told_who_it_was(give, managers):
@@ -88,7 +89,7 @@ async def test_of_two_editors_at_once_the_second_is_told_what_the_first_changed(
     assert "Note 2 is what Claude is told here" in told
     assert str(refused) == (
         "Somebody else changed the notes in the same moment, so I changed nothing:\n\n"
-        "- 2026-01-02, Ada added note 2: @Cy signs.\n\nGive the command again if you still want it."
+        "- 2026-01-02 09:00, Ada added note 2: @Cy signs.\n\nGive the command again if you still want it."
     )
     assert (await give("note list")).count("- `") == 2
 
@@ -99,7 +100,7 @@ async def test_of_two_who_remove_at_once_the_second_is_told_so(give, managers):
     outcomes = await asyncio.gather(give("note remove 1", "U2"), give("note add Two."), return_exceptions=True)
 
     assert outcomes[0] == "Claude is not told note 1 any more. Removed by Bob.\n\n> One."
-    assert "- 2026-01-02, Bob removed note 1: One." in str(outcomes[1])
+    assert " Bob removed note 1: One." in str(outcomes[1])
 
 
 async def test_the_history_tells_every_change_newest_first(give, managers):
@@ -107,12 +108,12 @@ async def test_the_history_tells_every_change_newest_first(give, managers):
     await give("note remove 1", "U2")
     await give("note add | two")
 
-    assert (await give("note history", "U3")).splitlines() == [
-        "What was changed in this channel's notes, newest first:",
-        "",
-        "- 2026-01-02, Ada added note 3: | two",
-        "- 2026-01-02, Bob removed note 1: One.",
-        "- 2026-01-02, Ada added note 1: One.",
+    head, _, *lines = (await give("note history", "U3")).splitlines()
+    assert head == "What was changed in this channel's notes, newest first, in the time of UTC:"
+    assert [re.sub(r"^- 2026-01-02 \d\d:\d\d, ", "", line) for line in lines] == [
+        "Ada added note 3: | two",
+        "Bob removed note 1: One.",
+        "Ada added note 1: One.",
     ]
 
 
@@ -126,7 +127,37 @@ async def test_a_long_history_shows_the_newest_changes_and_says_how_many_there_a
     assert shown.endswith("- and 3 older")
 
 
-@pytest.mark.parametrize("line", ["note add One.", "note remove 1"])
+@pytest.mark.parametrize("number", ["#1", '"1"', "1.", "number=1", "'#1'"])
+async def test_a_number_is_taken_as_people_write_it(give, number):
+    await give("note add One.")
+
+    assert "Claude is not told note 1 any more." in await give(f"note remove {number}")
+
+
+async def test_what_nobody_sees_is_left_out_of_a_note(give):
+    await give("note add Pay\u200b \u202eBob\u202c\U000e0041\U000e0042 in\u2066 May.")
+
+    assert "`1` Pay Bob in May. *(" in await give("note list")
+
+
+@pytest.mark.parametrize("removed", [True, False], ids=["removed before", "held"])
+async def test_the_words_of_a_note_are_erased_and_the_history_says_by_whom(give, managers, removed):
+    await give("note add The door code is 4711.")
+    if removed:
+        await give("note remove 1")
+
+    erased = await give("note erase 1", "U2")
+    history = await give("note history")
+
+    assert erased.startswith("The words of note 1 are erased:")
+    assert "Bob erased the words of note 1\n" in history
+    assert "4711" not in erased + history + await give("note list") + await give("audit show")
+    assert "Bob erased the words of note 1" in await give("audit show")
+    with pytest.raises(UsageError, match="The words of note 1 were erased already, by Bob on 2026-01-02."):
+        await give("note erase 1")
+
+
+@pytest.mark.parametrize("line", ["note add One.", "note remove 1", "note erase 1"])
 async def test_only_who_manages_the_channel_changes_notes(give, board, line):
     board.ranks["U2"] = Rank.MEMBER
 
@@ -141,8 +172,13 @@ async def test_only_who_manages_the_channel_changes_notes(give, board, line):
         ("note add", "`note add` needs text"),
         ("note remove one", "number"),
         ("note remove", "`note remove` needs number"),
+        ("note remove 1 2", "`1 2` is not. Give one at a time."),
+        ("note remove #1, #2", "Give one at a time."),
+        ("note remove all", "`all` is not. Give one at a time."),
+        ("note add \u200b\U000e0041", "The note is empty."),
+        ("note erase 7", "There is no note 7 here."),
     ],
-    ids=["too long", "no words", "no number", "nothing"],
+    ids=["too long", "no words", "no number", "nothing", "two", "a list", "all", "nothing visible", "unknown"],
 )
 async def test_a_slip_is_told_with_what_would_do(give, line, why):
     with pytest.raises(UsageError, match=why):
