@@ -122,8 +122,7 @@ class AnswerTask:
             except (CannotShow, NotShown) as error:
                 log.warning("can't be shown an answer: %s", error)
             if self.waiting is not None:
-                await park_answer(self.responder.store, self.claim, self.waiting)
-                return
+                return await park_answer(self.responder.store, self.claim, self.waiting)
             await self.responder.store.questions.close(self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
@@ -221,8 +220,9 @@ class AnswerTask:
         listed = answer.list_files(self.persona, reopened=may_reopen_code(self.question, self.thread))
         told, files = await fetch_files(answer, listed, self.question, self.responder.composer.made_files)
         if told.made != answer.made:  # before they are posted
-            final = replace(answer.final_text, made=told.made)
-            await self.responder.store.questions.store_final_text(self.claim, final)
+            await self.responder.store.questions.store_final_text(
+                self.claim, replace(answer.final_text, made=told.made)
+            )
         return told.text, files
 
     async def _finish(self, answer: Answer) -> None:

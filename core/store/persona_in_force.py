@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.store.records.first_steps import FirstStep
+from core.store.records.claims import FirstStep
 from core.store.records.knowledge import Personas
 
 

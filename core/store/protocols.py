@@ -14,9 +14,8 @@ from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
-from core.store.records.claims import Claim
+from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import StoredFiles, WaitingDeletions
-from core.store.records.first_steps import FirstStep
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations

@@ -18,9 +18,8 @@ from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
-from core.store.records.claims import Claim
+from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
-from core.store.records.first_steps import FirstStep
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation
@@ -86,7 +85,7 @@ class QuestionRepository:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
 
     async def pass_over(self, claim: Claim) -> bool:
-        return await self._engine.unit(lambda sql: claims.pass_over(sql, claim))
+        return await self._engine.unit(lambda sql: parking.pass_over(sql, claim))
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))

@@ -11,7 +11,7 @@ from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlem
 from core.domain.messages import FinalText, Outcome, Unanswered
 from core.domain.usage import Usage
 from core.store.protocols import Step, StepEnd
-from core.store.records.first_steps import FirstStep
+from core.store.records.claims import FirstStep
 from tests.support.talk import KEY, PLATFORMS, asked, at
 
 PLANNED = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, at(0), 700, step="digest")

@@ -1,6 +1,7 @@
 """Claims: which question a process answers now, and with which others."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.domain.messages import FinalText, Question
 
@@ -24,3 +25,12 @@ class Claim:
     told: str | None = None
     """It was parked: the newest message that Claude had been told by then, empty where that was none."""
     so_far: str = ""  # what Claude had said by then
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """With which persona an answer was begun: the number of its version, and whether that is the whole workspace's."""
+
+    persona: int
+    wide: bool
+    at: datetime

@@ -137,18 +137,6 @@ SELECT workspace, channel, claim FROM questions
 WHERE parked = 'waiting' AND parked_until <= :now ORDER BY workspace, channel, id
 """
 
-CERTAIN = """
-SELECT * FROM questions
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
-AND command IS NULL AND NOT private AND NOT alone AND asks = 'certainly' ORDER BY at, id LIMIT 1
-"""
-
-DOUBTFUL_BEFORE = """
-SELECT * FROM questions
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
-AND command IS NULL AND NOT private AND reply IS NULL AND asks = 'perhaps' AND (at, id) < (:at, :id) ORDER BY at, id
-"""
-
 PAGES = """
 SELECT page FROM pages JOIN questions ON questions.id = pages.question
 WHERE questions.claim = :claim AND questions.reply = questions.name ORDER BY pages.id
@@ -224,18 +212,6 @@ def join_waiting(sql: Sql, claim: Claim) -> Claim:
             sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
         rows, *read = sql.many_each((CLAIMED, values), (NEWEST_EDIT, values), (PAGES, values))
     return _build_claim(claim.id, rows, claim.process, *read, resumed=claim.resumed)
-
-
-def pass_over(sql: Sql, claim: Claim) -> bool:
-    """Close all that perhaps asks and waits in a claim's thread before what certainly does: that is answered with it.
-
-    False where nothing that certainly asks waits there. Raises LeaseLost.
-    """
-    fence_claim(sql, claim)
-    certain = sql.one(CERTAIN, thread_values(claim.question.key))
-    for row in sql.many(DOUBTFUL_BEFORE, certain) if certain else ():
-        close_question(sql, row, Outcome.NOT_FOR_US)
-    return certain is not None
 
 
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:

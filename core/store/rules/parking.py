@@ -1,11 +1,14 @@
-"""Parked questions: those that wait for a person's word on a call, without a process, while their thread goes on."""
+"""Questions that wait: parked ones for a person's word on a call, without a process, while their thread goes on.
+
+How many wait for us, and which need not, for a later one is answered with what they say.
+"""
 
 from dataclasses import replace
 from datetime import datetime
 
 from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
-from core.domain.messages import Question, ThreadKey, Unanswered
+from core.domain.messages import Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import ASKS_EACH_TIME
 from core.store.audit_log import AuditAction
 from core.store.places.advisory_locks import lock_channel
@@ -14,10 +17,30 @@ from core.store.records.claims import Claim
 from core.store.records.replies import Asked
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
-from core.store.rules.questions import WAKE, find_question, keep_closed, keep_question, thread_key, thread_values
+from core.store.rules.questions import (
+    WAKE,
+    close_question,
+    find_question,
+    keep_closed,
+    keep_question,
+    thread_key,
+    thread_values,
+)
 from core.store.rules.threads import is_tracked
 from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
+
+CERTAIN = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
+AND command IS NULL AND NOT private AND NOT alone AND asks = 'certainly' ORDER BY at, id LIMIT 1
+"""
+
+DOUBTFUL_BEFORE = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL AND claim IS NULL
+AND command IS NULL AND NOT private AND reply IS NULL AND asks = 'perhaps' AND (at, id) < (:at, :id) ORDER BY at, id
+"""
 
 OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
 UNPARKED = f"{OPEN} AND parked IS DISTINCT FROM 'waiting'"
@@ -178,3 +201,15 @@ def count_open(sql: Sql, *, parks: bool = True) -> tuple[int, datetime | None]:
     """How many questions are open and wait for us, and when the oldest was asked. An older database `parks` none."""
     row = sql.one(UNPARKED if parks else OPEN, {}) or {"count": 0, "oldest": None}
     return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
+
+
+def pass_over(sql: Sql, claim: Claim) -> bool:
+    """Close all that perhaps asks and waits in a claim's thread before what certainly does: that is answered with it.
+
+    False where nothing that certainly asks waits there. Raises LeaseLost.
+    """
+    fence_claim(sql, claim)
+    certain = sql.one(CERTAIN, thread_values(claim.question.key))
+    for row in sql.many(DOUBTFUL_BEFORE, certain) if certain else ():
+        close_question(sql, row, Outcome.NOT_FOR_US)
+    return certain is not None

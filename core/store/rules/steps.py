@@ -6,8 +6,7 @@ from core.billing.ledger_rows import Reservation, Settlement
 from core.domain.errors import LeaseLost
 from core.domain.messages import ThreadKey
 from core.store.protocols import Settled, Step, StepEnd
-from core.store.records.claims import Claim
-from core.store.records.first_steps import FirstStep
+from core.store.records.claims import Claim, FirstStep
 from core.store.rules.claims import fence_claim, keep_final_text
 from core.store.rules.ledger import settle_request
 from core.store.rules.made_files import keep_made_files
