@@ -130,18 +130,9 @@ async def _keep_rows(run: TaskRun, plan: JobPlan, source: Source) -> OfferedRows
         worst = worst + sum(known) if worst is not None and len(known) == len(some) else None
         run.act(f"reading row {count:,} of {source.count:,}")
     scopes = list_scopes(key, person, run.question.homes)
-    direct = run.question.homes is not None
-    planned = PlannedRequest(
-        key,
-        run.question.name,
-        person,
-        plan.model,
-        number,
-        0,
-        plan.prompt.max_tokens * count,
-        run.clock(),
-        direct=direct,
-    )
+    longest, direct = plan.prompt.max_tokens * count, run.question.homes is not None
+    asked = key, run.question.name, person, plan.model, number
+    planned = PlannedRequest(*asked, 0, longest, run.clock(), direct=direct)
     refusal = await jobs.offer(run.claim, job, planned, scopes)
     budgets = await run.store.ledger.budgets(key.workspace, run.clock(), person, scopes)
     status = min(budgets.statuses, key=lambda one: one.left, default=None)
@@ -176,6 +167,7 @@ async def _write_offer(run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: S
     """What is offered: the first rows with their answers, and what all cost. Rows that are alike are asked once."""
     requests = [plan.prompt.build_request(row.cells) for row in shown]
     different = {run.find_digest(one): one for one in requests}
+    rows = {run.find_digest(one): row for one, row in zip(requests, shown, strict=True)}
     completed = dict(zip(different, await asyncio.gather(*map(run.complete, different.values())), strict=True))
     answers = [completed[run.find_digest(one)] for one in requests]
     head = f"**{count_noun(offer.count, 'row')} of {plan.source}**, with {plan.model}"
@@ -184,7 +176,7 @@ async def _write_offer(run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: S
     table = [["row", *map(write_name, columns)], ["--:", *["---"] * len(columns)], *lines]
     written = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
     spent = [await run.find_cost(one) for one in different.values()]
-    size = sum(FRAME + len(json.dumps(one.body)) for one in different.values())
+    size = sum(one.size for one in _measure_rows(run, plan, iter(rows.values())))
     return f"{head}\n\n{written}\n\n{_write_costs(run, plan, offer, size, spent)}"
 
 
