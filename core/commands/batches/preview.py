@@ -240,6 +240,7 @@ ROWS = (
             Parameter("max_tokens", ParameterKind.NUMBER, f"the longest answer of a row, {LONGEST:,} if left out"),
         ),
         task=offer_batch,
+        action="Run a batch on this",
         takes_files=True,
         alias="batch",
     ),
