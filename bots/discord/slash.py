@@ -88,7 +88,8 @@ def build_commands(
             if alone
             else _build_group(word, commands, give, suggest, offer)
         )
-    return [*built, *(_build_action(row, choose, anywhere) for row in table if row.action)]
+    # The library registers five entries of a menu: what takes files is given with a mention.
+    return [*built, *(_build_action(row, choose, anywhere) for row in table if row.action and not row.takes_files)]
 
 
 async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) -> str:

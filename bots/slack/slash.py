@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from core.commands.registry import (
     parse_options,
 )
 from core.domain.events import Commanded, Posted
-from core.domain.messages import MESSAGE, THREAD, Question, Quote, QuoteKind, ThreadKey
+from core.domain.messages import MESSAGE, THREAD, Attachment, Question, Quote, QuoteKind, ThreadKey
 
 FORM = "confab_form"  # callback_id of the form of a command
 ASKING = "confab_ask"  # and of one that asks about a message
@@ -34,6 +34,7 @@ TITLE = 24  # characters; Slack refuses longer titles
 AUTHOR = 2_000  # characters of a name that a form keeps
 LONGEST = 3_000  # characters that a field takes, or a section holds; Slack allows no more
 PARTS = 8  # sections of a message in a form; Claude is told no more of one
+FILES = 4  # of a message whose names and addresses a form keeps
 NOTE = 3_000  # characters of private_metadata
 
 
@@ -44,23 +45,26 @@ class Choice:
     row: Command
     question: Question
     quote: Quote
+    files: tuple[Attachment, ...] = ()
+    """Those of the message, where the command takes some."""
 
     def build_event(self, given: Mapping[str, str]) -> Posted | Commanded:
         """The question that it asks, else the command that it gives. Raises UsageError."""
         asked, row = self.question, self.row
         if row.asks:
             return build_question(row, given, asked, self.quote)
-        about = {MESSAGE: asked.values[MESSAGE]}
+        about = {**given, MESSAGE: asked.values[MESSAGE]}
         private = row.whispers(about) or is_misgiven(row, about)
-        return Commanded(asked.name, asked.key, asked.person, row.words, asked.at, about, asked.address, private)
+        event = Commanded(asked.name, asked.key, asked.person, row.words, asked.at, about, asked.address, private)
+        return replace(event, attachments=self.files)
 
     def build_form(self) -> dict[str, Any] | None:
         """The view that shows the message and asks for what is missing, or None if that is nothing."""
-        missing = list_missing(self.row, {}) if self.row.asks else []
-        if not missing:
+        if not (missing := list_missing(self.row, {})):
             return None
         note: dict[str, Any] = {"row": self.row.words, "author": self.quote.author[:AUTHOR], "link": self.quote.link}
         note |= {"values": dict(self.question.values), **_pack_place(self.question.key, self.question.address)}
+        note |= {"files": [asdict(one) for one in self.files]} if self.files else {}
         blocks = [*_build_parts(self.quote.text), *map(_build_field, missing)]
         return _build_view(ASKING, self.row.action, "Ask", json.dumps(note), blocks)
 
@@ -95,7 +99,8 @@ def parse_shortcut(body: Raw, us: BotIdentity, now: datetime) -> Choice | None:
         address=SlackAddress(url=body.get("response_url") or "").dump(),
         values={MESSAGE: about.id, THREAD: thread},
     )
-    return Choice(row, question, quote_subject(about, write_link(us.url, channel, about.id, thread)))
+    files = tuple(one for one in about.attachments if not one.quoted) if row.takes_files else ()
+    return Choice(row, question, quote_subject(about, write_link(us.url, channel, about.id, thread)), files[:FILES])
 
 
 def build_form(command: Commanded) -> dict[str, Any] | None:
@@ -153,7 +158,8 @@ def _parse_question_form(body: Raw, now: datetime) -> Posted | Commanded:
         values=note["values"],
     )
     quote = Quote(_join_parts(view["blocks"]), QuoteKind.SUBJECT, note["author"], note["link"])
-    event = Choice(row, question, quote).build_event(_read_fields(view))
+    files = tuple(Attachment(**one) for one in note.get("files", ()))
+    event = Choice(row, question, quote, files).build_event(_read_fields(view))
     return replace(event, by_form=True)
 
 

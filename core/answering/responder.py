@@ -122,7 +122,8 @@ class AnswerTask:
             except (CannotShow, NotShown) as error:
                 log.warning("can't be shown an answer: %s", error)
             if self.waiting is not None:
-                return await park_answer(self.responder.store, self.claim, self.waiting)
+                await park_answer(self.responder.store, self.claim, self.waiting)
+                return
             await self.responder.store.questions.close(self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
@@ -220,9 +221,8 @@ class AnswerTask:
         listed = answer.list_files(self.persona, reopened=may_reopen_code(self.question, self.thread))
         told, files = await fetch_files(answer, listed, self.question, self.responder.composer.made_files)
         if told.made != answer.made:  # before they are posted
-            await self.responder.store.questions.store_final_text(
-                self.claim, replace(answer.final_text, made=told.made)
-            )
+            final = replace(answer.final_text, made=told.made)
+            await self.responder.store.questions.store_final_text(self.claim, final)
         return told.text, files
 
     async def _finish(self, answer: Answer) -> None:
@@ -312,10 +312,7 @@ class AnswerTask:
         return asyncio.create_task(self._compose(decision))
 
     async def _compose(self, decision: Decision) -> Answer | None:
-        """What was answered already, else a refusal, what the command says, or what Claude says.
-
-        None where the question turns out to be another before the first word of its answer is visible.
-        """
+        """What was answered before, a refusal, a command's or Claude's words; None where it is another question now."""
         stale = self.thread.stale and self.question.command is None and not self.claim.final_text
         if (self.claim.resumed and not (self.task and self.question.private)) or stale:
             await self._recover()

@@ -39,7 +39,6 @@ class Submission:
         """Set money aside for batches with all rows of a job, as far as budgets allow it."""
         if job.plan is None:
             return
-        longest = int(job.plan.prompt.body["max_tokens"])
         planned = PlannedRequest(
             job.key,
             "",
@@ -47,7 +46,7 @@ class Submission:
             job.plan.model,
             job.persona,
             0,
-            longest,
+            job.plan.prompt.max_tokens,
             self.clock(),
             direct=job.homes is not None,
             persona_wide=None,
@@ -71,8 +70,11 @@ class Submission:
             except BatchError as error:
                 await self._take_refusal(batch, error)
                 return
-        await self.work.note_name(batch, name, self.pace.soon)
-        log.info("a batch of %d requests is given in", batch.requests)
+        if not await self.work.note_name(batch, name, self.pace.soon):  # this process slept, and another gave it in
+            log.error("batch %s was given in twice, and is cancelled", name)
+            await self.api.cancel(name)
+        else:
+            log.info("a batch of %d requests is given in", batch.requests)
 
     async def find(self, batch: Batch) -> None:
         """Look for a batch that may be at Anthropic: by its requests' ids, once it has ended. Raises BatchError."""

@@ -48,6 +48,11 @@ class RowPrompt:
     """The columns of the answer; none where it is Claude's words."""
 
     @property
+    def max_tokens(self) -> int:
+        """The longest answer of a row, thinking included."""
+        return int(self.body["max_tokens"])
+
+    @property
     def answer_columns(self) -> tuple[str, ...]:
         """The columns that the answers make, by names that the table does not have yet."""
         names = tuple(one.name for one in self.fields) or ("answer",)

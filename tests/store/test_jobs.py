@@ -23,7 +23,7 @@ from core.store.records.jobs import BatchState, BatchTerms, JobPlan, JobState, N
 from core.store.rules.jobs.jobs import CANCELED, DELETED, GONE, NOTHING_FAILED, OVER, STARTED, STARTED_BEFORE
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, stopped
 
-PLAN = JobPlan(RowPrompt("Sort {text}", ("text",), {"model": "claude-a", "max_tokens": 5}), "claude-a", 5, "a.csv")
+PLAN = JobPlan(RowPrompt("Sort {text}", ("text",), {"model": "claude-a", "max_tokens": 5}), "claude-a", "a.csv")
 ALL = Scope("slack:T1")
 PLANNED = PlannedRequest(KEY, "", "U1", "claude-a", 0, 0, 5, at(0), persona_wide=None)
 TERMS = BatchTerms(100, 10_000, "key")

@@ -19,7 +19,7 @@ from core.domain.usage import Usage
 
 CREATE = "/v1/messages/batches"
 SECONDS = 60.0  # that a short request may take
-SENDING = 600.0  # that one with many requests may take
+SENDING = 240.0  # that one with many requests may take: less than it takes until it is looked for in vain
 CHUNK = 65_536  # bytes of a body that are sent at once
 LISTED = 100  # batches of one page of the list, which is the most
 TTL = "5m"  # how long a prompt is cached whose request says nothing: ours cache nothing

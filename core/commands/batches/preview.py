@@ -48,12 +48,10 @@ async def offer_batch(run: TaskRun) -> TaskResult:
     asked = RowPrompt(prompt, source.columns, await _build_body(run, fields, longest), fields)
     if (unknown := asked.find_unknown()) is not None:
         raise UsageError(_explain_unknown(unknown, source.columns), "prompt")
-    plan = JobPlan(asked, run.models[0], longest, source.words)
+    plan = JobPlan(asked, run.models[0], source.words)
     offer = await _keep_rows(run, plan, source)
     run.act("answering the first rows")
-    shown = list(islice(source.rows, SHOWN))
-    answers = await asyncio.gather(*(run.complete(asked.build_request(row.cells)) for row in shown))
-    return TaskResult(await _write_offer(run, plan, offer, shown, answers), offers=(Control.START,))
+    return TaskResult(await _write_offer(run, plan, offer, list(islice(source.rows, SHOWN))), offers=(Control.START,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +130,9 @@ async def _keep_rows(run: TaskRun, plan: JobPlan, source: Source) -> OfferedRows
         worst = worst + sum(known) if worst is not None and len(known) == len(some) else None
         run.act(f"reading row {count:,} of {source.count:,}")
     scopes = list_scopes(key, person, run.question.homes)
-    direct = run.question.homes is not None
-    planned = PlannedRequest(
-        key, run.question.name, person, plan.model, number, 0, plan.max_tokens * count, run.clock(), direct=direct
-    )
+    longest, direct = plan.prompt.max_tokens * count, run.question.homes is not None
+    asked = key, run.question.name, person, plan.model, number
+    planned = PlannedRequest(*asked, 0, longest, run.clock(), direct=direct)
     refusal = await jobs.offer(run.claim, job, planned, scopes)
     budgets = await run.store.ledger.budgets(key.workspace, run.clock(), person, scopes)
     status = min(budgets.statuses, key=lambda one: one.left, default=None)
@@ -153,7 +150,7 @@ def _measure_rows(run: TaskRun, plan: JobPlan, rows: Iterator[TableRow]) -> list
     for row in islice(rows, SLICE):
         words = asked.fill(row.cells)
         tokens = base + len(words.encode())
-        cost = metering.prices.worst_cost(plan.model, tokens, plan.max_tokens, day, metering.geo, batch=True)
+        cost = metering.prices.worst_cost(plan.model, tokens, plan.prompt.max_tokens, day, metering.geo, batch=True)
         found.append(NewRow(row.number, row.cells, frame + len(json.dumps(words)), tokens, cost, row.message))
     return found
 
@@ -166,17 +163,21 @@ def _explain_dear(count: int, worst: int, status: BudgetStatus) -> str:
     )
 
 
-async def _write_offer(
-    run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow], answers: Sequence[Completion]
-) -> str:
-    """What is offered: the first rows with their answers, and what all cost."""
+async def _write_offer(run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow]) -> str:
+    """What is offered: the first rows with their answers, and what all cost. Rows that are alike are asked once."""
+    requests = [plan.prompt.build_request(row.cells) for row in shown]
+    different = {run.find_digest(one): one for one in requests}
+    rows = {run.find_digest(one): row for one, row in zip(requests, shown, strict=True)}
+    completed = dict(zip(different, await asyncio.gather(*map(run.complete, different.values())), strict=True))
+    answers = [completed[run.find_digest(one)] for one in requests]
     head = f"**{count_noun(offer.count, 'row')} of {plan.source}**, with {plan.model}"
     lines = [_write_row(plan, row, one) for row, one in zip(shown, answers, strict=True)]
     columns = [*_choose_columns(plan), *plan.prompt.answer_columns]
     table = [["row", *map(write_name, columns)], ["--:", *["---"] * len(columns)], *lines]
     written = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
-    spent = [await run.find_cost(plan.prompt.build_request(row.cells)) for row in shown]
-    return f"{head}\n\n{written}\n\n{_write_costs(run, plan, offer, shown, spent)}"
+    spent = [await run.find_cost(one) for one in different.values()]
+    size = sum(one.size for one in _measure_rows(run, plan, iter(rows.values())))
+    return f"{head}\n\n{written}\n\n{_write_costs(run, plan, offer, size, spent)}"
 
 
 def _write_row(plan: JobPlan, row: TableRow, answer: Completion) -> list[str]:
@@ -196,18 +197,17 @@ def _choose_columns(plan: JobPlan) -> list[str]:
     return (named or list(plan.prompt.columns))[:CELLS]
 
 
-def _write_costs(
-    run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow], spent: Sequence[int | None]
-) -> str:
-    """About what all rows cost, the most that they can, and of which budget that is set aside."""
+def _write_costs(run: TaskRun, plan: JobPlan, offer: OfferedRows, size: int, spent: Sequence[int | None]) -> str:
+    """About what all rows cost, the most that they can, and of which budget that is set aside.
+
+    Rows of this size in bytes have spent that.
+    """
     when = "Start asks them all: that takes minutes mostly, and 24 hours at most."
     price = run.structured.sender.metering.prices.find_price(plan.model, run.clock().date())
     known = [one for one in spent if one is not None]
     if price is None or offer.worst is None or len(known) < len(spent):
         return f"What all rows cost is not known: {plan.model} has no price here. {when}"
-    frame = len(json.dumps(plan.prompt.body)) + FRAME
-    size = sum(frame + len(json.dumps(plan.prompt.fill(row.cells))) for row in shown)
-    about = round(sum(known) * float(price.batch) * offer.size / max(1, size))
+    about = round(sum(known) * float(price.batch) * offer.size / size)
     status = offer.status
     aside = "that is set aside until they are answered. No budget limits it here."
     if status:
@@ -240,6 +240,7 @@ ROWS = (
             Parameter("max_tokens", ParameterKind.NUMBER, f"the longest answer of a row, {LONGEST:,} if left out"),
         ),
         task=offer_batch,
+        action="Run a batch on this",
         takes_files=True,
         alias="batch",
     ),

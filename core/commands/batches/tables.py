@@ -4,11 +4,13 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from core.domain.errors import CannotAnswer
+from core.domain.messages import clean_text
 from core.files.formats import Format, explain_unread, recognise_format
 
 MOST = 1_000_000  # rows of a table
@@ -17,6 +19,7 @@ NAME = 100  # characters of a column's name
 CELL = 100_000  # characters of a cell
 DELIMITERS = ",;\t|"
 ENCODINGS = ("utf-8", "cp1252")
+HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # what may be half a character, which is none in UTF-8
 LOOKED = 4_096  # bytes in which what is no text shows itself
 WHAT = "Attach a csv file, whose first line names the columns, or a jsonl file, with one JSON object on each line."
 EMPTY = "This file has no rows."
@@ -88,6 +91,9 @@ def _read_objects(text: str) -> RowTable:
         columns |= dict.fromkeys(row)
         count += 1
         _check_size(count, len(columns))
+    if not columns:
+        raise CannotAnswer(EMPTY)
+    _check_names(columns)
     return RowTable(text, tuple(columns), count, lines=True)
 
 
@@ -99,8 +105,7 @@ def _read_csv(text: str) -> RowTable:
         raise CannotAnswer("The first line has to name the columns; one of them has no name.")
     if twice := next((one for one in columns if [*map(str.casefold, columns)].count(one.casefold()) > 1), None):
         raise CannotAnswer(f"Two columns are called `{_name(twice)}`; each needs a name of its own.")
-    if any(len(one) > NAME for one in columns):
-        raise CannotAnswer(f"A column's name has {NAME} characters at most. {WHAT}")
+    _check_names(columns)
     count = 0
     for _ in _iterate_csv(text, delimiter, columns):
         count += 1
@@ -118,7 +123,7 @@ def _iterate_objects(text: str) -> Iterator[dict[str, Any]]:
             row = None
         if not isinstance(row, dict):
             raise CannotAnswer(f"Line {number:,} is no JSON object; a jsonl file has one on each line.")
-        yield row
+        yield json.loads(clean_text(json.dumps(row, ensure_ascii=False))) if HALF.search(line) else row
 
 
 def _iterate_csv(text: str, delimiter: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -142,6 +147,11 @@ def _find_delimiter(text: str) -> str:
     line = text.lstrip().partition("\n")[0]
     counts = {one: len(next(csv.reader([line], delimiter=one), [])) for one in DELIMITERS}
     return max(DELIMITERS, key=lambda one: (counts[one], -DELIMITERS.index(one)))
+
+
+def _check_names(columns: Iterable[str]) -> None:
+    if any(len(one) > NAME for one in columns):
+        raise CannotAnswer(f"A column's name has {NAME} characters at most. {WHAT}")
 
 
 def _check_size(rows: int, columns: int) -> None:

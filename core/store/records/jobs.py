@@ -62,7 +62,6 @@ class JobPlan:
 
     prompt: RowPrompt
     model: str
-    max_tokens: int
     source: str
 
 
@@ -262,8 +261,8 @@ class BatchWork(Protocol):
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         """Its rows behind this number."""
 
-    async def note_name(self, batch: Batch, name: str, due: timedelta) -> None:
-        """It is at Anthropic under this name."""
+    async def note_name(self, batch: Batch, name: str, due: timedelta) -> bool:
+        """It is at Anthropic under this name. Whether it is not there under another one already."""
 
     async def list_known(self, names: Sequence[str]) -> frozenset[str]:
         """Those of these batches at Anthropic that belong to one of ours."""

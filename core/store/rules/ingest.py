@@ -297,10 +297,15 @@ def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...
 
 
 def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
-    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
+    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many.
+
+    Its batches go too.
+    """
     lock_claims(sql)
     values = {"workspace": workspace, "at": stamp(at)}
     for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
         lock_channel(sql, workspace, channel)
     stop_schedules(sql, workspace, at)
-    return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))
+    count = withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))
+    erase_jobs(sql, workspace, at)
+    return count

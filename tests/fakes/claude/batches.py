@@ -60,8 +60,12 @@ class Batches:
     expires: frozenset[str] = frozenset()
     """Ids of requests that nobody got to."""
     given: dict[str, Batch] = field(default_factory=dict)
-    created: int = 0
-    """How many there ever were."""
+    ever: list[Batch] = field(default_factory=list)
+    """All that there ever were, also those that are deleted."""
+
+    @property
+    def created(self) -> int:
+        return len(self.ever)
 
     def create(self, body: Mapping[str, Any], size: int) -> dict[str, Any]:
         """Take a batch in, unless something of it is out of shape. What is asked is looked at when its turn comes."""
@@ -77,7 +81,7 @@ class Batches:
         _check_requests(requests)
         batch = Batch(f"msgbatch_01{token_hex(11)}", requests, self.clock())
         self.given[batch.id] = batch
-        self.created += 1
+        self.ever.append(batch)
         return self._describe(batch)
 
     def retrieve(self, name: str) -> dict[str, Any]:

@@ -227,3 +227,30 @@ async def test_a_batch_goes_with_the_message_that_brought_its_rows(home):
 
     assert posted(home, root) == {}
     assert await home.store.batches.count_due() == 0
+
+
+async def test_a_batch_is_run_on_the_file_of_a_message_from_its_menu(home):
+    root = await home.slack.say("bob", "dev", "Here are the words.", files=[attached(TABLE)])
+    await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
+    (view,) = home.slack.world.views
+    given = {"prompt": {"prompt": {"type": "plain_text_input", "value": "Translate {text}"}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, given))
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+    await start(home, root, home.ours("dev", root)[0].ts)
+    await end(home, root)
+
+    assert [one["answer"] for one in rows(home, root)][:2] == ["de:Translate Hello", "de:Translate Goodbye"]
+
+
+async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
+    root = await home.slack.say("bob", "dev", "No file here.")
+    await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
+    (view,) = home.slack.world.views
+    given = {"prompt": {"prompt": {"type": "plain_text_input", "value": "Translate {text}"}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, given))
+    await home.slack.until(lambda: [one for one in home.slack.visible("dev", "ada") if one.user != "bob"])
+    await home.rest()
+
+    assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
+    assert home.asked == []

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope, Scopes
 from core.domain.messages import Question, ThreadKey
@@ -276,21 +277,21 @@ def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
 
 def forget_jobs(sql: Sql, scope: Scope) -> None:
     """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs."""
-    place = {"channel": scope.channel, "thread": scope.thread}
-    erase_jobs(sql, scope.workspace, **place, person=scope.person)
+    erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
     if scope.person is not None:
         which = "channel = :channel" if scope.channel is not None else "TRUE"
         for row in sql.many(OF_MESSAGES.format(which=which), {"workspace": scope.workspace, "channel": scope.channel}):
             _erase_job(sql, row)
 
 
-def erase_jobs(sql: Sql, workspace: str, **scope: str | None) -> int:
-    """Erase the jobs of a workspace, or of a channel, thread, person or source of it. How many."""
+def erase_jobs(sql: Sql, workspace: str, until: datetime | None = None, **scope: str | None) -> None:
+    """Erase the jobs of a workspace, or of a channel, thread, person or source of it; those given `until` then."""
     conditions = [f"{name} = :{name}" for name, value in scope.items() if value is not None]
-    jobs = sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), {"workspace": workspace, **scope})
-    for job in jobs:
+    values = {"workspace": workspace, **scope}
+    if until is not None:
+        conditions, values = [*conditions, "at <= :until"], {**values, "until": stamp(until)}
+    for job in sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), values):
         _erase_job(sql, job)
-    return len(jobs)
 
 
 def _erase_job(sql: Sql, job: Row) -> None:

@@ -26,6 +26,7 @@ def read(content: str | bytes) -> tuple[tuple[str, ...], list[tuple]]:
         pytest.param("a\nz\u00fcrich\n".encode("cp1252"), (("a",), [("z\u00fcrich",)]), id="Windows-1252"),
         pytest.param("a,b\n1\n".encode("utf-16"), (("a", "b"), [("1", "")]), id="UTF-16, a short row"),
         pytest.param("a,b\n\n , \n1,2,,\n", (("a", "b"), [("1", "2")]), id="empty lines and cells"),
+        pytest.param('{"a": "\\ud83d\\ude00 \\ud800"}', (("a",), [("\U0001f600 \ufffd",)]), id="half a character"),
         pytest.param('{"a": 1, "b": [2]}\n\n{"c": null}\n', (("a", "b", "c"), [(1, [2], None), (None, None, None)]), id="jsonl"),
     ],
 )  # fmt: skip
@@ -39,6 +40,7 @@ def test_rows_are_read_and_read_again(content, found):
         pytest.param("", "no rows", id="nothing"),
         pytest.param(" \n ", "no rows", id="blanks"),
         pytest.param("a,b\n", "no rows", id="a header alone"),
+        pytest.param("{}\n{}\n", "no rows", id="objects without a name"),
         pytest.param("a,\n1,2\n", "one of them has no name", id="a column without a name"),
         pytest.param("a,A\n1,2\n", "Two columns are called `a`", id="a name twice"),
         pytest.param("a,b\n1,2,3\n", "Line 2 has 3 cells, and the table 2 columns.", id="too many cells"),
