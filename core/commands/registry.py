@@ -21,9 +21,8 @@ from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
-_OPTION = re.compile(
-    r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
-)  # `++` and no blanks before: or a long word is read again and again
+# `++` and no blanks before: or a long word is read again and again
+_OPTION = re.compile(r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)")
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
 _SEVERAL = re.compile(r"#?[0-9]{1,9}(?:[\s,-]+#?[0-9]{1,9})+|all|\*", re.IGNORECASE)  # numbers, in the place of one
 NUMBER = 12  # digits of a whole number
