@@ -3,7 +3,6 @@
 Tests core.tools.notes, core.prompting.asides.channel_notes, core.answering.conversation, core.answering.composition.
 """
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -15,21 +14,14 @@ from core.domain.personas import Persona, Place
 from core.prompting.asides.channel_notes import TOLD
 from core.store.note_taking import take_note
 from core.store.records.channel_notes import NoteChange
-from core.tools.notes import NoteTools
-from core.tools.registry import ToolRegistry
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer
 from tests.support.board_house import ask, closed, command, press
 from tests.support.house import house
+from tests.support.note_proposals import APRIL, parked, propose, with_notes
 from tests.support.tool_shed import call, use
 
 HERE = Place("board:w1", "c1")
-APRIL = "Our fiscal year begins in April."
-PROPOSED = call(use("propose_note", text=APRIL), text="I'll remember that.")
-
-
-def with_notes() -> ToolRegistry:
-    return ToolRegistry([NoteTools()], ["notes"], ["notes"])
 
 
 async def note(store, text=APRIL, place=HERE, author="U1"):
@@ -44,23 +36,6 @@ def list_systems(claude) -> list[list[str]]:
     """The blocks of each request's system prompt."""
     asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
     return [[block["text"] for block in body["system"]] for body in asked]
-
-
-async def parked(store) -> None:
-    async def waits() -> bool:
-        return await store.questions.count_parked() == 1 and not (await store.questions.count_open())[0]
-
-    async with asyncio.timeout(10):
-        while not await waits():
-            await asyncio.sleep(0.002)
-
-
-async def propose(assistant, board, store, claude, *answers, person="U1"):
-    claude.script(PROPOSED, *answers)
-    asked = board.said("t1", person, "remember when our year begins")
-    await assistant.ingest(asked)
-    await parked(store)
-    return f"{asked.message.id}#1"
 
 
 async def test_notes_stand_behind_the_persona_in_prompts_of_their_channel_alone(store, board, claude):

@@ -19,9 +19,9 @@ from core.prompting.asides.follow_ups import SEVERAL, WAITS
 from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
-from tests.integration.core import test_channel_notes
 from tests.support.board_house import ask, closed, key
 from tests.support.house import house
+from tests.support.note_proposals import parked, propose, with_notes
 from tests.support.waiting import until
 
 SMART = Persona(model="claude-sonnet-5-5", follow_ups="smart")
@@ -365,12 +365,12 @@ async def test_a_message_without_words_is_told_as_one(store, board, claude):
 
 
 async def test_what_claude_has_said_by_the_time_it_waits_for_a_person_is_told(store, board, claude):
-    shed = test_channel_notes.with_notes()
+    shed = with_notes()
     async with house(store, claude, board, persona=SMART, tools=shed) as assistant:
-        await test_channel_notes.propose(assistant, board, store, claude)
+        await propose(assistant, board, store, claude)
         claude.answer = judge(lambda _words: False)
         await assistant.ingest(board.said("t1", "U2", "yes, do", asks=Asks.PERHAPS))
-        await test_channel_notes.parked(store)
+        await parked(store)
 
     (judged,) = list_bodies(claude, judging=True)
     assert list_told(judged)[1:] == [f"Claude: I'll remember that.\n{WAITS}", "Bob: yes, do"]
