@@ -20,8 +20,8 @@ GROUPS = {
     "batch": "Ask about every row",
     "budget": "What may be spent here",
     "example": "Questions that test this channel's persona",
-    "grants": "Which tools act here for you without asking first",
-    "note": "What Claude is told in every answer in this channel",
+    "grants": "Which tools act here without asking you first",
+    "note": "What Claude is told in every answer here",
     "persona": "How Claude behaves in this channel",
     "schedule": "Regular posts here",
 }

@@ -118,11 +118,12 @@ def parse_options(row: Shape, rest: str) -> dict[str, str]:
     rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(is_list, row.parameters)) else rest
     options = list(_find_leading_options(row, rest) if _is_long(trailing) else _find_options(row, rest))
     found: dict[str, str] = {}
-    between, at, twice = [], 0, ""
+    between, at, twice, said = [], 0, "", False
     for option, end in zip(options, [*(one.start() for one in options[1:]), len(rest)], strict=False):
         name, value, tail = option[1], _unquote(option), rest[option.end() : end]
         between.append(rest[at : option.start()].rstrip())
-        takes = _takes_tail(row, option, tail, given="".join(between).strip() or (trailing and trailing.name in found))
+        said = said or bool(between[-1].strip())
+        takes = _takes_tail(row, option, tail, given=said or (trailing is not None and trailing.name in found))
         twice = twice or (name if name in found else "")
         found[name] = f"{value}{tail.rstrip()}" if takes else value
         at = end if takes else option.end()
@@ -160,7 +161,7 @@ def _unquote(option: re.Match[str]) -> str:
     return value.strip(QUOTES)
 
 
-def _takes_tail(row: Shape, option: re.Match[str], tail: str, *, given: object) -> bool:
+def _takes_tail(row: Shape, option: re.Match[str], tail: str, *, given: bool) -> bool:
     """Whether the words behind a value are its own. Raises UsageError where nobody could tell, which needs quotes.
 
     `given` is whether the parameter without a name has its words already.

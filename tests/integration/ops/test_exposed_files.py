@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bots.app import run
+from bots.console.other_terminals import AwaitedAnswers
 from bots.ops.exposed_files import find_exposed
 from bots.ops.results import FILES
 from core import store
@@ -94,7 +95,11 @@ async def test_what_is_made_to_be_read_or_is_not_ours_is_no_warning(folder, url)
 
 
 class Speechless(Board):
-    """A platform on which nothing is said."""
+    """A terminal in which nothing is said."""
+
+    def __init__(self):
+        super().__init__()
+        self.awaited = AwaitedAnswers()
 
     async def run(self, ingest):
         return
