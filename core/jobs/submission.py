@@ -61,8 +61,8 @@ class Submission:
             return
         plan = await self.work.read_plan(batch)
         with TemporaryFile() as body:
-            size = await self._write_body(body, batch, plan) if plan else 0
-            if not size:
+            size, requests = await self._write_body(body, batch, plan) if plan else (0, 0)
+            if not requests:
                 await self.work.plan_again(batch, timedelta(), "it has no rows")
                 return
             try:
@@ -70,11 +70,13 @@ class Submission:
             except BatchError as error:
                 await self._take_refusal(batch, error)
                 return
-        if not await self.work.note_name(batch, name, self.pace.soon):  # this process slept, and another gave it in
+        if not await self.work.note_name(
+            batch, name, requests, self.pace.soon
+        ):  # this process slept, and another gave it in
             log.error("batch %s was given in twice, and is cancelled", name)
             await self.api.cancel(name)
         else:
-            log.info("a batch of %d requests is given in", batch.requests)
+            log.info("a batch of %d requests is given in", requests)
 
     async def find(self, batch: Batch) -> None:
         """Look for a batch that may be at Anthropic: by its requests' ids, once it has ended. Raises BatchError."""
@@ -85,7 +87,7 @@ class Submission:
         for one in others:
             if one.ended and await self._is_ours(batch, one):
                 log.info("a batch whose name was lost is found again")
-                await self.work.note_name(batch, one.id, timedelta())
+                await self.work.note_name(batch, one.id, one.requests, timedelta())
                 return
         running = any(not one.ended for one in others)
         if not running and batch.age > self.pace.linger:
@@ -114,18 +116,16 @@ class Submission:
             await self.work.end(batch, Settlement(Usage(), error.kind, self.clock(), micro_usd=0), error.sentence)
             await self.work.remove(batch)
 
-    async def _write_body(self, body: IO[bytes], batch: Batch, plan: JobPlan) -> int:
-        """Write the JSON of all requests into a file. Its size in bytes, 0 where there are none."""
-        after, begun = 0, False
+    async def _write_body(self, body: IO[bytes], batch: Batch, plan: JobPlan) -> tuple[int, int]:
+        """Write the JSON of all requests into a file. Its size in bytes, and how many there are."""
+        after, count = 0, 0
         while rows := await self.work.read_requests(batch, after, SLICE):
-            await asyncio.to_thread(_write_requests, body, batch, plan, rows, begun)
-            after, begun = rows[-1].number, True
-        if not begun:
-            return 0
+            await asyncio.to_thread(_write_requests, body, batch, plan, rows, count > 0)
+            after, count = rows[-1].number, count + len(rows)
         await asyncio.to_thread(body.write, b"]}")
         size = body.tell()
         body.seek(0)
-        return size
+        return size, count
 
 
 def _write_requests(body: IO[bytes], batch: Batch, plan: JobPlan, rows: Sequence[JobRow], begun: bool) -> None:

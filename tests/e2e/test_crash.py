@@ -47,6 +47,13 @@ BATCHING = {
     *("jobs.park", "questions.close", "batch", "look at a batch", "deletion of a batch"),
 }
 """What is done about a batch, in the store and at Anthropic."""
+UNNAMED = [
+    Point("claude", "batch", 1, "after"),
+    Point("store", "batches.note_name", 1, "before"),
+    Point("store", "batches.keep_results", 1, "after"),
+    Point("store", "jobs.park", 1, "after"),
+]
+"""Where a batch could most easily be made twice, or be lost."""
 POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
 """Requests with which the files of an answer are posted."""
 LEAVING = (
@@ -160,6 +167,17 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its
         verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= BATCHING
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
+async def test_a_batch_that_one_of_two_processes_began_the_other_ends(tmp_path, databases):
+    (kind,) = (one for one in BATCH_KINDS if one.name == "slack batch")
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        verdicts = await all_of(kind, UNNAMED, expected, bots, tmp_path, databases, survived)
+
+    assert set(UNNAMED) <= set(found)
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

@@ -75,7 +75,7 @@ async def run(store, *rows: NewRow, **more) -> int:
     await plan(store)
     (batch,) = await store.batches.claim_batches(4, LEASE)
     assert await store.batches.begin_sending(batch)
-    await store.batches.note_name(batch, "msgbatch_1", timedelta())
+    await store.batches.note_name(batch, "msgbatch_1", batch.requests, timedelta())
     return job
 
 
@@ -445,7 +445,7 @@ async def test_the_question_that_shows_a_job_waits_until_something_happens_to_it
     await plan(store)
     batch = await due(store)
     await store.batches.begin_sending(batch)
-    await store.batches.note_name(batch, "msgbatch_1", timedelta())
+    await store.batches.note_name(batch, "msgbatch_1", batch.requests, timedelta())
     woken = await store.questions.claim_next("p", PLATFORMS)
     late = await find(store)
     await store.jobs.park(woken, late.changes - 1)

@@ -261,8 +261,11 @@ class BatchWork(Protocol):
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         """Its rows behind this number."""
 
-    async def note_name(self, batch: Batch, name: str, due: timedelta) -> bool:
-        """It is at Anthropic under this name. Whether it is not there under another one already."""
+    async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
+        """It is at Anthropic under this name, with so many requests: some rows may have gone before it was sent.
+
+        Whether it is not there under another name already.
+        """
 
     async def list_known(self, names: Sequence[str]) -> frozenset[str]:
         """Those of these batches at Anthropic that belong to one of ours."""

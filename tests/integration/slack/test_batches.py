@@ -229,6 +229,24 @@ async def test_a_batch_goes_with_the_message_that_brought_its_rows(home):
     assert await home.store.batches.count_due() == 0
 
 
+async def test_a_row_goes_with_the_message_that_it_is_made_of_and_is_not_paid(home):
+    for text in ("It crashes.", "I love it.", "Hm."):
+        await home.slack.say("bob", "dev", text)
+    gone = await home.slack.say("bob", "dev", "My password is xylophone.")
+    root = await home.slack.say("ada", "dev", '<@U0BOT> !batch last=4 "Is {text} a complaint?"')
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+    await home.slack.delete("bob", "dev", gone)
+    await home.slack.settled()
+    await start(home, root, home.ours("dev", root)[0].ts)
+    (batch,) = home.claude.batches.given.values()
+    texts = await end(home, root)
+
+    assert len(batch.requests) == 3
+    assert "3 of 4 rows are answered." in texts[1]
+    assert [(one["text"], one["error"]) for one in rows(home, root)][3] == ("", "its message was deleted")
+
+
 async def test_a_batch_is_run_on_the_file_of_a_message_from_its_menu(home):
     root = await home.slack.say("bob", "dev", "Here are the words.", files=[attached(TABLE)])
     await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))

@@ -168,13 +168,13 @@ def list_requests(sql: Sql, batch: Batch, after: int, most: int) -> list[JobRow]
     return [read_row(row) for row in sql.many(REQUESTS, {"id": batch.id, "after": after, "most": most})]
 
 
-def note_name(sql: Sql, batch: Batch, name: str, due: timedelta) -> bool:
-    """It is at Anthropic under this name. Whether it is not there under another one already."""
+def note_name(sql: Sql, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
+    """It is at Anthropic under this name, with so many requests. Whether it is not there under another one already."""
     row = _lock_batch(sql, batch)
     waits = row is not None and row["state"] in {BatchState.SENDING.value, BatchState.PLANNED.value}
     if row and waits:
-        running = {"state": BatchState.RUNNING.value, "name": name, "due_at": stamp(sql.now() + due), "tries": 0}
-        sql.update("batches", batch.id, running)
+        running = {"state": BatchState.RUNNING.value, "name": name, "requests": requests, "tries": 0}
+        sql.update("batches", batch.id, {**running, "due_at": stamp(sql.now() + due)})
         if row["job"] is not None:
             touch_job(sql, row["job"])
     return waits or (row is not None and row["name"] == name)

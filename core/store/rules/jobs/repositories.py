@@ -84,8 +84,8 @@ class BatchRepository:
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         return await self._engine.unit(lambda sql: batches.list_requests(sql, batch, after, most))
 
-    async def note_name(self, batch: Batch, name: str, due: timedelta) -> bool:
-        return await self._engine.unit(lambda sql: batches.note_name(sql, batch, name, due))
+    async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
+        return await self._engine.unit(lambda sql: batches.note_name(sql, batch, name, requests, due))
 
     async def list_known(self, names: Sequence[str]) -> frozenset[str]:
         return await self._engine.unit(lambda sql: batches.list_known(sql, names))
