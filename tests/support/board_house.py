@@ -3,15 +3,29 @@
 import asyncio
 from datetime import timedelta
 
+from bots.console.other_terminals import AwaitedAnswers
 from core.billing.ledger_rows import Scope
 from core.domain.clock import system_clock
 from core.domain.controls import FEEDBACK
 from core.domain.events import Commanded, Pressed
 from core.domain.messages import ThreadKey
-from tests.fakes.board import START
+from tests.fakes.board import START, Board
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
 from tests.support.waiting import PATIENCE
+
+
+class ScriptedTerminal(Board):
+    """A terminal in which these things are said, one after the other, and nothing else."""
+
+    def __init__(self, *events):
+        super().__init__()
+        self.awaited = AwaitedAnswers()
+        self._events = events
+
+    async def run(self, ingest):
+        for event in self._events:
+            await ingest(event)
 
 
 def key(thread: str = "t1", channel: str = "c1") -> ThreadKey:

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from bots.app import run
-from bots.console.other_terminals import AwaitedAnswers
 from bots.ops.exposed_files import find_exposed
 from bots.ops.results import FILES
 from core import store
 from core.settings import Settings
 from core.tools.registry import ToolRegistry
-from tests.fakes.board import Board
+from tests.support.board_house import ScriptedTerminal
 from tests.support.doctor import chosen, findings
 
 
@@ -94,22 +93,11 @@ async def test_what_is_made_to_be_read_or_is_not_ours_is_no_warning(folder, url)
     assert find_exposed(settings(url)) == []
 
 
-class Speechless(Board):
-    """A terminal in which nothing is said."""
-
-    def __init__(self):
-        super().__init__()
-        self.awaited = AwaitedAnswers()
-
-    async def run(self, ingest):
-        return
-
-
 async def test_the_start_tells_of_each_in_one_line(folder, caplog):
     put(".env", 0o644)
     await make_database()
     os.chmod("confab.db", 0o644)
-    await run.chat(settings(), Speechless(), ToolRegistry())
+    await run.chat(settings(), ScriptedTerminal(), ToolRegistry())
 
     assert [line.getMessage() for line in caplog.records if line.name == "bots.ops.exposed_files"] == [
         ".env: its mode is 0644, so everybody on this machine may read it; chmod 600 .env",

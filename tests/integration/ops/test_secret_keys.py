@@ -20,8 +20,7 @@ from bots.ops.secret_keys import ensure_secret_keys, find_key_file, load_audit_k
 from core.domain.errors import SettingsError
 from core.settings import Settings
 from core.tools.registry import ToolRegistry
-from tests.fakes.board import Board
-from tests.support.board_house import command
+from tests.support.board_house import ScriptedTerminal, command
 
 ONE, TWO = "A" * 43 + "=", "B" * 43 + "="
 
@@ -100,15 +99,8 @@ def test_where_no_file_can_be_made_the_start_says_what_to_set(folder, place):
     assert str(raised.value).startswith(f"CONFAB_SECRET_KEY: not set, and the file {place}confab.key can't be made")
 
 
-class Telling(Board):
-    """A platform on which one command is given."""
-
-    async def run(self, ingest):
-        await ingest(command("persona set You are a pirate."))
-
-
 async def test_a_start_makes_the_key_and_seals_with_it(folder):
-    await run.chat(settings(), Telling(), ToolRegistry())
+    await run.chat(settings(), ScriptedTerminal(command("persona set You are a pirate.")), ToolRegistry())
 
     told, whole = await verify_log(settings(), [])
     assert (whole, told.partition(",")[0]) == (True, "board:w1: 1 row")
