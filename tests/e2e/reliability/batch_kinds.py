@@ -12,7 +12,7 @@ from tests.fakes.slack.nouns import File
 
 TABLE = b"text\nHello\nGoodbye\nThanks\nPlease\n"
 LINE = "!batch Say {text}"
-DONE = "4 of 4 rows are answered. It cost $0.000020, at batch prices."
+DONE = "4 of 4 rows are answered. It cost $0.00002, at batch prices."
 ROWS = "row,text,answer,error\\r\\n1,Hello,said Say Hello,\\r\\n2,Goodbye,said Say Goodbye,"
 
 

@@ -91,7 +91,7 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once(store, claud
         assert answers(board) == ALL
         assert claude.batches.created == created
         assert claude.batches.given == {}
-        assert board.shown("t1")[1].endswith("4 of 4 rows are answered. It cost $0.000020, at batch prices.")
+        assert board.shown("t1")[1].endswith("4 of 4 rows are answered. It cost $0.00002, at batch prices.")
 
 
 async def drive(store, board) -> None:

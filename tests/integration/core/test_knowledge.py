@@ -60,7 +60,7 @@ async def test_a_command_that_is_carried_out_again_attaches_once_and_says_the_sa
     said = []
     for _ in range(2):  # as where its process died before the answer was shown
         async with house(store, claude, board) as assistant:
-            asked = assistant._commands
+            asked = assistant._rehearsals._context
             event = attach(HANDBOOK)
             question = Question(event.key, event.id, "U1", event.at, command=event.line, attachments=event.attachments)
             row, _ = find_command(asked.table, event.line)

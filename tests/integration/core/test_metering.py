@@ -95,7 +95,7 @@ async def test_a_budget_that_is_too_small_for_a_thousand_tokens_says_what_helps_
         shown = await answers(board, assistant, "question")
 
     assert shown == [
-        "I can't ask Claude this: it may cost $0.0006, more than all of this workspace's budget of $0.0004 a month. A "
+        "I can't ask Claude this: it may cost $0.000573, more than all of this workspace's budget of $0.00045 a month. A "
         "shorter thread costs less, and so does `persona tune` with a smaller `model=` or `max_tokens=`. "
         "Whoever manages the whole workspace can raise it with `budget set`."
     ]
