@@ -88,7 +88,7 @@ async def test_a_budget_that_never_has_so_much_is_named_before_one_that_is_tight
 
     assert isinstance(refusal, BudgetRefusal)
     assert refusal.left == 200
-    assert "it may cost $0.0003, more than all of this channel's budget of $0.0003 a day" in refusal.reason
+    assert "it may cost $0.0003, more than all of this channel's budget of $0.00025 a day" in refusal.reason
     assert "renews" not in refusal.reason
 
 
@@ -102,7 +102,7 @@ async def test_what_is_only_set_aside_is_waited_for_and_not_the_day_on_which_it_
 
     assert "$0.0007 is set aside for answers that are being written and $0.0002 is free, and" in waits.reason
     assert waits.reason.endswith("this may cost $0.0009. Please ask again in a moment.")
-    assert "$0.0009 is left, and this may cost $0.0009. It renews on Saturday" in lasts.reason
+    assert "$0.0009 is left, and this may cost $0.000901. It renews on Saturday" in lasts.reason
     assert (waits.left, lasts.left) == (200, 200)
 
 
