@@ -19,13 +19,13 @@ from bots.console.drawing import Drawing, Glyphs
 from bots.console.escapes import neutralise
 from bots.console.log_stream import LogLines
 from bots.console.status_row import StatusRow
-from core.rendering.reply_notes import split_notes, write_plain_notes
+from core.rendering.reply_notes import MARK, split_notes, write_plain_notes
 
 if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
 
 NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
-INVISIBLE = "\u2063"  # marks notes of ours where a platform shows it as nothing; terminals draw a box
+INVISIBLE = "\u2063"  # begins the mark of notes of ours, which a platform shows as nothing; terminals draw a box
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
 _HALVES = re.compile("[\ud800-\udfff]")  # how a byte is read that is no UTF-8
@@ -225,7 +225,7 @@ class Terminal:
 
     def _put(self, characters: str) -> None:
         if characters:
-            sys.stdout.write(characters.replace(INVISIBLE, ""))
+            sys.stdout.write(characters.replace(MARK, "").replace(INVISIBLE, ""))
             sys.stdout.flush()
 
     def _columns(self) -> int:
