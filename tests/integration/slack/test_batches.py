@@ -76,12 +76,11 @@ async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_r
     root, preview = await offer(home)
     asked = len(home.asked)
     await start(home, root, preview)
-    running = home.texts("dev", root)[-1]
+    await home.slack.until(lambda: "given to Anthropic" in home.texts("dev", root)[-1])
     texts = await end(home, root)
 
     assert texts[0].startswith(PREVIEW)
     assert asked == 3
-    assert "given to Anthropic" in running
     assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
     assert texts[1] == (
         "**Batch 1: 4 rows** of words.csv, with claude-haiku-5-5\n\n"
