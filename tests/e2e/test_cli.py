@@ -13,6 +13,7 @@ import yaml
 
 from bots.slack.manifest import build_manifest
 from tests.support.command_line import ROOT, run_alone, run_confab
+from tests.support.short_form import shorten
 
 
 def test_the_manifest_is_ready_to_paste(tmp_path):
@@ -77,7 +78,9 @@ def test_a_setting_that_is_wrong_stops_the_program_with_its_line_and_code_2(tmp_
     assert re.fullmatch(r"DATABASE_URL: must begin with sqlite:/// or postgresql://.*\n", run.stderr)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "chat --help", "usage", "usage --as json", "check", "slack manifest"])
+@pytest.mark.parametrize(
+    "arguments", shorten(3, ["--help", "chat --help", "usage --as json", "usage", "check", "slack manifest"])
+)
 def test_what_a_full_disk_does_not_take_is_one_line(tmp_path, arguments):
     with open("/dev/full", "w") as full:
         run = subprocess.run(

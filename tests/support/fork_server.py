@@ -133,7 +133,12 @@ async def write_to(descriptor: int) -> asyncio.StreamWriter:
 
 
 def run(
-    *words: str, environment: Mapping[str, str], folder: Path, said: str = "", seconds: float = 60
+    *words: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    said: str = "",
+    program: str = PROGRAM,
+    seconds: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m bots WORDS` to its end; it reads what is `said` from a pipe, or from /dev/null."""
     with (
@@ -141,7 +146,7 @@ def run(
         tempfile.TemporaryFile("w+") as out,
         tempfile.TemporaryFile("w+") as err,
     ):
-        order = {"program": PROGRAM, "words": words, "folder": str(folder), "terminal": False}
+        order = {"program": program, "words": words, "folder": str(folder), "terminal": False}
         pid, status = fork(order, environment, [given.fileno(), out.fileno(), err.fileno()])
         if not select.select([status], [], [], seconds)[0]:
             os.kill(pid, signal.SIGKILL)
