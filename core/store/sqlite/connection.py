@@ -222,8 +222,7 @@ def list_statements() -> Sequence[str]:
     """What makes a new database, in a tenth of the time that all migrations take one after the other."""
     with Database(memory=True, execute_plugins=False) as migrated:
         migrations.apply(migrated)
-        _begin, *statements, _commit = migrated.conn.iterdump()
-    return statements
+        return [*migrated.conn.iterdump()][1:-1]  # without BEGIN and COMMIT
 
 
 @cache
