@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
 TRIES = 5  # times that files are attached, before a person is told that Discord does not take them
 BY_TOKEN = 6  # messages by which an interaction is answered where we are no member: Discord takes 5 after the first
+OLD = timedelta(minutes=55)  # of a message older than an hour Discord takes only a few edits an hour in a channel
 LEAVING = 10.0  # seconds that it may take to say that no more follows
 TO_FOLLOW = (
     "Discord lets me write here for 15 minutes, and they are over. All of this answer comes to you by direct message, "
@@ -120,10 +121,15 @@ class Publisher:
                 with urgent(Urgency.FINAL):
                     await self._retry(partial(self._converge, text, whole=True))
                     await self._attach(text)
-            elif self._grows and not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+            elif self._may_grow() and not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
                 await self._grow(text)
                 if self._pages and self._pages.ids:
                     typing.cancel()  # a text that grows tells it better
+
+    def _may_grow(self) -> bool:
+        """Whether each text is shown; an old answer takes so few edits that all are kept for what it says in the end."""
+        pages = self._reply.pages
+        return self._grows and not (pages and datetime.now(UTC) - _posted_at(pages[-1]) > OLD)
 
     async def _leave_unfinished(self) -> None:
         """Say below what stands why no more follows, while that can still be shown. Raises PlaceClosed."""
