@@ -121,13 +121,15 @@ class Publisher:
                 with urgent(Urgency.FINAL):
                     await self._retry(partial(self._converge, text, whole=True))
                     await self._attach(text)
-            elif self._may_grow() and not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+            elif self._may_grow() and not await self._reply.wait_until_whole(
+                self._pace.book_turn(self._target.channel)
+            ):
                 await self._grow(text)
                 if self._pages and self._pages.ids:
                     typing.cancel()  # a text that grows tells it better
 
     def _may_grow(self) -> bool:
-        """Whether each text is shown; an old answer takes so few edits that all are kept for what it says in the end."""
+        """Whether each text is shown; an old answer takes few edits: all are kept for what it says in the end."""
         pages = self._reply.pages
         return self._grows and not (pages and datetime.now(UTC) - _posted_at(pages[-1]) > OLD)
 
