@@ -266,6 +266,7 @@ ROWS = (
                 ParameterKind.TEXT,
                 "a version, a persona of the library, or a system prompt; else the one that holds",
                 label="Persona",
+                unnamed=True,
             ),
             BATCH,
         ),
