@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS
+from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS, TASK_KINDS
 from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
@@ -27,7 +27,7 @@ CASES = [
     ),
     *(
         pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
-        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, *OFFERS)
+        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, *TASK_KINDS, *OFFERS)
         for engine in BOTH
     ),
 ]
@@ -156,7 +156,7 @@ async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_cl
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
-@pytest.mark.parametrize("kind", BATCH_KINDS, ids=str)
+@pytest.mark.parametrize("kind", [*BATCH_KINDS, *TASK_KINDS], ids=str)
 @pytest.mark.parametrize("databases", EACH, indirect=True)
 async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its_process_is_killed(
     tmp_path, databases, kind
