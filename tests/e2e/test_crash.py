@@ -156,7 +156,7 @@ async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_cl
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
-@pytest.mark.parametrize("kind", [*BATCH_KINDS, *TASK_KINDS], ids=str)
+@pytest.mark.parametrize("kind", BATCH_KINDS, ids=str)
 @pytest.mark.parametrize("databases", EACH, indirect=True)
 async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its_process_is_killed(
     tmp_path, databases, kind
@@ -167,6 +167,18 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its
         verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= BATCHING
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "databases"), list(zip(TASK_KINDS, BOTH, strict=True)), indirect=["databases"], ids=str
+)
+async def test_a_task_asks_its_batch_once_and_answers_once_wherever_its_process_is_killed(tmp_path, databases, kind):
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        verdicts = await all_of(kind, UNNAMED, expected, bots, tmp_path, databases)
+
+    assert set(UNNAMED) <= set(found)
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

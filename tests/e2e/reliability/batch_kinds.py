@@ -55,6 +55,15 @@ def made_once(world: World) -> str:
     return "" if (made, paid) in {(1, 4), (0, 0)} else f"misused {made} {paid}"
 
 
+async def compare(world: World) -> None:
+    """Have what was asked before compared, in the same place."""
+    line = "!persona compare now translator last=1 batch=yes"
+    if isinstance(world, SlackWorld):
+        await world.slack.say("ada", "dev", f"<@U0BOT> {line}", world.asked)
+    else:
+        await world.discord.say("ada", "dev", f"<@{world.discord.me}> {line}")
+
+
 def compared(pages: list[Page]) -> bool:
     """The question that was answered before, and its comparison with its file, each once."""
     heads = sum("The last question of this channel" in page.text for page in pages)
@@ -72,7 +81,7 @@ def build_task(name: str, world: Callable[[], Any]) -> Kind:
     return Kind(
         name,
         world,
-        mention("!persona compare now translator last=1 batch=yes"),
+        compare,
         compared,
         before=(mention("question"), says(SHORT)),
         fault=asked_in_one,
