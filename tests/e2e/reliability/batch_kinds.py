@@ -55,13 +55,10 @@ def made_once(world: World) -> str:
     return "" if (made, paid) in {(1, 4), (0, 0)} else f"misused {made} {paid}"
 
 
-async def compare(world: World) -> None:
-    """Have what was asked before compared, in the same place."""
+async def compare(world: SlackWorld) -> None:
+    """Have what was asked before compared, in the same thread."""
     line = "!persona compare now translator last=1 batch=yes"
-    if isinstance(world, SlackWorld):
-        await world.slack.say("ada", "dev", f"<@U0BOT> {line}", world.asked)
-    else:
-        await world.discord.say("ada", "dev", f"<@{world.discord.me}> {line}")
+    await world.slack.say("ada", "dev", f"<@U0BOT> {line}", world.asked)
 
 
 def compared(pages: list[Page]) -> bool:
@@ -77,15 +74,15 @@ def asked_in_one(world: World) -> str:
     return "" if (made, paid) in {(1, 2), (0, 0)} else f"misused {made} {paid}"
 
 
-def build_task(name: str, world: Callable[[], Any]) -> Kind:
-    return Kind(
-        name,
-        world,
-        compare,
-        compared,
-        before=(mention("question"), says(SHORT)),
-        fault=asked_in_one,
-    )
+TASK = Kind(
+    "slack task in a batch",
+    slack_world,
+    compare,
+    compared,
+    before=(mention("question"), says(SHORT)),
+    fault=asked_in_one,
+)
+"""In Discord what it costs is another each time, for the ids of people are longer or shorter there."""
 
 
 def build_kind(name: str, world: Callable[[], Any]) -> Kind:
@@ -109,5 +106,5 @@ OFFERS = [
     build_offer("slack batch offered", slack_world, repeated=True),
     build_offer("discord batch offered", discord_world, repeated=False),
 ]
-TASK_KINDS = [build_task("slack task in a batch", slack_world), build_task("discord task in a batch", discord_world)]
+
 BATCH_KINDS = [build_kind("slack batch", slack_world), build_kind("discord batch", discord_world)]
