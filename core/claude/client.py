@@ -21,6 +21,7 @@ from core.claude.files import FileStorage
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
 from core.claude.stream import (
     ENDINGS,
+    GROWING,
     MalformedStream,
     MessageAccumulator,
     count_tokens,
@@ -226,9 +227,16 @@ class _Anthropic(anthropic.AsyncAnthropic):
         return _LenientDecoder(self._pinging)
 
     def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
-        """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it."""
-        if _name_event(data) == "error":
+        """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it.
+
+        Words that grow, nearly all of what comes, stay as they were sent: an object for each would cost a quarter of
+        reading them.
+        """
+        name = _name_event(data)
+        if name == "error":
             raise self._make_status_error(str(data), body=data, response=response)
+        if name == "content_block_delta" and read_field(read_field(data, "delta"), "type") in GROWING:
+            return data
         return super()._process_response_data(data=data, cast_to=cast_to, response=response)
 
 

@@ -1,7 +1,6 @@
 """Prompt cache tracker: the last request of each thread, to bound the next one and to say why a cache missed."""
 
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,7 +162,7 @@ def _notes(request: Request) -> tuple[int, ...]:
 
 
 def _tools(request: Request) -> int:
-    return hash(json.dumps(request.body.get("tools"), ensure_ascii=False))
+    return hash(tuple(tool.told for tool in request.tools))
 
 
 def _settings(request: Request) -> str:

@@ -113,7 +113,7 @@ class MessageAccumulator:
         self.blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
-    def take(self, event: RawMessageStreamEvent) -> bool:
+    def take(self, event: RawMessageStreamEvent | Mapping[str, Any]) -> bool:
         """Whether there is more text, or a citation of it, now. An event of an unknown kind adds nothing.
 
         Raises MalformedStream.
@@ -195,7 +195,7 @@ class MessageAccumulator:
             raise MalformedStream("no message came")
         return self.message
 
-    def _continue(self, event: RawMessageStreamEvent) -> bool:
+    def _continue(self, event: RawMessageStreamEvent | Mapping[str, Any]) -> bool:
         raw: Any = event
         kind = read_field(raw, "type")
         if kind == "message_start":

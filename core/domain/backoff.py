@@ -85,7 +85,14 @@ async def retry(
         if report is not None:
             report(_get_error(state), state.upcoming_sleep)
 
+    try:  # nearly always this is all, and what makes ready for the rest costs more than it
+        return await work()
+    except on as error:
+        failed: list[BaseException] = [error]
+
     async def run_once() -> Result:
+        if failed:
+            raise failed.pop()
         return await work()  # tenacity awaits only what it knows for a coroutine function, which no lambda is
 
     retrying = AsyncRetrying(

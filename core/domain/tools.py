@@ -36,6 +36,11 @@ class ToolDefinition:
 
     estimate: int = 0
     """Micro-dollars that it is taken to cost in one request beside tokens, where nobody is told what it does cost."""
+    told: str = field(init=False, compare=False, repr=False)
+    """The body as text, written once: each request asks how long it is, and whether it has changed."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", json.dumps(self.body, ensure_ascii=False))
 
     @property
     def hosted(self) -> bool:
@@ -56,7 +61,7 @@ class ToolDefinition:
     @property
     def tokens_bound(self) -> int:
         """The most tokens that telling it takes: none is shorter than a byte."""
-        return len(json.dumps(self.body, ensure_ascii=False).encode()) + FRAME
+        return len(self.told.encode()) + FRAME
 
 
 def bound_fetches(tools: Iterable[ToolDefinition]) -> tuple[ToolDefinition, ...]:

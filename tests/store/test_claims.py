@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from core.domain.errors import LeaseLost
-from core.domain.messages import Asks, Message, Outcome
+from core.domain.messages import Asks, Message, Outcome, Unanswered
 from core.domain.messages import FinalText as Final
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.replies import Ending
@@ -519,6 +519,18 @@ async def test_when_one_of_several_authors_deletes_the_others_are_still_answered
 
     assert names(await claim(store)) == ["2"]
     assert await claim(store) is None
+
+
+async def test_what_claude_declined_together_is_asked_with_its_words_when_it_is_asked_alone(store):
+    await ingest(store, asked("1"), asked("2"))
+    held = await claim(store)
+    await store.questions.store_final_text(held, Final("no", notice=True, unanswered=Unanswered.REFUSED))
+
+    await ingest(store, deleted("1"))
+    await store.questions.close(held, Outcome.WITHDRAWN)
+
+    assert names(await claim(store)) == ["2"]
+    assert "2" not in (await store.threads.thread(KEY)).unanswered
 
 
 async def test_a_withdrawn_question_is_still_cleared_away_by_whoever_takes_over(store, clock):

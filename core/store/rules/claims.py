@@ -154,6 +154,9 @@ ORDER BY questions.reply <> questions.name, questions.at, questions.id
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
+# What Claude made of it together with others says nothing of it alone.
+FREED = {"claim": None, "reply": None, "unanswered": None}
+
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
@@ -305,7 +308,7 @@ def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     edited = outcome is Outcome.NOT_FOR_US and _find_newest_edit(sql, claim) != claim.edited
     for row in rows:
         if _stays_open(row, asked.get(row["name"]), outcome, edited=edited):
-            sql.update("questions", row["id"], {"claim": None, "reply": None})
+            sql.update("questions", row["id"], FREED)
         else:
             close_question(sql, row, outcome)
     sql.execute(RELEASE, {"claim": claim.id})

@@ -71,7 +71,9 @@ SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
 WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
 """
 
-FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
+FREE_COMPANIONS = """
+UPDATE questions SET claim = NULL, reply = NULL, unanswered = NULL WHERE claim = :claim AND outcome IS NULL
+"""
 
 # Those that others took away while it grew: of ours that we took away, nothing is written down any more.
 GONE_PAGE = """

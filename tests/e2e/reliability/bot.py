@@ -3,6 +3,7 @@
 Its successor waits one second, not ten, and pages are edited faster than platforms like.
 """
 
+import asyncio
 import os
 import signal
 from collections import Counter
@@ -20,6 +21,7 @@ from bots.discord.settings import DiscordSettings
 from bots.ops import logs
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
+from core.domain.errors import StoreNotReady
 from core.domain.platform import Platform
 from core.jobs.pace import JobPace
 from core.store import open_store
@@ -96,11 +98,20 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
     return found
 
 
+async def open_when_ready(url: str) -> Store:
+    """The store, as soon as nobody else migrates it; `confab run` waits for that too."""
+    while True:
+        try:
+            return await open_store(url, stale=STALE)
+        except StoreNotReady:
+            await asyncio.sleep(0.1)
+
+
 async def main() -> None:
     """`confab run`, until it is killed."""
     chosen = read_configuration()
     logs.configure("INFO", chosen.secrets(), "text")
-    opened = await open_store(chosen.core.database_url, stale=STALE)
+    opened = await open_when_ready(chosen.core.database_url)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
     health, stop = Health(store.questions), run.catch_signals()
     machine = os.environ.get(MACHINE, "")

@@ -113,16 +113,21 @@ class McpFake(FakeTools):
     async def _tell_canned(self, body: bytes, send: Any) -> None:
         asked = json.loads(body)
         self.calls.append((asked["params"]["name"], asked["params"]["arguments"]))
-        told = b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (asked["id"], self.canned)
+        headers, told = await asyncio.to_thread(self._write_canned, asked["id"])  # it may take as long as reading it
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for at in range(0, len(told), PIECE):
+            more = at + PIECE < len(told)
+            await send({"type": "http.response.body", "body": told[at : at + PIECE], "more_body": more})
+
+    def _write_canned(self, name: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Headers and body of the canned answer to the request of that id."""
+        told = b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (name, self.canned)
         kind, told = ("text/event-stream", b"data: %b\n\n" % told) if self.streams else ("application/json", told)
         told = told.decode().encode(self.charset)
         headers = [(b"content-type", f"{kind}; charset={self.charset}".encode())]
         if self.compressed:
             headers, told = [*headers, (b"content-encoding", b"gzip")], gzip.compress(told)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for at in range(0, len(told), PIECE):
-            more = at + PIECE < len(told)
-            await send({"type": "http.response.body", "body": told[at : at + PIECE], "more_body": more})
+        return headers, told
 
 
 def _replay(body: bytes, receive: Any) -> Any:

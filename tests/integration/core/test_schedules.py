@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.messages import Message, Rank, ThreadKey
+from core.domain.messages import Asks, Message, Question, Rank, ThreadKey
 from core.jobs.schedules import POLL, ScheduleWorker
+from core.store.records.schedules import ScheduleChange
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer
 from tests.support.board_house import closed, command, messages
@@ -273,9 +274,12 @@ async def test_a_schedule_that_is_paused_while_its_run_waits_says_nothing(home):
     home.schedules = ScheduleWorker(home.store.schedules, lambda: ["board"], home.assistant.worker.wake)
     await home.schedules.leave_due()
     (one,) = await home.store.schedules.list(HERE)
-    home.board.offline = ""
+    pausing = Question(HERE, "k9", "U1", home.board.now(), Asks.CERTAINLY, command="schedule pause")
 
-    await home.give("schedule pause 1")
+    await home.store.schedules.change(pausing, 1, ScheduleChange.PAUSE, None)
+    home.board.offline = ""
+    home.assistant.worker.wake()
+    await closed(home.store)
 
     assert home.texts() == []
     assert one.due_at == START + timedelta(days=1, hours=1)

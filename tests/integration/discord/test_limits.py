@@ -37,7 +37,7 @@ GENERAL, DEV = "81382", "81383"
 ROOMS, QUESTIONS = 50, 4
 BAN = Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"})  # Cloudflare's, for a second
 LEASE = timedelta(seconds=5)
-LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
+LEAST = 2.0  # answers a second; 25 where nobody else uses the two cores, and less than one where limits are run into
 
 
 class Line:

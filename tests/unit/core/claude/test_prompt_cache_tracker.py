@@ -10,6 +10,7 @@ from core.commands.craft.task import leave_uncached
 from core.domain.content import FRAME, Document, Image, Returned, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.domain.tools import ToolDefinition
 from core.domain.usage import Usage
 from core.prompting.code_requests import continue_request
 from core.prompting.request import Request, build_request
@@ -157,7 +158,8 @@ def test_the_first_pdf_is_told_as_a_file_and_not_as_other_words_of_the_persona()
 @pytest.mark.parametrize("system", ["Be kind.", "Be brief."], ids=["tools alone", "and the persona's words"])
 def test_other_tools_are_why_a_cache_missed_and_nothing_of_the_last_prompt_bounds_the_next(known, system):
     following = completions("one", "two", "three", persona=replace(PERSONA, system=system))
-    following = replace(following, body=following.body | {"tools": [{"name": "current_time"}]})
+    tool = ToolDefinition("current_time", {"name": "current_time", "input_schema": {}})
+    following = replace(following, body=following.body | {"tools": [tool.body]}, tools=(tool,))
 
     assert known.bound(KEY, following) == following.input_bound
     assert known.note(KEY, following, Usage(), at(60)) == "tools"
