@@ -101,8 +101,7 @@ WHERE workspace = :workspace AND channel = :channel AND question = :name
 """
 
 RUNNING_JOB = """
-SELECT 1 AS runs FROM jobs
-WHERE workspace = :workspace AND channel = :channel AND run = :name AND state = 'started' LIMIT 1
+SELECT 1 FROM jobs WHERE workspace = :workspace AND channel = :channel AND run = :name AND state = 'started' LIMIT 1
 """
 
 WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
@@ -267,7 +266,7 @@ def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
 def is_shown_job(sql: Sql, row: Row) -> bool:
     """Whether its answer shows a job, or waits for one, which ends by itself once it is cancelled."""
     follows = row["command"] == FOLLOW and not row["private"]
-    return follows or (row["command"] is not None and sql.one(RUNNING_JOB, row) is not None)
+    return follows or sql.one(RUNNING_JOB, row) is not None
 
 
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
