@@ -31,10 +31,14 @@ COMPARE = "persona compare now translator last=2 batch=yes"
 
 
 async def drive(store, board) -> None:
-    """Let time pass until all is answered, and nothing is left at Anthropic."""
+    """Let time pass until all is answered, and nothing is left at Anthropic.
+
+    It stands still while a process answers, which would else be taken for one that has stopped.
+    """
     async with asyncio.timeout(PATIENCE):
         while not await is_done(store):
-            board.slept(5)
+            if not (await store.questions.count_open())[0]:
+                board.slept(1)
             await asyncio.sleep(0.02)
 
 
