@@ -55,6 +55,10 @@ class UnreadableRecurrence(ConfabError):
     """Words that name no times, or times that no schedule can have; says why and what would do."""
 
 
+class UnknownZone(ConfabError):
+    """A time zone that this machine does not know."""
+
+
 class TooOften(UnreadableRecurrence):
     """Words that can be read, and name more times than a schedule may have."""
 
@@ -65,16 +69,26 @@ class Recurrence:
 
     cron: str
 
+    def is_readable(self, zone: str) -> bool:
+        """Whether this machine can tell its times in a zone: it may not know one that another machine knows."""
+        try:
+            CronSim(self.cron, datetime(2000, 1, 1, tzinfo=find_zone(zone)))
+        except (CronSimError, UnknownZone):
+            return False
+        return True
+
     @property
     def words(self) -> str:
         """The same as a sentence goes on with it: `at 09:00 on Monday through Friday`."""
+        if not self.is_readable("UTC"):
+            return f"at times that can't be read (`{self.cron}`)"
         told = CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain()
         return told[:1].lower() + told[1:]
 
     def list_times(self, zone: str, after: datetime) -> Iterator[datetime]:
         """The times after a time, in UTC, each later than the one before; days and hours are those of the zone."""
         newest = after
-        for local in CronSim(self.cron, after.astimezone(ZoneInfo(zone))):
+        for local in CronSim(self.cron, after.astimezone(find_zone(zone))):
             at = local.astimezone(UTC)
             if at > newest:
                 newest = at
@@ -92,6 +106,14 @@ class Recurrence:
             if times or start == first:
                 return times[-1] if times else first
         return first
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """A time zone by its name. Raises UnknownZone; the library's errors are of four kinds, a folder's name among them."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UnknownZone(name) from error
 
 
 def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:

@@ -1,8 +1,7 @@
 """The `schedule` commands: what is posted in a channel again and again, when, and in whose name."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
-from zoneinfo import ZoneInfo
 
 from core.billing.budgets import Budgets, describe_budget_here, dollars
 from core.billing.ledger_rows import Scope
@@ -18,7 +17,14 @@ from core.commands.registry import (
     name_person,
     parse_values,
 )
-from core.commands.schedules.recurrence import Recurrence, UnreadableRecurrence, parse_recurrence, split_recurrence
+from core.commands.schedules.recurrence import (
+    Recurrence,
+    UnknownZone,
+    UnreadableRecurrence,
+    find_zone,
+    parse_recurrence,
+    split_recurrence,
+)
 from core.domain.messages import CommandResult, Rank
 from core.store.records.schedules import (
     MOST,
@@ -40,6 +46,10 @@ EMPTY = (
 )
 UNREPEATABLE = "`{}` can't be given by a schedule. These can: {}; or words for Claude."
 FULL = f"This channel has {MOST} schedules, as many as it may have. `schedule remove NUMBER` makes room."
+UNREADABLE = (
+    "The times of schedule {0} can't be read where I run: `{1}` in {2}. `schedule remove {0}` takes it away; then add it "
+    "anew, in the zone of this workspace."
+)
 UNKNOWN = "There is no schedule {} here. `schedule list` shows them with their numbers."
 FREE = "No budget limits what it costs; `budget set` gives this channel one."
 WHY = {
@@ -48,6 +58,7 @@ WHY = {
     Stop.RANK: "{} does not manage this channel any more",
     Stop.PLACE: "I could not post here",
     Stop.ENDED: "I was removed from this workspace",
+    Stop.TIMES: "its times or its time zone can't be read where I run",
 }
 """Why a schedule stopped, with the name of who added it."""
 
@@ -111,8 +122,11 @@ async def remove_schedule(call: Invocation) -> CommandResult:
 
 def write_time(at: datetime, zone: str) -> str:
     """A time as people of a zone read it: `Mon 30 Nov 2026, 09:00`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+    try:
+        local, behind = at.astimezone(find_zone(zone)), ""
+    except UnknownZone:
+        local, behind = at.astimezone(UTC), " UTC"
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}{behind}"
 
 
 def quote_line(schedule: Schedule) -> str:
@@ -178,6 +192,8 @@ async def _change(call: Invocation, change: ScheduleChange) -> Schedule:
     due_at = None
     if change is ScheduleChange.RESUME:
         found = [one for one in await schedules.list(call.question.key) if one.number == number]
+        if found and not Recurrence(found[0].cron).is_readable(found[0].zone):
+            raise UsageError(UNREADABLE.format(number, found[0].cron, found[0].zone), "number")
         due_at = Recurrence(found[0].cron).find_next(found[0].zone, call.context.clock()) if found else None
     kept = await schedules.change(call.question, number, change, due_at)
     if kept is None:
@@ -189,7 +205,8 @@ async def _describe(call: Invocation, one: Schedule) -> str:
     """A schedule on one line: what, when, by whom, and how it stands."""
     name = await name_person(call.surface, one.author)
     if one.stopped:
-        stands = f"stopped, for {WHY[one.stopped].format(name)}; `schedule resume {one.number}` takes it over"
+        way = "`schedule remove {}` takes it away" if one.stopped is Stop.TIMES else "`schedule resume {}` takes it over"
+        stands = f"stopped, for {WHY[one.stopped].format(name)}; {way.format(one.number)}"
     elif one.paused:
         stands = "paused"
     else:

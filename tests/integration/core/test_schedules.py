@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.messages import Asks, Message, Question, Rank, ThreadKey
 from core.jobs.schedules import POLL, ScheduleWorker
-from core.store.records.schedules import ScheduleChange
+from core.store.records.schedules import NewSchedule, ScheduleChange
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer
 from tests.support.board_house import closed, command, messages
@@ -210,6 +210,33 @@ async def test_a_schedule_stops_where_its_author_lost_their_rank_and_a_manager_i
         )
     ]
     assert "stopped, for Cy does not manage this channel any more; `schedule resume 1` takes it over" in listed
+
+
+async def test_a_schedule_whose_zone_is_not_known_here_stops_and_who_added_it_is_told(home):
+    await home.give('schedule add "every day at 10" Say hello.')
+    (kept,) = await home.store.schedules.list(HERE)
+    unknown = NewSchedule(
+        HERE, "k0", "U1", kept.cron, "Mars/Olympus", "Say hello.", prompt=True, due_at=START + timedelta(hours=1)
+    )
+    await home.store.schedules.add(unknown)
+
+    await home.pass_to(START + timedelta(hours=1))
+
+    listed = await home.give("schedule list")
+    assert len(home.texts()) == 1
+    assert home.board.told == [
+        (
+            "board:w1",
+            "U1",
+            "Schedule 2 of <#c1>, at 10:00 every day, has stopped, for its times or its time zone can't be read where I "
+            "run. `schedule list` in the channel shows it; `schedule remove 2`, and add it anew.",
+        )
+    ]
+    assert listed.endswith(
+        "at 10:00 every day (Mars/Olympus), `Say hello.`, by Ada: stopped, for its times or its time zone can't be read "
+        "where I run; `schedule remove 2` takes it away"
+    )
+    assert "can't be read where I run: `0 10 * * *` in Mars/Olympus." in await home.give("schedule resume 2")
 
 
 async def test_where_no_manager_can_be_told_alone_the_channel_is_told(home):
