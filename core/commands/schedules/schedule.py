@@ -46,6 +46,7 @@ EMPTY = (
 )
 UNREPEATABLE = "`{}` can't be given by a schedule. These can: {}; or words for Claude."
 FULL = f"This channel has {MOST} schedules, as many as it may have. `schedule remove NUMBER` makes room."
+SAME = "Schedule {} does the same at the same times. `schedule remove {}` takes this one away."
 UNREADABLE = (
     "The times of schedule {0} can't be read where I run: `{1}` in {2}. `schedule remove {0}` takes it away; then add it "
     "anew, in the zone of this workspace."
@@ -75,13 +76,19 @@ async def add_schedule(call: Invocation) -> CommandResult:
         )
     except TooManySchedules:
         raise UsageError(FULL) from None
+    same = [
+        one.number
+        for one in await call.context.store.schedules.list(question.key)
+        if one.number != kept.number and (one.cron, one.zone, one.line) == (kept.cron, kept.zone, kept.line)
+    ]
+    twice = [SAME.format(same[0], kept.number), ""] if same else []
     times = [f"- {write_time(at, zone)}" for at in islice(recurrence.list_times(zone, now), TIMES)]
     what = "what Claude answers to" if prompt else "what comes of"
     head = (
         f"Schedule {kept.number}: {recurrence.words}, in the time of {zone}, I post here {what} {quote_line(kept)}. "
         f"Set by {await name_giver(call)}. The next times are:"
     )
-    return CommandResult("\n".join([head, "", *times, "", await _describe_budgets(call)]))
+    return CommandResult("\n".join([head, "", *times, "", *twice, await _describe_budgets(call)]))
 
 
 async def rehearse_schedule(call: Invocation) -> None:
@@ -96,28 +103,39 @@ async def list_schedules(call: Invocation) -> CommandResult:
 
 
 async def pause_schedule(call: Invocation) -> CommandResult:
-    kept = await _change(call, ScheduleChange.PAUSE)
+    before, kept = await _change(call, ScheduleChange.PAUSE)
+    if kept.stopped:
+        return CommandResult(f"Schedule {kept.number} rests already: {quote_line(kept)}, {await _tell_stop(call, kept)}.")
+    if before and before.paused:
+        return CommandResult(f"Schedule {kept.number} was paused already: {quote_line(kept)}. {_tell_resume(kept)}")
     return CommandResult(
-        f"Schedule {kept.number} is paused: {quote_line(kept)}. `schedule resume {kept.number}` lets it go on. "
+        f"Schedule {kept.number} is paused: {quote_line(kept)}. {_tell_resume(kept)} "
         f"Paused by {await name_giver(call)}."
     )
 
 
 async def resume_schedule(call: Invocation) -> CommandResult:
-    kept = await _change(call, ScheduleChange.RESUME)
+    before, kept = await _change(call, ScheduleChange.RESUME)
     at = write_time(kept.due_at, kept.zone) if kept.due_at else "never"
+    already = bool(before and before.active)
+    by = "" if already else f" Resumed by {await name_giver(call)}."
     return CommandResult(
-        f"Schedule {kept.number} goes on: {quote_line(kept)}, {Recurrence(kept.cron).words}; next {at} ({kept.zone}), "
-        f"in the name of {await name_person(call.surface, kept.author)}. Resumed by {await name_giver(call)}."
+        f"Schedule {kept.number} {'was not paused' if already else 'goes on'}: {quote_line(kept)}, "
+        f"{Recurrence(kept.cron).words}; next {at} ({kept.zone}), "
+        f"in the name of {await name_person(call.surface, kept.author)}.{by}"
     )
 
 
 async def remove_schedule(call: Invocation) -> CommandResult:
-    held = {one.number: one for one in await call.context.store.schedules.list(call.question.key)}
-    kept = await _change(call, ScheduleChange.REMOVE)
-    before = held.get(kept.number)
-    what = f": {quote_line(before)}, {Recurrence(before.cron).words}" if before else ""
-    return CommandResult(f"Schedule {kept.number} is removed{what}. Removed by {await name_giver(call)}.")
+    before, kept = await _change(call, ScheduleChange.REMOVE)
+    if before is None:
+        return CommandResult(f"Schedule {kept.number} was removed already.")
+    what = f"{quote_line(before)}, {Recurrence(before.cron).words}"
+    return CommandResult(f"Schedule {kept.number} is removed: {what}. Removed by {await name_giver(call)}.")
+
+
+def _tell_resume(kept: Schedule) -> str:
+    return f"`schedule resume {kept.number}` lets it go on."
 
 
 def write_time(at: datetime, zone: str) -> str:
@@ -186,27 +204,27 @@ def _parse_line(call: Invocation, line: str) -> dict[str, str] | None:
         return None
 
 
-async def _change(call: Invocation, change: ScheduleChange) -> Schedule:
-    """Change the schedule of the number that was given. Raises UsageError."""
+async def _change(call: Invocation, change: ScheduleChange) -> tuple[Schedule | None, Schedule]:
+    """Change the schedule of the number that was given; as it was, unless it was removed, and is. Raises UsageError."""
     number, schedules = int(call.values["number"]), call.context.store.schedules
+    before = next((one for one in await schedules.list(call.question.key) if one.number == number), None)
     due_at = None
-    if change is ScheduleChange.RESUME:
-        found = [one for one in await schedules.list(call.question.key) if one.number == number]
-        if found and not Recurrence(found[0].cron).is_readable(found[0].zone):
-            raise UsageError(UNREADABLE.format(number, found[0].cron, found[0].zone), "number")
-        due_at = Recurrence(found[0].cron).find_next(found[0].zone, call.context.clock()) if found else None
+    if before and change is ScheduleChange.RESUME:
+        recurrence = Recurrence(before.cron)
+        if not recurrence.is_readable(before.zone):
+            raise UsageError(UNREADABLE.format(number, before.cron, before.zone), "number")
+        due_at = recurrence.find_next(before.zone, call.context.clock())
     kept = await schedules.change(call.question, number, change, due_at)
     if kept is None:
         raise UsageError(UNKNOWN.format(number), "number")
-    return kept
+    return before, kept
 
 
 async def _describe(call: Invocation, one: Schedule) -> str:
     """A schedule on one line: what, when, by whom, and how it stands."""
     name = await name_person(call.surface, one.author)
     if one.stopped:
-        way = "`schedule remove {}` takes it away" if one.stopped is Stop.TIMES else "`schedule resume {}` takes it over"
-        stands = f"stopped, for {WHY[one.stopped].format(name)}; {way.format(one.number)}"
+        stands = await _tell_stop(call, one)
     elif one.paused:
         stands = "paused"
     else:
@@ -215,6 +233,14 @@ async def _describe(call: Invocation, one: Schedule) -> str:
     if one.skipped_at:
         skipped = f"; {write_time(one.skipped_at, one.zone)} was skipped, more than an hour late"
     return f"`{one.number}` {Recurrence(one.cron).words} ({one.zone}), {quote_line(one)}, by {name}: {stands}{skipped}"
+
+
+async def _tell_stop(call: Invocation, one: Schedule) -> str:
+    """Why a schedule has stopped, and what can be done."""
+    assert one.stopped is not None
+    way = "`schedule remove {}` takes it away" if one.stopped is Stop.TIMES else "`schedule resume {}` takes it over"
+    reason = WHY[one.stopped].format(await name_person(call.surface, one.author))
+    return f"stopped, for {reason}; {way.format(one.number)}"
 
 
 async def _load_budgets(call: Invocation) -> Budgets:

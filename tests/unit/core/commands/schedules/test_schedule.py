@@ -4,7 +4,7 @@ import pytest
 
 from core.commands.registry import RankTooLow, UsageError
 from core.domain.messages import Rank, ThreadKey
-from core.store.records.schedules import Stop
+from core.store.records.schedules import NewSchedule, Stop
 
 HERE = ThreadKey("board:w1", "c1", "")
 ADD = 'schedule add "every weekday 9:00" summarize since=yesterday'
@@ -107,6 +107,42 @@ async def test_what_is_paused_goes_on_when_it_is_resumed_and_is_gone_when_it_is_
         "Schedule 1 is removed: `summarize since=yesterday`, at 09:00 on Monday through Friday. Removed by Ada.",
     ]
     assert await store.schedules.list(HERE) == []
+
+
+async def test_what_is_given_twice_says_that_it_was_so_already(give):
+    await give(ADD)
+
+    said = [await give(f"schedule {verb} 1") for verb in ("resume", "pause", "pause", "remove", "remove")]
+
+    assert [one.partition("`")[0] for one in said] == [
+        "Schedule 1 was not paused: ",
+        "Schedule 1 is paused: ",
+        "Schedule 1 was paused already: ",
+        "Schedule 1 is removed: ",
+        "Schedule 1 was removed already.",
+    ]
+
+
+async def test_what_stopped_rests_already_where_somebody_pauses_it(give, store):
+    await give(ADD)
+    await store.schedules.stop(1, Stop.RANK)
+
+    assert await give("schedule pause 1") == (
+        "Schedule 1 rests already: `summarize since=yesterday`, stopped, for Ada does not manage this channel any more; "
+        "`schedule resume 1` takes it over."
+    )
+
+
+async def test_the_same_schedule_added_once_more_is_remarked_on(give, store):
+    await give(ADD)
+    first, *_ = await store.schedules.list(HERE)
+    await store.schedules.add(
+        NewSchedule(HERE, "k0", "U2", first.cron, first.zone, first.line, prompt=False, due_at=first.due_at)
+    )
+
+    said = await give(ADD)
+
+    assert "Schedule 2 does the same at the same times. `schedule remove 1` takes this one away." in said
 
 
 async def test_long_words_are_shown_on_one_line_that_ends_no_code(give):
