@@ -88,7 +88,7 @@ class Recurrence:
     def list_times(self, zone: str, after: datetime) -> Iterator[datetime]:
         """The times after a time, in UTC, each later than the one before; days and hours are those of the zone."""
         newest = after
-        for local in CronSim(self.cron, after.astimezone(find_zone(zone))):
+        for local in CronSim(_list_hours(self.cron), after.astimezone(find_zone(zone))):
             at = local.astimezone(UTC)
             if at > newest:
                 newest = at
@@ -147,6 +147,14 @@ def split_recurrence(text: str, zone: str, now: datetime) -> tuple[Recurrence, s
         except UnreadableRecurrence:
             continue
     raise UnreadableRecurrence(_explain(" ".join(text.split()[:4])))
+
+
+def _list_hours(cron: str) -> str:
+    """The same expression with the hours of `*/2` one by one: else the library repeats or leaves out what the clocks do."""
+    minute, hours, *days = cron.split()
+    if not (step := re.fullmatch(r"\*/(\d+)", hours)) or step[1] == "1":
+        return cron
+    return " ".join([minute, ",".join(map(str, range(0, 24, int(step[1])))), *days])
 
 
 def _comes_too_often(cron: str) -> bool:

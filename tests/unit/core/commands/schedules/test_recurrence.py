@@ -170,6 +170,25 @@ def test_a_time_that_the_clocks_bring_twice_comes_once():
     ]
 
 
+EVERY_TWO_HOURS = {
+    "Berlin in spring": (BERLIN, "2026-03-28T23:30", ["03:00+0200", "04:00+0200", "06:00+0200"]),
+    "Berlin in autumn": (BERLIN, "2026-10-24T22:30", ["02:00+0200", "04:00+0100", "06:00+0100"]),
+    "New York in spring": ("America/New_York", "2026-03-08T05:30", ["03:00-0400", "04:00-0400", "06:00-0400"]),
+    "New York in autumn": ("America/New_York", "2026-11-01T04:30", ["02:00-0500", "04:00-0500", "06:00-0500"]),
+    "Lord Howe in spring": ("Australia/Lord_Howe", "2026-10-03T13:45", ["02:30+1100", "04:00+1100", "06:00+1100"]),
+    "Lord Howe in autumn": ("Australia/Lord_Howe", "2027-04-03T13:15", ["02:00+1030", "04:00+1030", "06:00+1030"]),
+}
+
+
+@pytest.mark.parametrize(("zone", "start", "times"), EVERY_TWO_HOURS.values(), ids=list(EVERY_TWO_HOURS))
+def test_every_two_hours_comes_once_at_each_even_hour_whatever_the_clocks_do(zone, start, times):
+    after = datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    local = [at.astimezone(ZoneInfo(zone)) for at in islice(Recurrence("0 */2 * * *").list_times(zone, after), 3)]
+
+    assert [f"{at:%H:%M%z}" for at in local] == times
+
+
 def test_a_time_after_the_first_of_two_is_not_the_second_one():
     first = Recurrence("30 2 * * *").find_next(BERLIN, datetime(2026, 10, 24, 12, 0, tzinfo=UTC))
 
