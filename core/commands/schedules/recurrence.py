@@ -5,7 +5,7 @@ change of the clock leaves out comes right after the change, and one that it bri
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, takewhile
@@ -15,6 +15,7 @@ from cronsim import CronSim, CronSimError
 
 from core.domain.errors import ConfabError
 
+SHOWN = 60  # characters of words that are quoted
 LONGEST = 120  # characters of words that are looked at
 OFTEN = timedelta(minutes=10)  # a schedule comes no more often
 SPANS = tuple(timedelta(days=days) for days in (1, 40, 400, 20_000))  # in which a newest time is looked for
@@ -23,6 +24,11 @@ UNEVEN = "Times of one schedule have the same minute, such as `9:30 and 17:30`; 
 FORMS = (
     "`every day at 9`, `every weekday 9:00`, `every monday and thursday 14:30`, `every hour`, "
     "`every first monday of the month at 10`, `monthly on the 15th`, or cron's `30 9 * * 1-5`"
+)
+
+ONCE = (
+    "A schedule comes again and again, and nothing is posted for one time only. Say how it comes again, as in "
+    "`every day at 10` or `every monday at 9`."
 )
 
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -51,6 +57,22 @@ _OF_MONTH = re.compile(r"\s+(?:of|in)\s+(?:the|every|each|a)\s+month$")
 _DATE = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
 
 
+_MORE_TIMES = re.compile(
+    r"[,:;]|\d|(?:at|and|or|until|till|between|except|excluding|from|to|through|but|on|in|of|for|starting|beginning|before"
+    rf"|after|am|pm|noon|midnight|every|each|{'|'.join(DAYS)})\b"
+)
+KNOWN = (
+    (
+        re.compile(
+            r"(?:at \S+ )?(?:tomorrow|today|tonight|now|once|next (?!to\b)|this |later|in (?:\d+|an?|a few|half)\b"
+            r"|(?:on )?\d{4}-\d\d-\d\d)"
+        ),
+        ONCE,
+    ),
+)
+"""What people say in the place of times, and what they are told."""
+
+
 class UnreadableRecurrence(ConfabError):
     """Words that name no times, or times that no schedule can have; says why and what would do."""
 
@@ -59,8 +81,8 @@ class UnknownZone(ConfabError):
     """A time zone that this machine does not know."""
 
 
-class TooOften(UnreadableRecurrence):
-    """Words that can be read, and name more times than a schedule may have."""
+class UnusableRecurrence(UnreadableRecurrence):
+    """Words that can be read, and name times that no schedule may have, such as every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +145,17 @@ def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:
         raise UnreadableRecurrence(_explain(words))
     found = Recurrence(_read_cron(text) or _read_words(text, words))
     if found.find_next(zone, now) is None:
-        raise UnreadableRecurrence(f"`{words[:LONGEST]}` never comes.")
+        raise UnusableRecurrence(f"`{words[:LONGEST]}` names a day that never comes.")
     if _comes_too_often(found.cron):
         minutes = int(OFTEN.total_seconds() // 60)
-        raise TooOften(f"That is too often: a schedule runs at most every {minutes} minutes.")
+        raise UnusableRecurrence(f"That is too often: a schedule runs at most every {minutes} minutes.")
     return found
 
 
-def split_recurrence(text: str, zone: str, now: datetime) -> tuple[Recurrence, str]:
+def split_recurrence(text: str, zone: str, now: datetime, commands: Collection[str] = ()) -> tuple[Recurrence, str]:
     """The times at the beginning of a text, in quotation marks or as many words as can be read; and what follows.
 
+    Without quotation marks nothing may follow that looks like more of the times, nor words that end in one of `commands`.
     Raises UnreadableRecurrence.
     """
     quoted = re.match(r"\s*[\"“”„«‟'‘]([^\"“”„«»‟'‘’]*)[\"“”»'’‘]\s*(.*)", text, re.DOTALL)  # noqa: RUF001  as phones type them
@@ -140,13 +163,26 @@ def split_recurrence(text: str, zone: str, now: datetime) -> tuple[Recurrence, s
         return parse_recurrence(quoted[1], zone, now), quoted[2]
     words = list(re.finditer(r"\S+", text))[:14]
     for last in reversed(words):
+        said, rest = text[: last.end()].strip().rstrip(",:;"), text[last.end() :].strip()
         try:
-            return parse_recurrence(text[: last.end()], zone, now), text[last.end() :].strip()
-        except TooOften:
+            found = parse_recurrence(said, zone, now)
+        except UnusableRecurrence:
             raise
         except UnreadableRecurrence:
             continue
-    raise UnreadableRecurrence(_explain(" ".join(text.split()[:4])))
+        if _may_be_times(rest, commands):
+            raise UnreadableRecurrence(_explain_part(said, rest))
+        return found, rest
+    raise UnreadableRecurrence(_explain(text))
+
+
+def _may_be_times(rest: str, commands: Collection[str]) -> bool:
+    """Whether what follows times that were read may be the rest of them: so it begins, or only ends in a command."""
+    text = " ".join(rest.casefold().split())
+    if _MORE_TIMES.match(text):
+        return True
+    begins = any(f"{text} ".startswith(f"{one} ") for one in commands)
+    return not begins and any(text.endswith(f" {one}") for one in commands)
 
 
 def _list_hours(cron: str) -> str:
@@ -177,7 +213,7 @@ def _read_cron(text: str) -> str | None:
     try:
         CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)).explain()
     except CronSimError as error:
-        raise UnreadableRecurrence(f"`{text}` is no cron expression: {str(error).lower()}.") from None
+        raise UnusableRecurrence(f"`{text}` is no cron expression: {str(error).lower()}.") from None
     return " ".join(fields)
 
 
@@ -212,7 +248,7 @@ def _read_step(text: str) -> str:
         return ""
     number, whole = int(found[1]), 24 if found[2] == "hour" else 60
     if not number or whole % number or number == whole:
-        raise UnreadableRecurrence(
+        raise UnusableRecurrence(
             f"{number} {found[2]}s are no even part of {'a day' if whole == 24 else 'an hour'}; "
             f"{'2, 3, 4, 6, 8 or 12 hours' if whole == 24 else '10, 12, 15, 20 or 30 minutes'} are."
         )
@@ -283,7 +319,7 @@ def _read_clock(times: str, words: str) -> tuple[int, str]:
     found = sorted({_read_time(one.removeprefix("at "), words) for one in said})
     minutes = {minute for _, minute in found}
     if len(minutes) > 1:
-        raise UnreadableRecurrence(UNEVEN)
+        raise UnusableRecurrence(UNEVEN)
     return minutes.pop(), ",".join(str(hour) for hour, _ in found)
 
 
@@ -301,4 +337,21 @@ def _read_time(text: str, words: str) -> tuple[int, int]:
 
 
 def _explain(words: str) -> str:
-    return f"I can't read `{words[:LONGEST]}` as times. Write them like {FORMS}."
+    text = " ".join(words.casefold().split())
+    for pattern, sentence in KNOWN:
+        if pattern.match(text):
+            return sentence
+    return f"I can't read `{shorten(words)}` as times. Write them like {FORMS}."
+
+
+def _explain_part(said: str, rest: str) -> str:
+    return (
+        f"I read only `{shorten(said)}` as times, and not `{shorten(rest)}`. Put the times in quotation marks: "
+        f'`schedule add "every day at 9" summarize`. They are written like {FORMS}.'
+    )
+
+
+def shorten(words: str) -> str:
+    """Words as they stand in code, on one line; where they are long, their beginning up to the end of a word."""
+    line = " ".join(words.replace("`", "'").split())
+    return line if len(line) <= SHOWN else f"{line[:SHOWN].rpartition(' ')[0] or line[:SHOWN]} …"

@@ -161,7 +161,8 @@ async def _read_order(call: Invocation) -> tuple[Recurrence, str, str]:
         if when := call.values.get("when"):
             recurrence = parse_recurrence(when, zone, now)
         else:
-            recurrence, text = split_recurrence(text, zone, now)
+            commands = [one.words for one in call.context.table if one.repeatable]
+            recurrence, text = split_recurrence(text, zone, now, commands)
     except UnreadableRecurrence as error:
         raise UsageError(str(error), "when" if call.values.get("when") else "what") from None
     line = text.strip()

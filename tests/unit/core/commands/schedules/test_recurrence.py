@@ -114,7 +114,9 @@ def test_nothing_comes_more_often_than_every_ten_minutes(words):
         ("“every day at 9” Good morning!", "0 9 * * *", "Good morning!"),
         ("'0 9 * * *' say \"hello\"", "0 9 * * *", 'say "hello"'),
         ("every weekday 9:00 summarize since=yesterday", "0 9 * * 1-5", "summarize since=yesterday"),
-        ("every day at 9 and tell us a joke", "0 9 * * *", "and tell us a joke"),
+        ('"every day at 9" and tell us a joke', "0 9 * * *", "and tell us a joke"),
+        ("every day at 9, summarize", "0 9 * * *", "summarize"),
+        ("every day at 9: tell us a joke", "0 9 * * *", "tell us a joke"),
         ("0 9 * * 1 summarize", "0 9 * * 1", "summarize"),
         ("every day at 9\nTwo lines\nof words", "0 9 * * *", "Two lines\nof words"),
         ('"every day"', "0 9 * * *", ""),
@@ -122,6 +124,48 @@ def test_nothing_comes_more_often_than_every_ten_minutes(words):
 )
 def test_times_stand_in_quotation_marks_or_as_many_words_as_are_times(text, cron, rest):
     assert split_recurrence(text, BERLIN, NOW) == (Recurrence(cron), rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("every monday at 25 summarize", "every monday"),
+        ("each monday at nine usage", "each monday"),
+        ("every weekday 0900 usage", "every weekday"),
+        ("every 30 minutes between 9 and 17 usage", "every 30 minutes"),
+        ("every tuesday except holidays usage", "every tuesday"),
+        ("every weekday at 9 until december usage", "every weekday at 9"),
+        ("every day at 9 to summarize", "every day at 9"),
+        ("every day at 9 and tell us a joke", "every day at 9"),
+        ("every monday, at nine tell us a joke", "every monday"),
+        ("every day before lunch draft code", "every day"),
+        ("every day please summarize", "every day"),
+    ],
+)
+def test_times_without_quotation_marks_of_which_only_a_part_can_be_read_are_refused(text, said):
+    with pytest.raises(UnreadableRecurrence, match=f"I read only `{said}` as times, and not `") as refused:
+        split_recurrence(text, BERLIN, NOW, ("summarize", "usage", "draft code"))
+
+    assert "Put the times in quotation marks: `schedule add" in str(refused.value)
+
+
+def test_times_of_which_no_schedule_can_be_made_are_not_read_in_part():
+    with pytest.raises(UnreadableRecurrence, match="make two schedules of it"):
+        split_recurrence("every day at 9:00 and 10:30 and at 17:00 usage", BERLIN, NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow at 10", "in 5 minutes", "at 10 tomorrow", "next monday", "once", "2026-12-01 10:00", "today at 9"]
+)
+def test_who_names_one_time_is_told_that_schedules_repeat(text):
+    for said in (f'"{text}" tell us a joke', f"{text} tell us a joke"):
+        with pytest.raises(UnreadableRecurrence, match="nothing is posted for one time only"):
+            split_recurrence(said, BERLIN, NOW)
+
+
+def test_what_can_not_be_read_is_quoted_up_to_the_end_of_a_word():
+    with pytest.raises(UnreadableRecurrence, match="I can't read `whenever it rains tell us about the plain in Spain, and …`"):
+        split_recurrence("whenever it rains tell us about the plain in Spain, and whatever", BERLIN, NOW)
 
 
 def test_times_that_come_too_often_are_no_words_for_claude():
