@@ -15,9 +15,9 @@ from core.billing.budgets import dollars
 from core.billing.png_chart import Bar, draw_chart
 from core.claude.errors import ClaudeError
 from core.commands.craft.material import DATA, Material
-from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
+from core.commands.craft.ranges import PARAMETERS, describe_range, read_range, rehearse_range
 from core.commands.craft.task import ENDINGS, TaskResult, TaskRun, explain_end, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
 from core.prompting.names import OURS, clean_name
@@ -53,6 +53,12 @@ async def classify(run: TaskRun) -> TaskResult:
     written = MadeFile("messages.csv", "text/csv", _write_csv(found, classes))
     picture = MadeFile("categories.png", "image/png", base64=b64encode(chart).decode(), alt=_tell_rows(rows))
     return TaskResult(await _write_answer(run, found, title, rows, missing), (written, picture))
+
+
+async def rehearse_classes(call: Invocation) -> None:
+    """Raises UsageError for categories or messages that can't be meant so."""
+    read_categories(call.values["categories"])
+    await rehearse_range(call)
 
 
 def read_categories(written: str) -> list[str]:
@@ -186,6 +192,7 @@ ROWS = (
         ),
         private=True,
         task=classify,
+        rehearse=rehearse_classes,
         repeatable=True,
     ),
 )

@@ -131,7 +131,7 @@ class Recurrence:
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """A time zone by its name. Raises UnknownZone; the library's errors are of four kinds, a folder's name among them."""
+    """A time zone by its name. Raises UnknownZone; the library's errors for it are of three kinds."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -155,8 +155,8 @@ def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:
 def split_recurrence(text: str, zone: str, now: datetime, commands: Collection[str] = ()) -> tuple[Recurrence, str]:
     """The times at the beginning of a text, in quotation marks or as many words as can be read; and what follows.
 
-    Without quotation marks nothing may follow that looks like more of the times, nor words that end in one of `commands`.
-    Raises UnreadableRecurrence.
+    Without quotation marks nothing may follow that looks like more of the times, nor words that end in one
+    of `commands`. Raises UnreadableRecurrence.
     """
     quoted = re.match(r"\s*[\"“”„«‟'‘]([^\"“”„«»‟'‘’]*)[\"“”»'’‘]\s*(.*)", text, re.DOTALL)  # noqa: RUF001  as phones type them
     if quoted:
@@ -186,7 +186,7 @@ def _may_be_times(rest: str, commands: Collection[str]) -> bool:
 
 
 def _list_hours(cron: str) -> str:
-    """The same expression with the hours of `*/2` one by one: else the library repeats or leaves out what the clocks do."""
+    """The same expression with the hours of `*/2` one by one: else the clocks repeat and leave out some of them."""
     minute, hours, *days = cron.split()
     if not (step := re.fullmatch(r"\*/(\d+)", hours)) or step[1] == "1":
         return cron

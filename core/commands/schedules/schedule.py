@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from itertools import islice
 
-from core.billing.budgets import Budgets, describe_budget_here, dollars
+from core.billing.budgets import describe_budget_here, dollars
 from core.billing.ledger_rows import Scope
 from core.commands.registry import (
     Command,
@@ -11,20 +11,11 @@ from core.commands.registry import (
     Parameter,
     ParameterKind,
     UsageError,
-    check_rank,
-    find_command,
     name_giver,
     name_person,
-    parse_values,
 )
-from core.commands.schedules.recurrence import (
-    Recurrence,
-    UnknownZone,
-    UnreadableRecurrence,
-    find_zone,
-    parse_recurrence,
-    split_recurrence,
-)
+from core.commands.schedules.order import load_budgets, read_order
+from core.commands.schedules.recurrence import Recurrence, UnknownZone, find_zone
 from core.domain.messages import CommandResult, Rank
 from core.store.records.schedules import (
     MOST,
@@ -36,20 +27,14 @@ from core.store.records.schedules import (
 )
 
 SHOWN = 80  # characters of what a schedule gives that are shown
-LONGEST = 4_000  # characters of what a schedule gives
-FEW = 3  # words behind a command that needs none: more are a sentence that only begins like it
 TIMES = 3  # next times that are told
 NOTHING = 'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` has its news told.'
 HEAD = "What is posted in this channel by schedule:"
-EMPTY = (
-    'Say what is to be posted too: a command or words for Claude, as in `schedule add "every weekday 9:00" summarize`.'
-)
-UNREPEATABLE = "`{}` can't be given by a schedule. These can: {}; or words for Claude."
 FULL = f"This channel has {MOST} schedules, as many as it may have. `schedule remove NUMBER` makes room."
 SAME = "Schedule {} does the same at the same times. `schedule remove {}` takes this one away."
 UNREADABLE = (
-    "The times of schedule {0} can't be read where I run: `{1}` in {2}. `schedule remove {0}` takes it away; then add it "
-    "anew, in the zone of this workspace."
+    "The times of schedule {0} can't be read where I run: `{1}` in {2}. `schedule remove {0}` takes it away; then add "
+    "it anew, in the zone of this workspace."
 )
 UNKNOWN = "There is no schedule {} here. `schedule list` shows them with their numbers."
 FREE = "No budget limits what it costs; `budget set` gives this channel one."
@@ -65,11 +50,12 @@ WHY = {
 
 
 async def add_schedule(call: Invocation) -> CommandResult:
-    recurrence, line, zone = await _read_order(call)
+    order = await read_order(call)
+    recurrence, line, zone = order.recurrence, order.line, order.zone
     now, question = call.context.clock(), call.question
     due_at = recurrence.find_next(zone, now)
     assert due_at is not None
-    prompt = _choose_row(call, line) is None
+    prompt = order.row is None
     try:
         kept = await call.context.store.schedules.add(
             NewSchedule(question.key, question.name, question.person, recurrence.cron, zone, line, prompt, due_at)
@@ -93,7 +79,7 @@ async def add_schedule(call: Invocation) -> CommandResult:
 
 async def rehearse_schedule(call: Invocation) -> None:
     """Raises UsageError where no schedule can be added so."""
-    await _read_order(call)
+    await read_order(call)
 
 
 async def list_schedules(call: Invocation) -> CommandResult:
@@ -105,7 +91,9 @@ async def list_schedules(call: Invocation) -> CommandResult:
 async def pause_schedule(call: Invocation) -> CommandResult:
     before, kept = await _change(call, ScheduleChange.PAUSE)
     if kept.stopped:
-        return CommandResult(f"Schedule {kept.number} rests already: {quote_line(kept)}, {await _tell_stop(call, kept)}.")
+        return CommandResult(
+            f"Schedule {kept.number} rests already: {quote_line(kept)}, {await _tell_stop(call, kept)}."
+        )
     if before and before.paused:
         return CommandResult(f"Schedule {kept.number} was paused already: {quote_line(kept)}. {_tell_resume(kept)}")
     return CommandResult(
@@ -153,58 +141,6 @@ def quote_line(schedule: Schedule) -> str:
     return f"`{line if len(line) <= SHOWN else f'{line[:SHOWN].rstrip()}…'}`"
 
 
-async def _read_order(call: Invocation) -> tuple[Recurrence, str, str]:
-    """When, what, and in which time zone. Raises UsageError."""
-    held = await _load_budgets(call)
-    zone, now, text = held.zone or call.context.zone, call.context.clock(), call.values["what"]
-    try:
-        if when := call.values.get("when"):
-            recurrence = parse_recurrence(when, zone, now)
-        else:
-            commands = [one.words for one in call.context.table if one.repeatable]
-            recurrence, text = split_recurrence(text, zone, now, commands)
-    except UnreadableRecurrence as error:
-        raise UsageError(str(error), "when" if call.values.get("when") else "what") from None
-    line = text.strip()
-    if not line:
-        raise UsageError(EMPTY, "what")
-    if len(line) > LONGEST:
-        raise UsageError(f"That is {len(line):,} characters long; a schedule takes {LONGEST:,}.", "what")
-    row = _choose_row(call, line)
-    if row is None:
-        return recurrence, line, zone
-    await check_rank(row, Invocation(call.question, _parse_line(call, line) or {}, call.surface, call.context))
-    return recurrence, line.lstrip("!/"), zone
-
-
-def _choose_row(call: Invocation, line: str) -> Command | None:
-    """The command that a line gives; None for words. Raises UsageError for one that no schedule may give."""
-    try:
-        row, rest = find_command(call.context.table, line.lstrip("!/"))
-    except UsageError:
-        return None
-    values, words = _parse_line(call, line), [word for word in rest.split() if "=" not in word]
-    if len(words) > FEW and not any(one.required for one in row.parameters):
-        return None
-    if values is None:
-        if not row.repeatable or words:
-            return None
-        parse_values(row, rest, {})  # raises what is wrong with the command
-    if not row.repeatable or (row.task is None and row.whispers(values or {})):
-        names = ", ".join(f"`{one.words}`" for one in call.context.table if one.repeatable)
-        raise UsageError(UNREPEATABLE.format(row.words, names), "what")
-    return row
-
-
-def _parse_line(call: Invocation, line: str) -> dict[str, str] | None:
-    """The values of the command that a line gives; None where it can't be given so."""
-    row, rest = find_command(call.context.table, line.lstrip("!/"))
-    try:
-        return parse_values(row, rest, {})
-    except UsageError:
-        return None
-
-
 async def _change(call: Invocation, change: ScheduleChange) -> tuple[Schedule | None, Schedule]:
     """Change the schedule of the number that was given; as it was, unless it was removed, and is. Raises UsageError."""
     number, schedules = int(call.values["number"]), call.context.store.schedules
@@ -244,16 +180,11 @@ async def _tell_stop(call: Invocation, one: Schedule) -> str:
     return f"stopped, for {reason}; {way.format(one.number)}"
 
 
-async def _load_budgets(call: Invocation) -> Budgets:
-    question = call.question
-    return await call.context.store.ledger.budgets(question.key.workspace, call.context.clock(), question.person)
-
-
 async def _describe_budgets(call: Invocation) -> str:
     """Which budgets each run counts to, and what is left of them."""
     key, person = call.question.key, call.question.person
     mine = {Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)}
-    held = [one for one in (await _load_budgets(call)).statuses if one.budget.scope in mine]
+    held = [one for one in (await load_budgets(call)).statuses if one.budget.scope in mine]
     told = [f"{describe_budget_here(one.budget)}, of which {dollars(one.left)} is left" for one in held]
     return f"Each run counts to {'; and to '.join(told)}." if told else FREE
 
@@ -270,7 +201,7 @@ ROWS = (
                 ParameterKind.LONG,
                 'when, in quotation marks, and a command or words for Claude: "every weekday 9:00" summarize',
                 required=True,
-                label="When and what",
+                label="When, unless given, and what",
             ),
             Parameter("when", ParameterKind.TEXT, "when, such as every weekday 9:00, where WHAT does not say so"),
         ),

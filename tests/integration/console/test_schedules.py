@@ -16,6 +16,7 @@ from tests.support.terminal_chat import chat, said
 from tests.support.waiting import PATIENCE
 
 ADD = '/schedule add "0 9 1 1 *" Say it.'
+DIGEST = "/schedule add every day at 9 summarize"
 
 
 def make_due(folder, ago: timedelta) -> None:
@@ -51,3 +52,9 @@ async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, t
 
     assert "was skipped, more than an hour late" in shown
     assert "Schedule 1 of " not in shown
+
+
+async def test_a_digest_is_refused_where_there_is_no_channel_to_read(environment, tmp_path):
+    shown = await said(environment, tmp_path, DIGEST)
+
+    assert "There is no channel here that could be read." in " ".join(shown.split())

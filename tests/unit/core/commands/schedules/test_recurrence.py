@@ -155,7 +155,8 @@ def test_times_of_which_no_schedule_can_be_made_are_not_read_in_part():
 
 
 @pytest.mark.parametrize(
-    "text", ["tomorrow at 10", "in 5 minutes", "at 10 tomorrow", "next monday", "once", "2026-12-01 10:00", "today at 9"]
+    "text",
+    ["tomorrow at 10", "in 5 minutes", "at 10 tomorrow", "next monday", "once", "2026-12-01 10:00", "today at 9"],
 )
 def test_who_names_one_time_is_told_that_schedules_repeat(text):
     for said in (f'"{text}" tell us a joke', f"{text} tell us a joke"):
@@ -164,7 +165,9 @@ def test_who_names_one_time_is_told_that_schedules_repeat(text):
 
 
 def test_what_can_not_be_read_is_quoted_up_to_the_end_of_a_word():
-    with pytest.raises(UnreadableRecurrence, match="I can't read `whenever it rains tell us about the plain in Spain, and …`"):
+    with pytest.raises(
+        UnreadableRecurrence, match="I can't read `whenever it rains tell us about the plain in Spain, and …`"
+    ):
         split_recurrence("whenever it rains tell us about the plain in Spain, and whatever", BERLIN, NOW)
 
 

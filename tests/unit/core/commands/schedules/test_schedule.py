@@ -33,6 +33,11 @@ async def test_what_is_added_is_told_in_words_with_the_next_times_and_the_budget
         ('classify "bug, praise" since=monday', 'classify "bug, praise" since=monday', False),
         ("usage since=week by=person", "usage since=week by=person", False),
         ("Say hello to everybody.", "Say hello to everybody.", True),
+        ("/confab summarize last=20", "summarize last=20", False),
+        ('"summarize last=20"', "summarize last=20", False),
+        ("“/summarize”", "summarize", False),
+        ('"Good morning" in German, please', '"Good morning" in German, please', True),
+        ("Summarise what we did in one sentence", "Summarise what we did in one sentence", True),
         ("summarize what we did in one sentence", "summarize what we did in one sentence", True),
         ("stop the presses and greet us", "stop the presses and greet us", True),
         ("translate the newest message into German", "translate the newest message into German", True),
@@ -55,7 +60,17 @@ async def test_a_command_is_kept_as_one_and_anything_else_as_words_for_claude(gi
         ('schedule add "* * * * *" summarize', "at most every 10 minutes"),
         ('schedule add "every day" summarize last=many', "last is a whole number"),
         ('schedule add "every day" budget set 5', "`budget set` can't be given by a schedule. These can: "),
-        ('schedule add "every day" usage of=me', "`usage` can't be given by a schedule"),
+        ('schedule add "every day" usage of=me', "`usage of=me` is answered to one person alone"),
+        ('schedule add "every day" usage of=workspace', "Leave `of=workspace` out."),
+        ('schedule add "every day" usage by=foo', "by is one of"),
+        ('schedule add "every day" summarize last=0', "last is a number from 1 to 2,000"),
+        ('schedule add "every day" summarize since=foo', "`foo` is no time that I can read"),
+        ('schedule add "every day" classify a last=5', "categories"),
+        ('schedule add "every day" classify "bug, praise" last=0', "last is a number from 1 to 2,000"),
+        ('schedule add "every day" translate to=<b>', "to is the name of a language"),
+        ('schedule add "every day" summarise', "Did you mean `summarize`?"),
+        ('schedule add "every day" Explian', "Did you mean `explain`?"),
+        ('schedule add when="every day" "every monday" summarize', "`when` says when already"),
         ('schedule add "every day" persona test', "`persona test` can't be given by a schedule"),
         ('schedule add "every day" forget', "`forget` can't be given by a schedule"),
         (f'schedule add "every day" {"word " * 900}', "a schedule takes 4,000"),
@@ -72,11 +87,30 @@ async def test_what_can_not_be_scheduled_is_refused_with_what_would_do(give, sto
     assert await store.schedules.list(HERE) == []
 
 
-async def test_times_may_stand_in_a_field_of_their_own(give, store):
-    await give('schedule add when="every day at 9" Say hello.')
+@pytest.mark.parametrize(
+    ("when", "what"),
+    [
+        ("every day at 9", "Say hello."),
+        ('"every day at 9"', "Say hello."),
+        ("“every day at 9”", "Say hello."),
+        ("every day at 9", '"every day at 9" Say hello.'),
+    ],
+)
+async def test_times_may_stand_in_a_field_of_their_own(give, store, when, what):
+    await give("schedule add", beside={"when": when, "what": what})
 
     (one,) = await store.schedules.list(HERE)
     assert (one.cron, one.line) == ("0 9 * * *", "Say hello.")
+
+
+@pytest.mark.parametrize("what", ["summarize", "summarize last=5", 'classify "a, b"', "translate", "explain"])
+async def test_what_reads_a_channel_is_not_scheduled_where_none_can_be_read(give, board, store, what):
+    board.keeps = False
+
+    with pytest.raises(UsageError, match="There is no channel here that could be read"):
+        await give(f'schedule add "every day" {what}')
+
+    assert await store.schedules.list(HERE) == []
 
 
 async def test_a_channel_lists_its_own_schedules_and_how_each_stands(give, store):
