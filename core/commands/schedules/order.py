@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from core.billing.budgets import Budgets
 from core.commands.registry import Command, Invocation, UsageError, check_rank, find_command, parse_values
 from core.commands.schedules.recurrence import Recurrence, UnreadableRecurrence, parse_recurrence, split_recurrence
+from core.domain.clock import is_time_zone
 
 LONGEST = 4_000  # characters of what a schedule gives
 FEW = 3  # words behind a command that needs none: more are a sentence that only begins like it
@@ -18,6 +19,7 @@ EMPTY = (
 )
 UNREPEATABLE = "`{}` can't be given by a schedule. These can: {}; or words for Claude."
 WHISPERED = "`{} {}` is answered to one person alone, and a schedule posts for everybody. Leave `{}` out."
+UNZONED = "There is no time zone `{}`. They are written like `Europe/Berlin`."
 TWICE = "`when` says when already, and the words begin with other times. Say it once."
 MEANT = "Did you mean `{}`? There is no command `{}`. If these are words for Claude, begin them with another one."
 
@@ -34,8 +36,7 @@ class ScheduleOrder:
 
 async def read_order(call: Invocation) -> ScheduleOrder:
     """When, what, and in which time zone. Raises UsageError, also for what would fail at each run."""
-    held = await load_budgets(call)
-    zone = held.zone or call.context.zone
+    zone = await _read_zone(call)
     recurrence, text = _read_times(call, zone)
     line = _unwrap_line(call, text.strip())
     if not line:
@@ -51,6 +52,14 @@ async def read_order(call: Invocation) -> ScheduleOrder:
 async def load_budgets(call: Invocation) -> Budgets:
     question = call.question
     return await call.context.store.ledger.budgets(question.key.workspace, call.context.clock(), question.person)
+
+
+async def _read_zone(call: Invocation) -> str:
+    """The time zone that is named, else the workspace's. Raises UsageError."""
+    zone = call.values.get("zone")
+    if zone and not is_time_zone(zone):
+        raise UsageError(UNZONED.format(zone[:40]), "zone")
+    return zone or (await load_budgets(call)).zone or call.context.zone
 
 
 def _read_times(call: Invocation, zone: str) -> tuple[Recurrence, str]:

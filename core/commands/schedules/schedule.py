@@ -69,10 +69,11 @@ async def add_schedule(call: Invocation) -> CommandResult:
     ]
     twice = [SAME.format(same[0], kept.number), ""] if same else []
     times = [f"- {write_time(at, zone)}" for at in islice(recurrence.list_times(zone, now), TIMES)]
+    other = "" if call.values.get("zone") else " (`zone=` before the times names another)"
     what = "what Claude answers to" if prompt else "what comes of"
     head = (
-        f"Schedule {kept.number}: {recurrence.words}, in the time of {zone}, I post here {what} {quote_line(kept)}. "
-        f"Set by {await name_giver(call)}. The next times are:"
+        f"Schedule {kept.number}: {recurrence.words}, in the time of {zone}{other}, I post here {what} "
+        f"{quote_line(kept)}. Set by {await name_giver(call)}. The next times are:"
     )
     return CommandResult("\n".join([head, "", *times, "", *twice, await _describe_budgets(call)]))
 
@@ -203,6 +204,7 @@ ROWS = (
                 required=True,
                 label="When, unless given, and what",
             ),
+            Parameter("zone", ParameterKind.TEXT, "the time zone, such as Europe/Berlin; else the workspace's"),
             Parameter("when", ParameterKind.TEXT, "when, such as every weekday 9:00, where WHAT does not say so"),
         ),
         Rank.MANAGER,

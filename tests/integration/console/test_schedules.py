@@ -37,7 +37,8 @@ async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp
             await process.wait()
 
     assert (
-        "Schedule 1: at 09:00 on January 1, in the time of UTC, I post here what Claude answers to `Say it.`." in added
+        "Schedule 1: at 09:00 on January 1, in the time of UTC (`zone=` before the times names another), I post here what Claude answers to `Say it.`."
+        in added
     )
     assert "Schedule 1 of " in shown.decode()
     assert "at 09:00 on January 1, by ada" in shown.decode()

@@ -81,7 +81,8 @@ async def test_words_for_claude_are_answered_in_the_channel_at_their_time_with_a
     await home.pass_to(START + timedelta(hours=1, minutes=30))
 
     assert told == (
-        "Schedule 1: at 10:30 on Monday through Friday, in the time of UTC, I post here what Claude answers to "
+        "Schedule 1: at 10:30 on Monday through Friday, in the time of UTC (`zone=` before the times names another), "
+        "I post here what Claude answers to "
         "`Remind us of the stand-up.`. Set by Ada. The next times are:\n\n"
         "- Fri 2 Jan 2026, 10:30\n- Mon 5 Jan 2026, 10:30\n- Tue 6 Jan 2026, 10:30\n\n"
         "No budget limits what it costs; `budget set` gives this channel one."

@@ -17,12 +17,23 @@ async def test_what_is_added_is_told_in_words_with_the_next_times_and_the_budget
     said = await give(ADD)
 
     assert said == (
-        "Schedule 1: at 09:00 on Monday through Friday, in the time of Europe/Berlin, I post here what comes of "
+        "Schedule 1: at 09:00 on Monday through Friday, in the time of Europe/Berlin (`zone=` before the times "
+        "names another), I post here what comes of "
         "`summarize since=yesterday`. Set by Ada. The next times are:\n\n"
         "- Mon 5 Jan 2026, 09:00\n- Tue 6 Jan 2026, 09:00\n- Wed 7 Jan 2026, 09:00\n\n"
         "Each run counts to this workspace's budget of $100.00 a month, of which $100.00 is left; and to "
         "this channel's budget of $25.00 a month, of which $25.00 is left."
     )
+
+
+async def test_a_schedule_may_have_a_zone_of_its_own(give, store):
+    await give("budget set 25 zone=Europe/Berlin")
+
+    said = await give('schedule add zone=Asia/Tokyo "every day at 9" Say hello.')
+
+    (one,) = await store.schedules.list(HERE)
+    assert one.zone == "Asia/Tokyo"
+    assert "in the time of Asia/Tokyo, I post here what" in said
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,7 @@ async def test_a_command_is_kept_as_one_and_anything_else_as_words_for_claude(gi
     ("line", "why"),
     [
         ('schedule add "whenever" summarize', "I can't read `whenever` as times"),
+        ('schedule add zone=Berlin "every day" summarize', "There is no time zone `Berlin`"),
         ('schedule add "every day"', "Say what is to be posted too"),
         ("schedule add summarize", "I can't read `summarize` as times"),
         ('schedule add "* * * * *" summarize', "at most every 10 minutes"),
