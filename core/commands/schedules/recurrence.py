@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from core.commands.schedules.wording import polish_times
 from core.domain.errors import ConfabError
 
 SHOWN = 60  # characters of words that are quoted
@@ -30,6 +31,27 @@ ONCE = (
     "A schedule comes again and again, and nothing is posted for one time only. Say how it comes again, as in "
     "`every day at 10` or `every monday at 9`."
 )
+WEEKS = (
+    "Schedules leave out no weeks. Near to every two weeks is `every first and third monday of the month at 9`; each "
+    "week is `every monday at 9`."
+)
+SOME_DAYS = "Schedules leave out no days but by their names: `every monday, wednesday and friday at 9`."
+COUNTED = "Say at which times: `every day at 9 and 17`, or `every monday and thursday at 9`."
+NEVER = "`{}` names a day that never comes."
+YEARS = (
+    "Cron says it: `0 9 1 1,4,7,10 *` is the first day of each quarter at 9:00, and `0 9 1 1 *` the first of a year."
+)
+MACROS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""As cron knows them."""
+STEPS = (10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)  # minutes between what comes evenly
 
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 SHORT = {"tues": "tuesday", "wednes": "wednesday", "thur": "thursday", "thurs": "thursday"}
@@ -37,6 +59,8 @@ ORDINALS = {"first": "#1", "1st": "#1", "second": "#2", "2nd": "#2", "third": "#
 ORDINALS |= {"fourth": "#4", "4th": "#4", "fifth": "#5", "5th": "#5", "last": "L"}
 SETS = {
     "day": "*",
+    "morning": "*",
+    "week": "1",
     "weekday": "1-5",
     "working day": "1-5",
     "workday": "1-5",
@@ -52,7 +76,8 @@ _LIST = rf"(?:at\s+)?({_TIME}(?:{_AND}(?:at\s+)?{_TIME})*)"
 _TIMES = re.compile(rf"(?:^|,?\s+){_LIST}$")
 _FIRST_TIMES = re.compile(rf"{_LIST}\s+(?=(?:every|each|on|daily|weekly|monthly)\b)")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d\d))?\s*(?:([ap])\.?m\.?|o'clock)?")
-_STEP = re.compile(r"(\d{1,2}) (hour|minute)s?")
+_STEP = re.compile(r"(\d{1,4}) (hour|minute)s?")
+DAILY = "day"  # a step that is a whole day, which comes at its morning
 _OF_MONTH = re.compile(r"\s+(?:of|in)\s+(?:the|every|each|a)\s+month$")
 _DATE = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
 
@@ -61,7 +86,12 @@ _MORE_TIMES = re.compile(
     r"[,:;]|\d|(?:at|and|or|until|till|between|except|excluding|from|to|through|but|on|in|of|for|starting|beginning|before"
     rf"|after|am|pm|noon|midnight|every|each|{'|'.join(DAYS)})\b"
 )
+_NUMBER = r"(?:\d+|two|three|four|other|second|third)"
 KNOWN = (
+    (re.compile(rf"(?:(?:every|each) )?(?:{_NUMBER} weeks?|other \w+day|fortnight\w*|bi-?weekly)\b"), WEEKS),
+    (re.compile(rf"(?:every|each) (?:{_NUMBER} days?|(?:second|third) day)\b"), SOME_DAYS),
+    (re.compile(r"(?:once|twice|thrice|(?:\d+|two|three|four) times) (?:a|per|every|each) "), COUNTED),
+    (re.compile(rf"(?:quarterly|yearly|annually|(?:every|each) (?:quarter|year|{_NUMBER} months?))\b"), YEARS),
     (
         re.compile(
             r"(?:at \S+ )?(?:tomorrow|today|tonight|now|once|next (?!to\b)|this |later|in (?:\d+|an?|a few|half)\b"
@@ -104,8 +134,7 @@ class Recurrence:
         """The same as a sentence goes on with it: `at 09:00 on Monday through Friday`."""
         if not self.is_readable("UTC"):
             return f"at times that can't be read (`{self.cron}`)"
-        told = CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain()
-        return told[:1].lower() + told[1:]
+        return polish_times(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
 
     def list_times(self, zone: str, after: datetime) -> Iterator[datetime]:
         """The times after a time, in UTC, each later than the one before; days and hours are those of the zone."""
@@ -145,7 +174,7 @@ def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:
         raise UnreadableRecurrence(_explain(words))
     found = Recurrence(_read_cron(text) or _read_words(text, words))
     if found.find_next(zone, now) is None:
-        raise UnusableRecurrence(f"`{words[:LONGEST]}` names a day that never comes.")
+        raise UnusableRecurrence(NEVER.format(shorten(words)))
     if _comes_too_often(found.cron):
         minutes = int(OFTEN.total_seconds() // 60)
         raise UnusableRecurrence(f"That is too often: a schedule runs at most every {minutes} minutes.")
@@ -205,6 +234,8 @@ def _comes_too_often(cron: str) -> bool:
 
 def _read_cron(text: str) -> str | None:
     """A cron expression of five fields, if it is one. Raises UnreadableRecurrence for one that is wrong."""
+    if text in MACROS:
+        return MACROS[text]
     fields = text.upper().split()
     if len(fields) != 5 or not re.fullmatch(r"[\d*/,A-Z#-]+", "".join(fields)) or not re.match(r"[\d*]", fields[0]):
         return None
@@ -213,6 +244,8 @@ def _read_cron(text: str) -> str | None:
     try:
         CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)).explain()
     except CronSimError as error:
+        if fields[2].isdigit() and 29 <= int(fields[2]) <= 31:
+            raise UnusableRecurrence(NEVER.format(text)) from None
         raise UnusableRecurrence(f"`{text}` is no cron expression: {str(error).lower()}.") from None
     return " ".join(fields)
 
@@ -222,10 +255,14 @@ def _read_words(text: str, words: str) -> str:
     text, times = _take_times(text)
     text = re.sub(r"^(?:every|each|on)\b\s*", "", text)
     text = re.sub(r"^(\w+)", lambda one: ADVERBS.get(one[1], one[1]), text)
+    if text in {"noon", "midnight"} or (not text and times in {"noon", "midnight"}):
+        text, times = "day", text or times
     if step := _read_step(text):
         if times:
             raise UnreadableRecurrence(_explain(words))
-        return step
+        if step != DAILY:
+            return step
+        text = "day"
     day, weekday = _read_days(text, words)
     minute, hours = _read_clock(times, words)
     return f"{minute} {hours} {day} * {weekday}"
@@ -242,18 +279,33 @@ def _take_times(text: str) -> tuple[str, str]:
 
 def _read_step(text: str) -> str:
     """`hour`, `2 hours`, `30 minutes`: a part of the day or of the hour; empty for anything else."""
+    if text == "minute":
+        return "* * * * *"  # refused as too often, and not as words that nobody can read
     if text in {"hour", "half hour", "half an hour"}:
         return "0 * * * *" if text == "hour" else "*/30 * * * *"
     if not (found := _STEP.fullmatch(text)):
         return ""
-    number, whole = int(found[1]), 24 if found[2] == "hour" else 60
-    if not number or whole % number or number == whole:
-        raise UnusableRecurrence(
-            f"{number} {found[2]}s are no even part of {'a day' if whole == 24 else 'an hour'}; "
-            f"{'2, 3, 4, 6, 8 or 12 hours' if whole == 24 else '10, 12, 15, 20 or 30 minutes'} are."
+    number = int(found[1]) * (60 if found[2] == "hour" else 1)
+    if number not in STEPS and (number >= STEPS[0] or 60 % max(number, 1)):
+        below, above = (
+            max((one for one in STEPS if one < number), default=0),
+            min((one for one in STEPS if one > number), default=0),
         )
-    every = f"*/{number}" if number > 1 else "*"
-    return f"0 {every} * * *" if whole == 24 else f"{every} * * * *"
+        near = " or ".join(f"`every {_write_step(one)}`" for one in (below, above) if one)
+        raise UnusableRecurrence(f"{text} are no even part of an hour or a day. Take {near}.")
+    if number == STEPS[-1]:
+        return DAILY
+    hours = number // 60
+    return (
+        f"0 {f'*/{hours}' if hours > 1 else '*'} * * *" if hours else f"{f'*/{number}' if number > 1 else '*'} * * * *"
+    )
+
+
+def _write_step(minutes: int) -> str:
+    if minutes == STEPS[-1]:
+        return "day"
+    hours = minutes // 60
+    return f"{minutes} minutes" if not hours else "hour" if hours == 1 else f"{hours} hours"
 
 
 def _read_days(text: str, words: str) -> tuple[str, str]:
@@ -261,7 +313,8 @@ def _read_days(text: str, words: str) -> tuple[str, str]:
     single = text.removesuffix("s") if text.removesuffix("s") in SETS else text
     if single in SETS:
         return "*", SETS[single]
-    if text.startswith("month") or _OF_MONTH.search(text):
+    dates = all(_DATE.fullmatch(one.removeprefix("the ")) for one in re.split(_AND, text))
+    if dates or text.startswith("month") or _OF_MONTH.search(text):
         return _read_days_of_month(text, words)
     if " of " in f"{text} ":
         raise UnreadableRecurrence(_explain(words))

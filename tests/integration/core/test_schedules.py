@@ -121,7 +121,7 @@ async def test_what_was_missed_for_less_than_an_hour_is_made_up_for_once(home):
     await home.pass_to(START + timedelta(minutes=59))
 
     assert [text.partition(":")[0] for text in home.texts()] == ["*Schedule 1 of Fri 2 Jan 2026, 09"]
-    assert "09:45: every 15th minute" in home.texts()[0]
+    assert "09:45: every 15 minutes" in home.texts()[0]
 
 
 async def test_what_was_missed_for_longer_is_skipped_and_the_list_says_so(home):

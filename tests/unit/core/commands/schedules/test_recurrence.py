@@ -57,6 +57,19 @@ SAID = {
     "every month on the 1st and 15th at 8": "0 8 1,15 * *",
     "1st of the month at 8": "0 8 1 * *",
     "every last day of the month at 18:00": "0 18 L * *",
+    "weekly": "0 9 * * 1",
+    "every week at 10": "0 10 * * 1",
+    "every morning": "0 9 * * *",
+    "every morning at 8": "0 8 * * *",
+    "every 24 hours": "0 9 * * *",
+    "every 60 minutes": "0 * * * *",
+    "every 120 minutes": "0 */2 * * *",
+    "every 1st at 9": "0 9 1 * *",
+    "every 1st and 15th at 8": "0 8 1,15 * *",
+    "every noon": "0 12 * * *",
+    "midnight": "0 0 * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
     "0 9 * * 1-5": "0 9 * * 1-5",
     "*/20 8-17 * * mon-fri": "*/20 8-17 * * MON-FRI",
     "30 9 * * 1#1": "30 9 * * 1#1",
@@ -174,6 +187,33 @@ def test_what_can_not_be_read_is_quoted_up_to_the_end_of_a_word():
 def test_times_that_come_too_often_are_no_words_for_claude():
     with pytest.raises(UnreadableRecurrence, match="too often"):
         split_recurrence("every 5 minutes say hello", BERLIN, NOW)
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        ("every 2 weeks", "`every first and third monday of the month at 9`"),
+        ("every other monday at 9", "`every first and third monday of the month at 9`"),
+        ("fortnightly", "`every first and third monday of the month at 9`"),
+        ("every other day", "`every monday, wednesday and friday at 9`"),
+        ("every 3 days", "`every monday, wednesday and friday at 9`"),
+        ("twice a day", "`every day at 9 and 17`"),
+        ("quarterly", "`0 9 1 1,4,7,10 *`"),
+        ("every 90 minutes", "Take `every hour` or `every 2 hours`."),
+        ("every 25 minutes", "Take `every 20 minutes` or `every 30 minutes`."),
+        ("every 5 hours", "Take `every 4 hours` or `every 6 hours`."),
+        ("every 36 hours", "Take `every day`."),
+        ("every minute", "at most every 10 minutes"),
+        ("0 0 31 2 *", "`0 0 31 2 *` names a day that never comes."),
+        ("0 9 30 2 *", "`0 9 30 2 *` names a day that never comes."),
+    ],
+)
+def test_what_people_try_is_refused_with_what_is_near_to_it(words, mend):
+    for said in (f'"{words}" usage', f"{words} usage"):
+        with pytest.raises(UnreadableRecurrence) as refused:
+            split_recurrence(said, BERLIN, NOW)
+
+        assert mend in str(refused.value)
 
 
 def test_what_is_understood_is_told_in_words():
