@@ -9,7 +9,7 @@ from core.answering.final_answer import DECLINED, Answer, refuse
 from core.answering.policy import AnswerWith, Decision, Ignore, Proceed
 from core.commands.registry import name_person
 from core.commands.schedules.recurrence import Recurrence
-from core.commands.schedules.schedule import WHY
+from core.commands.schedules.schedule import WHY, quote_line
 from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
@@ -22,6 +22,7 @@ from core.store.records.schedules import Schedule, ScheduledRun, Stop
 PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run
 ASKED = 5  # people who may be managers and are looked at
 OWN = (Stop.PLACE, Stop.TIMES)  # who added it may mend these
+BRIEF = 40  # characters of what a schedule gives that stand above a run
 LIMITED = "A budget of who set this schedule has too little left for it."
 
 Result = TypeVar("Result")
@@ -35,11 +36,12 @@ async def wait_out(work: Callable[[], Awaitable[Result]], sleep: Sleep) -> Resul
 
 
 async def write_heading(run: ScheduledRun | None, question: Question, surface: Surface) -> str:
-    """Which schedule it is of, for which time, and by whom: the line above what a run says."""
+    """Which schedule it is of, for which time, what it gives, when, and by whom: the line above what a run says."""
     if run is None:
         return ""
     name = await name_person(surface, run.schedule.author)
-    return f"*{question.values[HEADING]}: {Recurrence(run.schedule.cron).words}, by {name}*"
+    what = quote_line(run.schedule, BRIEF)
+    return f"*{question.values[HEADING]}: {what}, {Recurrence(run.schedule.cron).words}, by {name}*"
 
 
 @dataclass(frozen=True, slots=True)

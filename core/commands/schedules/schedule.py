@@ -136,10 +136,10 @@ def write_time(at: datetime, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M}{behind}"
 
 
-def quote_line(schedule: Schedule) -> str:
+def quote_line(schedule: Schedule, most: int = SHOWN) -> str:
     """What a schedule gives, on one line, as code; its beginning, where it is long."""
     line = " ".join(schedule.line.replace("`", "'").split())
-    return f"`{line if len(line) <= SHOWN else f'{line[:SHOWN].rstrip()}…'}`"
+    return f"`{line if len(line) <= most else f'{line[:most].rstrip()}…'}`"
 
 
 async def _change(call: Invocation, change: ScheduleChange) -> tuple[Schedule | None, Schedule]:

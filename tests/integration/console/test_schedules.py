@@ -41,7 +41,7 @@ async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp
         in added
     )
     assert "Schedule 1 of " in shown.decode()
-    assert "at 09:00 on January 1, by ada" in shown.decode()
+    assert "`Say it.`, at 09:00 on January 1, by ada" in shown.decode()
 
 
 async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, tmp_path):

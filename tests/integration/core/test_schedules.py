@@ -89,9 +89,21 @@ async def test_words_for_claude_are_answered_in_the_channel_at_their_time_with_a
     )
     assert early == POLL
     assert home.texts() == [
-        "*Schedule 1 of Fri 2 Jan 2026, 10:30: at 10:30 on Monday through Friday, by Ada*\n\nStand up, all of you."
+        "*Schedule 1 of Fri 2 Jan 2026, 10:30: `Remind us of the stand-up.`, at 10:30 on Monday through Friday, "
+        "by Ada*\n\nStand up, all of you."
     ]
     assert home.asked == [[("user", "Remind us of the stand-up.")]]
+
+
+async def test_the_line_above_a_run_stays_one_line_whatever_the_words_are(home):
+    await home.give('schedule add "every day at 10" Say *hello* to `all`\nand then tell us everything that you know.')
+
+    await home.pass_to(START + timedelta(hours=1))
+
+    (text,) = home.texts()
+    assert text.partition("\n")[0] == (
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say *hello* to 'all' and then tell us ev…`, at 10:00 every day, by Ada*"
+    )
 
 
 async def test_what_is_said_below_a_run_is_answered_and_claude_knows_what_it_had_posted(home):
@@ -121,7 +133,7 @@ async def test_what_was_missed_for_less_than_an_hour_is_made_up_for_once(home):
     await home.pass_to(START + timedelta(minutes=59))
 
     assert [text.partition(":")[0] for text in home.texts()] == ["*Schedule 1 of Fri 2 Jan 2026, 09"]
-    assert "09:45: every 15 minutes" in home.texts()[0]
+    assert "09:45: `Say hello.`, every 15 minutes" in home.texts()[0]
 
 
 async def test_what_was_missed_for_longer_is_skipped_and_the_list_says_so(home):
@@ -187,7 +199,7 @@ async def test_what_confab_says_itself_may_be_scheduled(home):
     await home.pass_to(START + timedelta(hours=1))
 
     (text,) = home.texts()
-    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\n")
+    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: `usage since=week`, at 10:00 every day, by Ada*\n\n")
     assert home.asked == []
 
 
@@ -249,7 +261,7 @@ async def test_where_no_manager_can_be_told_alone_the_channel_is_told(home):
     await home.pass_to(START + timedelta(hours=1))
 
     assert home.texts() == [
-        "*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\n"
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Ada*\n\n"
         "This schedule has stopped, for Ada is not in this channel any more. `schedule list` in the channel shows it, and "
         "`schedule resume 1` lets it go on in the name of who says so."
     ]
@@ -269,7 +281,7 @@ async def test_who_resumes_a_schedule_that_stopped_has_it_run_in_their_name(home
         "Resumed by Bob."
     )
     assert [text.partition("\n")[0] for text in home.texts()] == [
-        "*Schedule 1 of Sat 3 Jan 2026, 10:00: at 10:00 every day, by Bob*"
+        "*Schedule 1 of Sat 3 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Bob*"
     ]
 
 
@@ -291,7 +303,9 @@ async def test_a_run_counts_to_the_channels_budget_and_one_that_it_refuses_says_
 
     (text,) = home.texts()
     assert "Each run counts to this channel's budget of $0.000001 a month, of which $0.000001 is left." in told
-    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\nI can't ask Claude")
+    assert text.startswith(
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Ada*\n\nI can't ask Claude"
+    )
     assert home.asked == []
 
 
