@@ -40,7 +40,7 @@ async def write_heading(run: ScheduledRun | None, question: Question, surface: S
     if run is None:
         return ""
     name = await name_person(surface, run.schedule.author)
-    what = quote_line(run.schedule, BRIEF)
+    what = quote_line(run.schedule, BRIEF).replace("*", "")  # which would end the line's own emphasis in plain texts
     return f"*{question.values[HEADING]}: {what}, {Recurrence(run.schedule.cron).words}, by {name}*"
 
 

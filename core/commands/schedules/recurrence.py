@@ -13,34 +13,15 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from core.commands.schedules.refusals import NEVER, explain_part, explain_unread, shorten
 from core.commands.schedules.wording import polish_times
 from core.domain.errors import ConfabError
 
-SHOWN = 60  # characters of words that are quoted
 LONGEST = 120  # characters of words that are looked at
 OFTEN = timedelta(minutes=10)  # a schedule comes no more often
 SPANS = tuple(timedelta(days=days) for days in (1, 40, 400, 20_000))  # in which a newest time is looked for
 MORNING = "9:00"  # where a day is named and no time
 UNEVEN = "Times of one schedule have the same minute, such as `9:30 and 17:30`; make two schedules of it."
-FORMS = (
-    "`every day at 9`, `every weekday 9:00`, `every monday and thursday 14:30`, `every hour`, "
-    "`every first monday of the month at 10`, `monthly on the 15th`, or cron's `30 9 * * 1-5`"
-)
-
-ONCE = (
-    "A schedule comes again and again, and nothing is posted for one time only. Say how it comes again, as in "
-    "`every day at 10` or `every monday at 9`."
-)
-WEEKS = (
-    "Schedules leave out no weeks. Near to every two weeks is `every first and third monday of the month at 9`; each "
-    "week is `every monday at 9`."
-)
-SOME_DAYS = "Schedules leave out no days but by their names: `every monday, wednesday and friday at 9`."
-COUNTED = "Say at which times: `every day at 9 and 17`, or `every monday and thursday at 9`."
-NEVER = "`{}` names a day that never comes."
-YEARS = (
-    "Cron says it: `0 9 1 1,4,7,10 *` is the first day of each quarter at 9:00, and `0 9 1 1 *` the first of a year."
-)
 MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -86,21 +67,6 @@ _MORE_TIMES = re.compile(
     r"[,:;]|\d|(?:at|and|or|until|till|between|except|excluding|from|to|through|but|on|in|of|for|starting|beginning|before"
     rf"|after|am|pm|noon|midnight|every|each|{'|'.join(DAYS)})\b"
 )
-_NUMBER = r"(?:\d+|two|three|four|other|second|third)"
-KNOWN = (
-    (re.compile(rf"(?:(?:every|each) )?(?:{_NUMBER} weeks?|other \w+day|fortnight\w*|bi-?weekly)\b"), WEEKS),
-    (re.compile(rf"(?:every|each) (?:{_NUMBER} days?|(?:second|third) day)\b"), SOME_DAYS),
-    (re.compile(r"(?:once|twice|thrice|(?:\d+|two|three|four) times) (?:a|per|every|each) "), COUNTED),
-    (re.compile(rf"(?:quarterly|yearly|annually|(?:every|each) (?:quarter|year|{_NUMBER} months?))\b"), YEARS),
-    (
-        re.compile(
-            r"(?:at \S+ )?(?:tomorrow|today|tonight|now|once|next (?!to\b)|this |later|in (?:\d+|an?|a few|half)\b"
-            r"|(?:on )?\d{4}-\d\d-\d\d)"
-        ),
-        ONCE,
-    ),
-)
-"""What people say in the place of times, and what they are told."""
 
 
 class UnreadableRecurrence(ConfabError):
@@ -171,7 +137,7 @@ def parse_recurrence(words: str, zone: str, now: datetime) -> Recurrence:
     """When words say that something comes again. Raises UnreadableRecurrence, also for what comes too often."""
     text = " ".join(words.casefold().replace("’", "'").split()).rstrip(".")  # noqa: RUF001  people's apostrophe
     if not text or len(text) > LONGEST:
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     found = Recurrence(_read_cron(text) or _read_words(text, words))
     if found.find_next(zone, now) is None:
         raise UnusableRecurrence(NEVER.format(shorten(words)))
@@ -200,9 +166,9 @@ def split_recurrence(text: str, zone: str, now: datetime, commands: Collection[s
         except UnreadableRecurrence:
             continue
         if _may_be_times(rest, commands):
-            raise UnreadableRecurrence(_explain_part(said, rest))
+            raise UnreadableRecurrence(explain_part(said, rest))
         return found, rest
-    raise UnreadableRecurrence(_explain(text))
+    raise UnreadableRecurrence(explain_unread(text))
 
 
 def _may_be_times(rest: str, commands: Collection[str]) -> bool:
@@ -259,7 +225,7 @@ def _read_words(text: str, words: str) -> str:
         text, times = "day", text or times
     if step := _read_step(text):
         if times:
-            raise UnreadableRecurrence(_explain(words))
+            raise UnreadableRecurrence(explain_unread(words))
         if step != DAILY:
             return step
         text = "day"
@@ -317,7 +283,7 @@ def _read_days(text: str, words: str) -> tuple[str, str]:
     if dates or text.startswith("month") or _OF_MONTH.search(text):
         return _read_days_of_month(text, words)
     if " of " in f"{text} ":
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     text = re.sub(r"^week\s+on\s+", "", text)
     if ranged := re.fullmatch(r"(\w+)\s*(?:to|through|until|-|–)\s*(\w+)", text):  # noqa: RUF001  a dash of words
         first, last = _find_day(ranged[1], words), _find_day(ranged[2], words)
@@ -329,7 +295,7 @@ def _read_days(text: str, words: str) -> tuple[str, str]:
         return "*", days
     named = {_find_day(one, words) for one in re.split(r"\s*(?:,|\band\b|&|/)\s*", text) if one}
     if not named:
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     return "*", ",".join(map(str, sorted(named)))
 
 
@@ -347,11 +313,11 @@ def _read_days_of_month(text: str, words: str) -> tuple[str, str]:
     if all(dates):
         numbers = sorted({int(one[1]) for one in dates if one})
         if not 1 <= numbers[0] <= numbers[-1] <= 31:
-            raise UnreadableRecurrence(_explain(words))
+            raise UnreadableRecurrence(explain_unread(words))
         return ",".join(map(str, numbers)), "*"
     *places, day = " ".join(parts).split()
     if not places or any(one not in ORDINALS for one in places):
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     number = _find_day(day, words)
     return "*", ",".join(f"{number}{ORDINALS[one]}" for one in dict.fromkeys(places))
 
@@ -362,7 +328,7 @@ def _find_day(word: str, words: str) -> int:
     name = name if name in DAYS else name.removesuffix("s")
     found = [number for number, day in enumerate(DAYS) if len(name) >= 3 and day.startswith(name)]
     if not found:
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     return found[0]
 
 
@@ -385,26 +351,5 @@ def _read_time(text: str, words: str) -> tuple[int, int]:
     if found and found[3]:
         hour = hour % 12 + (12 if found[3] == "p" else 0) if 1 <= hour <= 12 else 99
     if hour > 23 or minute > 59:
-        raise UnreadableRecurrence(_explain(words))
+        raise UnreadableRecurrence(explain_unread(words))
     return hour, minute
-
-
-def _explain(words: str) -> str:
-    text = " ".join(words.casefold().split())
-    for pattern, sentence in KNOWN:
-        if pattern.match(text):
-            return sentence
-    return f"I can't read `{shorten(words)}` as times. Write them like {FORMS}."
-
-
-def _explain_part(said: str, rest: str) -> str:
-    return (
-        f"I read only `{shorten(said)}` as times, and not `{shorten(rest)}`. Put the times in quotation marks: "
-        f'`schedule add "every day at 9" summarize`. They are written like {FORMS}.'
-    )
-
-
-def shorten(words: str) -> str:
-    """Words as they stand in code, on one line; where they are long, their beginning up to the end of a word."""
-    line = " ".join(words.replace("`", "'").split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN].rpartition(' ')[0] or line[:SHOWN]} …"

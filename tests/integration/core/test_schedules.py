@@ -102,7 +102,7 @@ async def test_the_line_above_a_run_stays_one_line_whatever_the_words_are(home):
 
     (text,) = home.texts()
     assert text.partition("\n")[0] == (
-        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say *hello* to 'all' and then tell us ev…`, at 10:00 every day, by Ada*"
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello to 'all' and then tell us ev…`, at 10:00 every day, by Ada*"
     )
 
 

@@ -61,7 +61,7 @@ async def test_a_run_is_a_message_of_its_own_and_a_reply_to_it_is_answered(guild
         in said
     )
     assert heading.strip("*_").startswith("Schedule 1 of ")
-    assert heading.strip("*_").endswith(": at 09:00 on Monday through Friday, by Ada")
+    assert heading.strip("*_").endswith(": `Remind us of the stand-up.`, at 09:00 on Monday through Friday, by Ada")
     assert text.strip() == "Stand up, all of you."
     assert page.reference is None
     assert told(claude)[-1][-2:] == [("assistant", "Stand up, all of you."), ("user", "Bob: Why?")]

@@ -1,4 +1,7 @@
-"""Recurrence: words and cron become the times that they mean, whatever the clocks of a zone do."""
+"""Recurrence: words and cron become the times that they mean, whatever the clocks of a zone do.
+
+Tests core.commands.schedules.recurrence, core.commands.schedules.refusals.
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,7 @@
-"""The `schedule` commands: what they understand, answer and refuse. Tests core.commands.schedules.schedule."""
+"""The `schedule` commands: what they understand, answer and refuse.
+
+Tests core.commands.schedules.schedule, core.commands.schedules.order.
+"""
 
 import pytest
 
