@@ -60,6 +60,10 @@ class ConsoleSurface:
     def us(self) -> str:
         return ""
 
+    @property
+    def has_past(self) -> bool:
+        return False
+
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         return History((), Reach.CHAIN)
 

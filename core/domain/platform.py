@@ -114,6 +114,10 @@ class Surface(Protocol):
     def us(self) -> str:
         """Our own id here, by which people mention us; empty where nobody can."""
 
+    @property
+    def has_past(self) -> bool:
+        """Whether what was said in the channel, outside of its threads, can be read: a terminal keeps nothing of it."""
+
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         """What the platform shows now, oldest first, and how much of the thread that is.
 

@@ -78,6 +78,8 @@ class Board:
         """What becomes of the next things that are shown."""
         self.deaf = False
         """Whether nobody can be told anything alone."""
+        self.keeps = True
+        """Whether what was said in its channels can be read."""
         self.reach = Reach.WHOLE
         self.cut = ""
         """Why it shows less of the past than there is."""
@@ -167,6 +169,10 @@ class BoardSurface:
     @property
     def us(self) -> str:
         return US
+
+    @property
+    def has_past(self) -> bool:
+        return self._board.keeps
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         self._board.calls.append("history")
