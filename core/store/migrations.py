@@ -307,4 +307,12 @@ MIGRATIONS = (
     ),
     # Whether a removal of a note erased its words.
     Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
+    # The last row of the results that hang there, and of those that are being posted.
+    Migration(
+        "job_portions",
+        (
+            "ALTER TABLE jobs ADD COLUMN posted {integer} NOT NULL DEFAULT 0",
+            "ALTER TABLE jobs ADD COLUMN portion {integer}",
+        ),
+    ),
 )

@@ -16,6 +16,7 @@ from core.store.records.claims import Claim
 OFFERED_FOR = timedelta(days=1)  # that a job waits to be started
 FOLLOW = "batch show"  # the command whose answer shows a job until its results are posted
 RETRYABLE_FOR = timedelta(days=1)  # that rows which failed are kept for another try
+UNPOSTED_FOR = timedelta(days=30)  # that results are kept which could not be posted
 LISTED_FOR = timedelta(days=30)  # that a job is listed whose results are posted
 
 
@@ -28,7 +29,7 @@ class JobState(Enum):
     """Somebody has to start it."""
     STARTED = "started"
     ENDED = "ended"
-    """All that can be known of its rows is; they wait to be posted."""
+    """All that can be known of its rows is; they wait until all of them are posted."""
     CLOSED = "closed"
     """Its results are posted, or nobody wants them."""
 
@@ -125,6 +126,8 @@ class Job:
     failed: int = 0
     """Rows without an answer, once it has ended."""
     changes: int = 0
+    posted: int = 0
+    """The last row of the results that hang there."""
     begun_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -229,6 +232,12 @@ class Jobs(Protocol):
 
     async def cancel(self, job: int) -> str:
         """Ask no more of it; what is answered by then comes. What came of that, in a sentence."""
+
+    async def note_portion(self, job: int, last: int) -> None:
+        """The results up to this row are being posted: once they hang there, those behind it follow."""
+
+    async def post_again(self, job: int) -> str:
+        """Have results posted that could not be. What came of that, in a sentence: empty where none wait for it."""
 
     async def park(self, claim: Claim, changes: int) -> None:
         """Let the question that shows a job wait until more than so many `changes` happened to it. Raises LeaseLost."""

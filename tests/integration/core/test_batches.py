@@ -18,7 +18,7 @@ from core.store.records.jobs import JobState
 from tests.fakes.board import START
 from tests.fakes.claude.client import ASK
 from tests.fakes.claude.script import Answer, Fault, last_words
-from tests.support.board_house import closed, command, key, press
+from tests.support.board_house import closed, command, give, key, press
 from tests.support.house import house
 from tests.support.waiting import PATIENCE, until
 
@@ -231,3 +231,35 @@ async def test_an_offer_that_the_house_cannot_keep_is_none(store, claude, board)
     async with offered(store, claude, board, line="batch nothing {there}"):
         assert board.whispered or board.shown("t1")
         assert await store.jobs.find_numbered(key(), None) is None
+
+
+async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_once(store, claude, board):
+    table = b"id,text\n" + b"".join(b"%d,%s\n" % (number, b"x" * 90_000) for number in range(1, 121))
+    async with offered(store, claude, board, table, "batch Say {id}") as assistant:
+        await start(assistant, board)
+        await drive(store, board)
+        shown, attached = board.shown("t1")[1:], board.attached("t1")[1:]
+        files = {file.name: file.content for files in board.hung.values() for file in files}
+        told = [int(line.partition(b",")[0]) for one in files.values() for line in one.splitlines()[1:]]
+
+        assert attached == [["batch-1-rows-1-to-105.csv"], ["batch-1-rows-106-to-120.csv"]]
+        assert shown[0].endswith("They come in several messages, a file each: this one ends with row 105.")
+        assert shown[1].endswith("Rows 106 to 120.")
+        assert told == list(range(1, 121))
+
+
+async def test_a_message_that_can_not_be_changed_ends_no_batch_that_runs(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given and len(board.shown("t1")) == 2)
+        board.closed.add(key())
+        board.slept(100)
+        await until(lambda: board.troubled)
+        claude.batches.end()
+        await until(lambda: len(board.troubled) > 1)
+        board.closed.clear()
+        await give(assistant, store, "batch show 1", name="x1")
+        await drive(store, board)
+
+        assert answers(board) == ALL

@@ -11,14 +11,14 @@ from core.domain.messages import Question, ThreadKey
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.budgets import list_limiting_scopes, refuse_request
 from core.store.records.claims import Claim
-from core.store.records.jobs import FOLLOW, Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
+from core.store.records.jobs import Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
 from core.store.rules.claims import fence_claim
 from core.store.rules.jobs.endings import drop_job
+from core.store.rules.jobs.portions import leave_run
 from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
 from core.store.rules.questions import (
     find_question,
     is_shown_job,
-    keep_question,
     thread_key,
     thread_values,
     withdraw_questions,
@@ -30,6 +30,8 @@ STARTED_BEFORE = "This batch was started already."
 GONE = "I keep nothing of this batch any more. Give the command again."
 CANCELED = "It is cancelled: what was answered by then comes in a moment."
 OVER = "This batch has ended already."
+AGAIN = "Its results come in a moment, where it was started."
+UNPOSTED = "Its results are not all posted yet. `batch show {}` posts them."
 NOTHING_FAILED = "No row of this batch is left that could be asked again."
 
 BEGUN_BEFORE = """
@@ -78,6 +80,11 @@ WHERE job = :job AND state = 'failed' AND problem IS DISTINCT FROM :deleted
 
 WAKE = """
 UPDATE questions SET parked = 'woken'
+WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
+"""
+
+UNPOSTED_RUN = """
+SELECT 1 AS one FROM questions
 WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
 """
 
@@ -197,6 +204,8 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
     job = _lock_job(sql, number)
     if job is None or job["plan"] is None:
         return NOTHING_FAILED if job else GONE
+    if job["state"] == JobState.ENDED.value:
+        return UNPOSTED.format(job["number"])
     if job["state"] != JobState.CLOSED.value:
         return STARTED_BEFORE
     key = thread_key(job)
@@ -226,6 +235,20 @@ def cancel_job(sql: Sql, number: int) -> str:
     end_if_done(sql, number)
     touch_job(sql, number)
     return CANCELED
+
+
+def note_portion(sql: Sql, number: int, last: int) -> None:
+    """The results up to this row are posted now."""
+    sql.update("jobs", number, {"portion": last})
+
+
+def post_again(sql: Sql, number: int) -> str:
+    """Have results posted that could not be. What came of that, in a sentence: empty where none wait for it."""
+    job = _lock_job(sql, number)
+    if job is None or job["state"] != JobState.ENDED.value or not sql.one(UNPOSTED_RUN, job):
+        return ""
+    touch_job(sql, number)
+    return AGAIN
 
 
 def stop_job(sql: Sql, reply: Row) -> bool:
@@ -311,17 +334,9 @@ def _lock_job(sql: Sql, number: int) -> Row | None:
 
 def _run(sql: Sql, job: Row, by: Question) -> None:
     """Let a job run, shown by a public question in the place where it was offered."""
-    key, now = thread_key(job), stamp(sql.now())
-    run = Question(
-        key=key,
-        name=f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name,
-        person=job["person"],
-        at=by.at,
-        address=by.address,
-        command=FOLLOW,
-    )
-    keep_question(sql, run)
-    started = {"state": JobState.STARTED.value, "run": run.name, "begun_at": now, "due_at": now}
+    now, run = stamp(sql.now()), f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name
+    leave_run(sql, job, run, by.at, by.address)
+    started = {"state": JobState.STARTED.value, "run": run, "begun_at": now, "due_at": now}
     sql.update("jobs", job["id"], started)
 
 

@@ -53,6 +53,12 @@ class JobRepository:
     async def cancel(self, job: int) -> str:
         return await self._engine.unit(lambda sql: jobs.cancel_job(sql, job))
 
+    async def note_portion(self, job: int, last: int) -> None:
+        await self._engine.unit(lambda sql: jobs.note_portion(sql, job, last))
+
+    async def post_again(self, job: int) -> str:
+        return await self._engine.unit(lambda sql: jobs.post_again(sql, job))
+
     async def park(self, claim: Claim, changes: int) -> None:
         await self._engine.unit(lambda sql: jobs.park_job(sql, claim, changes))
 
