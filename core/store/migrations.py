@@ -307,12 +307,13 @@ MIGRATIONS = (
     ),
     # Whether a removal of a note erased its words.
     Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
-    # The last row of the results that hang there, and of those that are being posted.
+    # The last row of the results that hang there, and of those that are being posted; who said what a row is made of.
     Migration(
         "job_portions",
         (
             "ALTER TABLE jobs ADD COLUMN posted {integer} NOT NULL DEFAULT 0",
             "ALTER TABLE jobs ADD COLUMN portion {integer}",
+            "ALTER TABLE job_rows ADD COLUMN author {text}",
         ),
     ),
 )

@@ -77,6 +77,8 @@ class NewRow:
     bound: int | None
     message: str | None = None
     """The message that it was made of."""
+    author: str = ""
+    """Who said that; empty where we did."""
 
 
 @dataclass(frozen=True, slots=True)

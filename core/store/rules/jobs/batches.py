@@ -240,6 +240,7 @@ def end_batch(sql: Sql, batch: Batch, settled: Settlement, problem: str) -> list
 def _end(sql: Sql, row: Row, settled: Settlement, problem: str) -> list[BudgetStatus]:
     """Settle a batch, and end its rows. What was reserved for rows whose cost nobody knows stays as an estimate."""
     sql.execute(FAIL_REST, {"id": row["id"], "problem": problem})
+    sql.update("batches", row["id"], {"state": BatchState.COLLECTED.value})
     job = _find_job(sql, row)
     nearly = settle_request(sql, Reservation(row["reservation"], row["workspace"]), settled)
     cost = row["bound"] if settled.usage is None else settled.micro_usd

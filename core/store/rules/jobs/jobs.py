@@ -23,7 +23,7 @@ from core.store.rules.questions import (
     thread_values,
     withdraw_questions,
 )
-from core.store.sql_port import Row, Sql, stamp
+from core.store.sql_port import Row, Sql, Values, stamp
 
 STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
@@ -69,13 +69,15 @@ FAIL_WAITING = "UPDATE job_rows SET state = 'failed', problem = :problem WHERE j
 
 UNFINISHED = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state IN ('waiting', 'sent') LIMIT 1"
 
+UNSETTLED = "SELECT 1 AS one FROM batches WHERE job = :job AND state <> 'collected' LIMIT 1"
+
 FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed'"
 
 HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
 
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
-WHERE job = :job AND state = 'failed' AND problem IS DISTINCT FROM :deleted
+WHERE job = :job AND state = 'failed' AND cells <> '[]'
 """
 
 WAKE = """
@@ -92,24 +94,46 @@ PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
 OF_PLACE = "SELECT * FROM jobs WHERE workspace = :workspace AND {which}"
 
-OF_MESSAGE = """
-SELECT job FROM job_rows JOIN jobs ON jobs.id = job_rows.job
-WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_rows.message = :message
+MADE_OF = """
+SELECT DISTINCT jobs.id, jobs.workspace, jobs.channel FROM job_rows JOIN jobs ON jobs.id = job_rows.job
+WHERE jobs.workspace = :workspace AND job_rows.cells <> '[]' AND {which} ORDER BY jobs.channel, jobs.id
 """
 
-ERASE_ROW = """
+ERASE_ROWS = """
 UPDATE job_rows SET cells = '[]', result = NULL, state = 'failed', problem = :problem
-WHERE job = :job AND message = :message
+WHERE job = :job AND cells <> '[]' AND {which}
 """
 
-OF_MESSAGES = """
-SELECT * FROM jobs WHERE workspace = :workspace AND {which} AND EXISTS (
+OF_MESSAGE = "job_rows.message = :message"
+
+# Of a row that was kept before its author was, nobody knows who said it.
+OF_PERSON = """(job_rows.author = :person OR (job_rows.author IS NULL AND job_rows.message IS NOT NULL) OR EXISTS (
+    SELECT 1 FROM messages JOIN questions ON questions.workspace = messages.workspace
+        AND questions.channel = messages.channel AND questions.reply = messages.answers
+    WHERE messages.workspace = :workspace AND messages.channel = :place AND messages.message = job_rows.message
+        AND questions.person = :person
+))"""
+
+OF_THREAD = """(job_rows.message = :thread OR EXISTS (
+    SELECT 1 FROM messages WHERE messages.workspace = :workspace AND messages.channel = :place
+        AND messages.message = job_rows.message AND messages.thread = :thread
+))"""
+
+WITH_MESSAGES = """
+SELECT * FROM jobs WHERE workspace = :workspace AND {where} AND EXISTS (
     SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
 )
 """
 
+# What Anthropic has of it nobody waits for any more.
+DOOM_EMPTY = """
+UPDATE batches SET doomed = TRUE, due_at = :now WHERE job = :job AND state <> 'collected'
+AND NOT EXISTS (SELECT 1 FROM job_rows WHERE job_rows.batch = batches.id AND job_rows.state <> 'failed')
+"""
+
 CANCELED_ROW = "cancelled"
 DELETED = "its message was deleted"
+FORGOTTEN = "its message was forgotten"
 
 
 def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
@@ -143,7 +167,7 @@ def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
     for row in rows:
         bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
         waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
-        waiting["message"] = row.message
+        waiting |= {"message": row.message, "author": row.author}
         sql.insert("job_rows", {**waiting, "cells": json.dumps(row.cells, ensure_ascii=False), **bounds})
 
 
@@ -212,7 +236,7 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
     kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
     begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
     new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
-    moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new, "deleted": DELETED})
+    moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new})
     sql.update("jobs", number, {"plan": None})
     if not moved:
         return NOTHING_FAILED
@@ -266,9 +290,10 @@ def touch_job(sql: Sql, number: int) -> None:
 
 
 def end_if_done(sql: Sql, number: int) -> None:
-    """A job has ended when all that can be known of its rows is."""
+    """A job has ended when all that can be known of its rows is, and what they cost."""
     job = sql.one(BY_ID, {"job": number})
-    if job and job["state"] == JobState.STARTED.value and not sql.one(UNFINISHED, {"job": number}):
+    goes_on = any(sql.one(one, {"job": number}) for one in (UNFINISHED, UNSETTLED))
+    if job and job["state"] == JobState.STARTED.value and not goes_on:
         failed = sql.many(FAILED, {"job": number})[0]["count"]
         ended = {"state": JobState.ENDED.value, "failed": failed, "ended_at": stamp(sql.now()), "due_at": None}
         sql.update("jobs", number, ended)
@@ -291,20 +316,29 @@ def park_job(sql: Sql, claim: Claim, changes: int) -> None:
 
 def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
     """A message is gone: the rows that were made of it hold no word any more, and are not asked, or told."""
-    values = {"workspace": workspace, "channel": channel, "message": message, "problem": DELETED}
-    jobs = {row["job"] for row in sql.many(OF_MESSAGE, values)}
-    for job in sorted(jobs):
-        sql.execute(ERASE_ROW, {**values, "job": job})
-        end_if_done(sql, job)
+    which = f"jobs.channel = :place AND {OF_MESSAGE}"
+    for job in sql.many(MADE_OF.format(which=which), {"workspace": workspace, "place": channel, "message": message}):
+        _erase_rows(sql, job, OF_MESSAGE, {"message": message}, DELETED)
 
 
 def forget_jobs(sql: Sql, scope: Scope) -> None:
-    """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs."""
+    """A scope is forgotten: so are its jobs, and in those of others the rows that are made of its messages."""
     erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
-    if scope.person is not None:
-        which = "channel = :channel" if scope.channel is not None else "TRUE"
-        for row in sql.many(OF_MESSAGES.format(which=which), {"workspace": scope.workspace, "channel": scope.channel}):
-            _erase_job(sql, row)
+    conditions = [condition for condition, value in ((OF_PERSON, scope.person), (OF_THREAD, scope.thread)) if value]
+    if not conditions:
+        return
+    values = {"workspace": scope.workspace, "person": scope.person, "thread": scope.thread}
+    where = "channel = :channel" if scope.channel is not None else "TRUE"
+    for job in sql.many(WITH_MESSAGES.format(where=where), {**values, "channel": scope.channel}):
+        _erase_rows(sql, job, " AND ".join(conditions), values, FORGOTTEN)
+
+
+def _erase_rows(sql: Sql, job: Row, which: str, values: Values, problem: str) -> None:
+    """Rows of a job hold no word any more. What Anthropic has of no others is cancelled there, and settled."""
+    erased = {**values, "workspace": job["workspace"], "place": job["channel"], "job": job["id"], "problem": problem}
+    if sql.count_changes(ERASE_ROWS.format(which=which), erased):
+        sql.execute(DOOM_EMPTY, {"job": job["id"], "now": stamp(sql.now())})
+        end_if_done(sql, job["id"])
 
 
 def erase_jobs(sql: Sql, workspace: str, until: datetime | None = None, **scope: str | None) -> None:
