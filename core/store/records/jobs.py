@@ -272,6 +272,9 @@ class BatchWork(Protocol):
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         """Its rows behind this number."""
 
+    async def list_sent(self, batch: Batch) -> set[int] | None:
+        """The numbers of its rows, whatever came of them; None where nobody keeps them any more."""
+
     async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
         """It is at Anthropic under this name, with so many requests: some rows may have gone before it was sent.
 

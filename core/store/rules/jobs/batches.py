@@ -51,6 +51,8 @@ REQUESTS = """
 SELECT * FROM job_rows WHERE batch = :id AND state = 'sent' AND number > :after ORDER BY number LIMIT :most
 """
 
+SENT = "SELECT number FROM job_rows WHERE batch = :id AND job = :job"
+
 BEGIN = """
 UPDATE batches SET state = 'sending', begun_at = :now WHERE id = :id AND state = 'planned'
 """
@@ -166,6 +168,11 @@ def read_plan(sql: Sql, batch: Batch) -> JobPlan | None:
 
 def list_requests(sql: Sql, batch: Batch, after: int, most: int) -> list[JobRow]:
     return [read_row(row) for row in sql.many(REQUESTS, {"id": batch.id, "after": after, "most": most})]
+
+
+def list_sent(sql: Sql, batch: Batch) -> set[int] | None:
+    """The numbers of its rows, whatever came of them; None where nobody keeps them any more."""
+    return {row["number"] for row in sql.many(SENT, {"id": batch.id, "job": batch.job})} or None
 
 
 def note_name(sql: Sql, batch: Batch, name: str, requests: int, due: timedelta) -> bool:

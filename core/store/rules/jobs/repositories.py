@@ -90,6 +90,9 @@ class BatchRepository:
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         return await self._engine.unit(lambda sql: batches.list_requests(sql, batch, after, most))
 
+    async def list_sent(self, batch: Batch) -> set[int] | None:
+        return await self._engine.unit(lambda sql: batches.list_sent(sql, batch))
+
     async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
         return await self._engine.unit(lambda sql: batches.note_name(sql, batch, name, requests, due))
 
