@@ -314,6 +314,8 @@ MIGRATIONS = (
             "ALTER TABLE jobs ADD COLUMN posted {integer} NOT NULL DEFAULT 0",
             "ALTER TABLE jobs ADD COLUMN portion {integer}",
             "ALTER TABLE job_rows ADD COLUMN author {text}",
+            "DROP INDEX job_rows_by_state",
+            "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """Jobs: rows are kept while they wait, money is set aside before they are sent, and results are kept until posted.
 
-Tests core.answering.tasks.parking, core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.portions, core.store.rules.jobs.presses,
+Tests core.answering.tasks.parking, core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.erasures, core.store.rules.jobs.portions, core.store.rules.jobs.presses,
 core.store.rules.jobs.records and core.store.rules.jobs.repositories.
 """
 
@@ -20,11 +20,10 @@ from core.domain.usage import Usage
 from core.prompting.row_prompts import RowPrompt
 from core.store import open_store
 from core.store.records.jobs import BatchState, BatchTerms, JobPlan, JobState, NewRow, RowResult, RowState
+from core.store.rules.jobs.erasures import DELETED, EDITED, FORGOTTEN
 from core.store.rules.jobs.jobs import (
     AGAIN,
     CANCELED,
-    DELETED,
-    FORGOTTEN,
     GONE,
     NOTHING_FAILED,
     OVER,
@@ -32,7 +31,7 @@ from core.store.rules.jobs.jobs import (
     STARTED_BEFORE,
     UNPOSTED,
 )
-from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, stopped
+from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, stopped
 
 PLAN = JobPlan(RowPrompt("Sort {text}", ("text",), {"model": "claude-a", "max_tokens": 5}), "claude-a", "a.csv")
 ALL = Scope("slack:T1")
@@ -70,9 +69,9 @@ async def offer(store, *rows: NewRow, **more) -> int:
     return job
 
 
-async def start(store, *rows: NewRow, **more) -> int:
+async def start(store, *rows: NewRow, pressed: str = "b1", **more) -> int:
     job = await offer(store, *rows, **more)
-    await store.questions.ingest(press())
+    await store.questions.ingest(press(question=pressed))
     return job
 
 
@@ -629,6 +628,47 @@ async def test_a_row_goes_with_the_message_that_it_is_made_of(store):
 
     assert [(one.cells, one.result, one.problem) for one in rows] == [((), None, DELETED), (("words",), "of m2", None)]
     assert await store.jobs.retry(Question(KEY, "k9", "U1", at(60)), job) == NOTHING_FAILED
+
+
+async def test_an_edit_is_followed_by_rows_that_are_not_sent_and_takes_the_others_away(store):
+    waits = await offer(store, row(1, "old", message="m1"), name="b1")
+    sent = await run(store, row(1, "old", message="m1"), row(2, "same", message="m2"), name="b2", pressed="b2")
+    await store.questions.ingest(edited("m1", "brand new", 70))
+    await store.questions.ingest(edited("m2", "same", 70))
+    bound = await store.jobs.read_rows(waits, 0, 9), await store.jobs.read_rows(sent, 0, 9)
+
+    assert [[(one.cells, one.problem) for one in rows] for rows in bound] == [
+        [(("brand new",), None)],
+        [((), EDITED), (("same",), None)],
+    ]
+
+
+async def test_a_retry_of_rows_that_are_all_erased_leaves_no_job(store):
+    job = await run(store, row(1, message="m1"), row(2, message="m2"))
+    await store.questions.ingest(deleted("m1"))
+    await collect(store, RowResult(2, "of m2", "", 7))
+    await close(store)
+    told = await store.jobs.retry(Question(KEY, "k9", "U1", at(60)), job)
+
+    assert told == NOTHING_FAILED
+    assert [one.number for one in await store.jobs.list_newest(KEY, 9)] == [1]
+
+
+async def test_rows_are_priced_anew_when_they_are_planned(store):
+    await start(store)
+    terms = replace(TERMS, price=lambda longest, prompts, answers: 1_000 * longest + prompts + answers)
+    await plan(store, terms)
+    batch = await due(store)
+
+    assert batch.bound == 7_000 + 21 + 15 + 3
+
+
+async def test_prices_that_are_no_higher_change_nothing(store):
+    await start(store)
+    await plan(store, replace(TERMS, price=lambda longest, prompts, answers: 29))
+    batch = await due(store)
+
+    assert batch.bound == 30
 
 
 async def test_a_question_that_shows_a_job_that_is_gone_closes(store):

@@ -28,13 +28,15 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
         lines.append("It is cancelled. What was answered by then comes in a moment.")
     elif not progress.batches:
         lines.append("Money is being set aside for it.")
+    elif progress.batches == progress.planned:
+        lines.append("It is being given to Anthropic.")
     else:
         since = _describe_time(now - (job.begun_at or job.at))
         lines.append(f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner.")
     if done:
         lines.append(f"{done:,} of {count_noun(job.rows, 'row')} are done.")
     elif progress.batches > 1:
-        ended = progress.batches - progress.running
+        ended = progress.batches - progress.running - progress.planned
         lines.append(f"{ended:,} of {progress.batches:,} parts have ended.")
     if progress.bound is not None:
         lines.append(f"At most {dollars(progress.bound)} is set aside for it.")

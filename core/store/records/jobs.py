@@ -1,7 +1,7 @@
 """Jobs: the same asked about every row of a table, in batches; their rows, and what Anthropic has of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -144,6 +144,8 @@ class JobProgress:
     batches: int = 0
     running: int = 0
     """Batches that Anthropic has and that have not ended."""
+    planned: int = 0
+    """Batches that Anthropic does not have yet."""
 
     def count(self, state: RowState) -> int:
         return self.rows.get(state, 0)
@@ -194,6 +196,8 @@ class BatchTerms:
     bytes: int
     api_key: str
     """The fingerprint of the key."""
+    price: Callable[[int, int, int], int | None] | None = None
+    """The most that requests cost now, by the tokens of the longest prompt, of all prompts, and of all answers."""
 
 
 class Jobs(Protocol):

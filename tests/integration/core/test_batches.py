@@ -321,3 +321,17 @@ async def test_a_batch_whose_results_do_not_come_holds_up_no_other(store, claude
         await drive(store, board)
 
         assert answers(board) == ALL
+
+
+async def test_a_batch_that_is_not_given_in_yet_does_not_say_so(store, claude, board):
+    async with offered(store, claude, board, batch_requests=2) as assistant:
+        claude.script(*[Fault(429, "rate_limit_error", retry_after="600")] * 2, path=CREATE)
+        await start(assistant, board)
+        await until(lambda: sum(one.path == CREATE for one in claude.requests) == 2)
+        await give(assistant, store, "batch show 1", name="x1")
+        told = board.whispered[-1]
+        board.slept(700)
+        await drive(store, board)
+
+        assert "It is being given to Anthropic." in told
+        assert "0 of 2 parts have ended." in told

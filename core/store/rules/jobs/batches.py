@@ -21,15 +21,26 @@ NO_BUDGET = "no budget was left for it"
 
 DUE_JOB = "SELECT * FROM jobs WHERE state = 'started' AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 
-# As many rows as fit into one batch, by their number and by their bytes; the first always does.
-NEXT = """
+# The first rows, as many as one batch takes by their number; what is behind them costs nothing.
+FIRST = """
+SELECT number, size, input_bound, bound FROM job_rows
+WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT :requests
+"""
+
+# Of these as many as fit into it by their bytes; the first always does.
+FITTING = """
+SELECT * FROM (
+    SELECT number, input_bound, bound, sum(size) OVER (ORDER BY number) - size AS before,
+        sum(size) OVER (ORDER BY number) AS size
+    FROM ({first}) AS first_ones
+) AS summed WHERE before = 0 OR size <= :bytes
+"""
+
+MEASURE = """
 SELECT count(*) AS count, max(number) AS last, CAST(sum(input_bound) AS BIGINT) AS input_bound,
-    CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced
-FROM (
-    SELECT number, input_bound, bound, row_number() OVER (ORDER BY number) AS place,
-        sum(size) OVER (ORDER BY number) AS bytes
-    FROM job_rows WHERE job = :job AND state = 'waiting'
-) AS waiting WHERE place = 1 OR (place <= :requests AND bytes <= :bytes)
+    max(input_bound) AS longest, CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced,
+    CAST(sum(size) AS BIGINT) AS size
+FROM ({rows}) AS chosen
 """
 
 TAKE = """
@@ -92,14 +103,14 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     row = sql.one(BY_ID, {"job": job.id})
     if row is None or row["run"] != job.run or row["state"] != JobState.STARTED.value or row["canceled"]:
         return False
-    chosen = sql.many(NEXT, {"job": job.id, "requests": terms.requests, "bytes": terms.bytes})[0]
+    chosen = _choose_rows(sql, job, terms)
     if not chosen["count"]:
         sql.update("jobs", job.id, {"due_at": None})
         end_if_done(sql, job.id)
         return False
     token = f"{secrets.token_hex(8)}"
-    worst = None if chosen["unpriced"] else chosen["bound"]
     output = planned.output_bound * chosen["count"]
+    worst = _price_rows(chosen, output, terms)
     asked = replace(planned, question=token, input_bound=chosen["input_bound"], output_bound=output, micro_usd=worst)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
@@ -122,6 +133,25 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     number = sql.insert_numbered("batches", batch)
     sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"]})
     return True
+
+
+def _choose_rows(sql: Sql, job: Job, terms: BatchTerms) -> Row:
+    """How many of the rows that wait one batch takes, and what they take. Mostly all of the first ones fit."""
+    values = {"job": job.id, "requests": terms.requests, "bytes": terms.bytes}
+    chosen = sql.many(MEASURE.format(rows=FIRST), values)[0]
+    fits = not chosen["count"] or chosen["size"] <= terms.bytes
+    return chosen if fits else sql.many(MEASURE.format(rows=FITTING.format(first=FIRST)), values)[0]
+
+
+def _price_rows(chosen: Row, output: int, terms: BatchTerms) -> int | None:
+    """The most that these rows can cost: as they were measured, or more where prices have risen since."""
+    measured = None if chosen["unpriced"] else int(chosen["bound"])
+    if terms.price is None:
+        return measured
+    now = terms.price(chosen["longest"], chosen["input_bound"], output)
+    if now is None or (measured is not None and now <= measured):
+        return now and measured
+    return now + int(chosen["count"])  # each row is rounded
 
 
 def _refuse_rest(sql: Sql, job: int, refusal: BudgetRefusal) -> None:

@@ -4,9 +4,8 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope, Scopes
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scopes
 from core.domain.messages import Question, ThreadKey
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.budgets import list_limiting_scopes, refuse_request
@@ -17,13 +16,11 @@ from core.store.rules.jobs.endings import drop_job
 from core.store.rules.jobs.portions import leave_run
 from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
 from core.store.rules.questions import (
-    find_question,
     is_shown_job,
     thread_key,
     thread_values,
-    withdraw_questions,
 )
-from core.store.sql_port import Row, Sql, Values, stamp
+from core.store.sql_port import Row, Sql, stamp
 
 STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
@@ -59,7 +56,8 @@ ORDER BY number DESC LIMIT :most
 STATES = "SELECT state, count(*) AS count FROM job_rows WHERE job = :job GROUP BY state"
 
 BATCHES = """
-SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('sending', 'running')) AS running
+SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('sending', 'running')) AS running,
+    count(*) FILTER (WHERE state = 'planned') AS planned, CAST(sum(bound) AS BIGINT) AS bound
 FROM batches WHERE job = :job
 """
 
@@ -74,6 +72,8 @@ UNSETTLED = "SELECT 1 AS one FROM batches WHERE job = :job AND state <> 'collect
 FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed'"
 
 HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
+
+RETRYABLE = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state = 'failed' AND cells <> '[]' LIMIT 1"
 
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
@@ -92,48 +92,7 @@ WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked =
 
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
-OF_PLACE = "SELECT * FROM jobs WHERE workspace = :workspace AND {which}"
-
-MADE_OF = """
-SELECT DISTINCT jobs.id, jobs.workspace, jobs.channel FROM job_rows JOIN jobs ON jobs.id = job_rows.job
-WHERE jobs.workspace = :workspace AND job_rows.cells <> '[]' AND {which} ORDER BY jobs.channel, jobs.id
-"""
-
-ERASE_ROWS = """
-UPDATE job_rows SET cells = '[]', result = NULL, state = 'failed', problem = :problem
-WHERE job = :job AND cells <> '[]' AND {which}
-"""
-
-OF_MESSAGE = "job_rows.message = :message"
-
-# Of a row that was kept before its author was, nobody knows who said it.
-OF_PERSON = """(job_rows.author = :person OR (job_rows.author IS NULL AND job_rows.message IS NOT NULL) OR EXISTS (
-    SELECT 1 FROM messages JOIN questions ON questions.workspace = messages.workspace
-        AND questions.channel = messages.channel AND questions.reply = messages.answers
-    WHERE messages.workspace = :workspace AND messages.channel = :place AND messages.message = job_rows.message
-        AND questions.person = :person
-))"""
-
-OF_THREAD = """(job_rows.message = :thread OR EXISTS (
-    SELECT 1 FROM messages WHERE messages.workspace = :workspace AND messages.channel = :place
-        AND messages.message = job_rows.message AND messages.thread = :thread
-))"""
-
-WITH_MESSAGES = """
-SELECT * FROM jobs WHERE workspace = :workspace AND {where} AND EXISTS (
-    SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
-)
-"""
-
-# What Anthropic has of it nobody waits for any more.
-DOOM_EMPTY = """
-UPDATE batches SET doomed = TRUE, due_at = :now WHERE job = :job AND state <> 'collected'
-AND NOT EXISTS (SELECT 1 FROM job_rows WHERE job_rows.batch = batches.id AND job_rows.state <> 'failed')
-"""
-
 CANCELED_ROW = "cancelled"
-DELETED = "its message was deleted"
-FORGOTTEN = "its message was forgotten"
 
 
 def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
@@ -204,8 +163,8 @@ def measure_job(sql: Sql, job: int) -> JobProgress:
         (STATES, {"job": job}), (BATCHES, {"job": job}), (BOUNDS, {"job": job})
     )
     rows = {RowState(row["state"]): row["count"] for row in states}
-    bound = None if bounds["unpriced"] else bounds["bound"] or 0
-    return JobProgress(rows, bound, batches["count"], batches["running"])
+    bound = None if bounds["unpriced"] else max(bounds["bound"] or 0, batches["bound"] or 0)
+    return JobProgress(rows, bound, batches["count"], batches["running"], batches["planned"])
 
 
 def list_rows(sql: Sql, job: int, after: int, most: int) -> list[JobRow]:
@@ -232,14 +191,15 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
         return UNPOSTED.format(job["number"])
     if job["state"] != JobState.CLOSED.value:
         return STARTED_BEFORE
+    if not sql.one(RETRYABLE, {"job": number}):
+        sql.update("jobs", number, {"plan": None})
+        return NOTHING_FAILED
     key = thread_key(job)
     kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
     begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
     new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
     moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new})
     sql.update("jobs", number, {"plan": None})
-    if not moved:
-        return NOTHING_FAILED
     sql.update("jobs", new, {"total": moved})
     _run(sql, {**job, "id": new}, by)
     return STARTED
@@ -312,50 +272,6 @@ def park_job(sql: Sql, claim: Claim, changes: int) -> None:
         drop_job(sql, job)
     sql.execute(PARK, {"claim": claim.id, "parked": "waiting" if waits else "woken"})
     sql.update("claims", claim.id, {"process": None})
-
-
-def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
-    """A message is gone: the rows that were made of it hold no word any more, and are not asked, or told."""
-    which = f"jobs.channel = :place AND {OF_MESSAGE}"
-    for job in sql.many(MADE_OF.format(which=which), {"workspace": workspace, "place": channel, "message": message}):
-        _erase_rows(sql, job, OF_MESSAGE, {"message": message}, DELETED)
-
-
-def forget_jobs(sql: Sql, scope: Scope) -> None:
-    """A scope is forgotten: so are its jobs, and in those of others the rows that are made of its messages."""
-    erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
-    conditions = [condition for condition, value in ((OF_PERSON, scope.person), (OF_THREAD, scope.thread)) if value]
-    if not conditions:
-        return
-    values = {"workspace": scope.workspace, "person": scope.person, "thread": scope.thread}
-    where = "channel = :channel" if scope.channel is not None else "TRUE"
-    for job in sql.many(WITH_MESSAGES.format(where=where), {**values, "channel": scope.channel}):
-        _erase_rows(sql, job, " AND ".join(conditions), values, FORGOTTEN)
-
-
-def _erase_rows(sql: Sql, job: Row, which: str, values: Values, problem: str) -> None:
-    """Rows of a job hold no word any more. What Anthropic has of no others is cancelled there, and settled."""
-    erased = {**values, "workspace": job["workspace"], "place": job["channel"], "job": job["id"], "problem": problem}
-    if sql.count_changes(ERASE_ROWS.format(which=which), erased):
-        sql.execute(DOOM_EMPTY, {"job": job["id"], "now": stamp(sql.now())})
-        end_if_done(sql, job["id"])
-
-
-def erase_jobs(sql: Sql, workspace: str, until: datetime | None = None, **scope: str | None) -> None:
-    """Erase the jobs of a workspace, or of a channel, thread, person or source of it; those given `until` then."""
-    conditions = [f"{name} = :{name}" for name, value in scope.items() if value is not None]
-    values = {"workspace": workspace, **scope}
-    if until is not None:
-        conditions, values = [*conditions, "at <= :until"], {**values, "until": stamp(until)}
-    for job in sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), values):
-        _erase_job(sql, job)
-
-
-def _erase_job(sql: Sql, job: Row) -> None:
-    drop_job(sql, job)
-    run = find_question(sql, thread_key(job), job["run"]) if job["run"] else None
-    if run:
-        withdraw_questions(sql, [run])
 
 
 def _lock_job(sql: Sql, number: int) -> Row | None:
