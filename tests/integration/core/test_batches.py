@@ -235,18 +235,19 @@ async def test_an_offer_that_the_house_cannot_keep_is_none(store, claude, board)
 
 
 async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_once(store, claude, board):
-    table = b"id,text\n" + b"".join(b"%d,%s\n" % (number, b"x" * 90_000) for number in range(1, 121))
+    table = b"id,text\n" + b"".join(b"%d,%s\n" % (number, b"x" * 90_000) for number in range(1, 111))
     async with offered(store, claude, board, table, "batch Say {id}") as assistant:
         await start(assistant, board)
-        await drive(store, board)
+        await asyncio.wait_for(ended(store), 4 * PATIENCE)
+        await closed(store)
         shown, attached = board.shown("t1")[1:], board.attached("t1")[1:]
         files = {file.name: file.content for files in board.hung.values() for file in files}
         told = [int(line.partition(b",")[0]) for one in files.values() for line in one.splitlines()[1:]]
 
-        assert attached == [["batch-1-rows-1-to-105.csv"], ["batch-1-rows-106-to-120.csv"]]
+        assert attached == [["batch-1-rows-1-to-105.csv"], ["batch-1-rows-106-to-110.csv"]]
         assert shown[0].endswith("They come in several messages, a file each: this one ends with row 105.")
-        assert shown[1].endswith("Rows 106 to 120.")
-        assert told == list(range(1, 121))
+        assert shown[1].endswith("Rows 106 to 110.")
+        assert told == list(range(1, 111))
 
 
 async def test_a_message_that_can_not_be_changed_ends_no_batch_that_runs(store, claude, board):
