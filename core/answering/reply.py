@@ -57,9 +57,8 @@ class Reply:
         self.subject = question.name
         self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()
         self.text = self.note = ""
-        self.whole = self.notice = False
+        self.whole = self.notice = self._unattached = False
         self.files: Sequence[File] = ()
-        self._unattached = False
         self._noting = False
         self._sure = ensure_held
         self._keep = keep
