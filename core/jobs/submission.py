@@ -54,9 +54,9 @@ class Submission:
             persona_wide=None,
         )
         scopes = list_scopes(job.key, job.person, job.homes)
-        prices, model, day, geo = self.metering.prices, job.plan.model, self.clock().date(), self.metering.geo
+        prices, day, geo = self.metering.prices, self.clock().date(), self.metering.geo
 
-        def price(longest: int, prompts: int, answers: int) -> int | None:
+        def price(model: str, longest: int, prompts: int, answers: int) -> int | None:
             return prices.worst_batch_cost(model, longest, (prompts, answers), day, geo)
 
         terms = BatchTerms(self.pace.requests, BYTES, self.api.api_key, price)
@@ -138,7 +138,6 @@ class Submission:
 
 def _write_requests(body: IO[bytes], batch: Batch, plan: JobPlan, rows: Sequence[JobRow], begun: bool) -> None:
     requests = (
-        json.dumps({"custom_id": batch.name_row(row.number), "params": plan.prompt.build_body(row.cells)})
-        for row in rows
+        json.dumps({"custom_id": batch.name_row(row.number), "params": plan.build_body(row.cells)}) for row in rows
     )
     body.write(((", " if begun else BEGINNING) + ", ".join(requests)).encode())

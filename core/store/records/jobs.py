@@ -1,5 +1,6 @@
 """Jobs: the same asked about every row of a table, in batches; their rows, and what Anthropic has of them."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,21 @@ class JobPlan:
     prompt: RowPrompt
     model: str
     source: str
+    task: str | None = None
+    """Where each row is a whole request, of a task that waits for all of them: what that has to know when it goes on.
+
+    It is JSON, without a word of a message. The prompt then says the longest answer alone.
+    """
+
+    @property
+    def unit(self) -> str:
+        """What one row is called."""
+        return "row" if self.task is None else "request"
+
+    def build_body(self, cells: Sequence[Any]) -> Mapping[str, Any]:
+        """The arguments of the request that a row is."""
+        body: Mapping[str, Any] = self.prompt.build_body(cells) if self.task is None else cells[0]
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,10 @@ class NewRow:
     """The message that it was made of."""
     author: str = ""
     """Who said that; empty where we did."""
+    model: str | None = None
+    """Which model is asked, where that is not the same for all."""
+    messages: tuple[str, ...] = ()
+    """The messages that stand in a request of a task: when one of them is deleted, it goes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,19 @@ class JobRow:
     state: RowState
     result: str | None = None
     problem: str | None = None
+    micro_usd: int | None = None
+    """What its answer has cost; None where that is not known."""
+
+
+def write_reply(text: str, stop: str, model: str) -> str:
+    """What is kept of an answer to a request of a task: Claude's words, why it stopped, and which model it was."""
+    return json.dumps([text, stop, model])
+
+
+def read_reply(kept: str) -> tuple[str, str, str]:
+    """What `write_reply` kept."""
+    text, stop, model = json.loads(kept)
+    return text, stop, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +229,8 @@ class BatchTerms:
     bytes: int
     api_key: str
     """The fingerprint of the key."""
-    price: Callable[[int, int, int], int | None] | None = None
-    """The most that requests cost now, by the tokens of the longest prompt, of all prompts, and of all answers."""
+    price: Callable[[str, int, int, int], int | None] | None = None
+    """The most that requests of a model cost now, by tokens of the longest prompt, of all prompts and of all answers."""
 
 
 class Jobs(Protocol):
@@ -214,6 +247,14 @@ class Jobs(Protocol):
 
     async def offer(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
         """Let it be started, unless a budget would forbid all of it now. Raises LeaseLost."""
+
+    async def wait_for(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+        """Start a job whose command waits for it itself, unless a budget would forbid all of it now, or nobody waits
+        any more. Raises LeaseLost.
+        """
+
+    async def sum_cost(self, key: ThreadKey, name: str) -> int:
+        """What the jobs that a command waits for have cost, in micro-dollars."""
 
     async def find(self, key: ThreadKey, name: str) -> Job | None:
         """The job that was offered below the answer to this command, or is shown below it."""

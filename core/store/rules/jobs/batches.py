@@ -21,16 +21,19 @@ NO_BUDGET = "no budget was left for it"
 
 DUE_JOB = "SELECT * FROM jobs WHERE state = 'started' AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 
-# The first rows, as many as one batch takes by their number; what is behind them costs nothing.
+# The first rows, as many as one batch takes by their number; what is behind them costs nothing. All of one model, for a
+# batch is one row of the ledger.
 FIRST = """
-SELECT number, size, input_bound, bound FROM job_rows
-WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT :requests
+SELECT number, size, input_bound, bound, model FROM job_rows
+WHERE job = :job AND state = 'waiting' AND model IS NOT DISTINCT FROM (
+    SELECT model FROM job_rows WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT 1
+) ORDER BY number LIMIT :requests
 """
 
 # Of these as many as fit into it by their bytes; the first always does.
 FITTING = """
 SELECT * FROM (
-    SELECT number, input_bound, bound, sum(size) OVER (ORDER BY number) - size AS before,
+    SELECT number, input_bound, bound, model, sum(size) OVER (ORDER BY number) - size AS before,
         sum(size) OVER (ORDER BY number) AS size
     FROM ({first}) AS first_ones
 ) AS summed WHERE before = 0 OR size <= :bytes
@@ -39,12 +42,13 @@ SELECT * FROM (
 MEASURE = """
 SELECT count(*) AS count, max(number) AS last, CAST(sum(input_bound) AS BIGINT) AS input_bound,
     max(input_bound) AS longest, CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced,
-    CAST(sum(size) AS BIGINT) AS size
+    CAST(sum(size) AS BIGINT) AS size, min(model) AS model
 FROM ({rows}) AS chosen
 """
 
 TAKE = """
-UPDATE job_rows SET state = 'sent', batch = :batch WHERE job = :job AND state = 'waiting' AND number <= :last
+UPDATE job_rows SET state = 'sent', batch = :batch
+WHERE job = :job AND state = 'waiting' AND number <= :last AND model IS NOT DISTINCT FROM :model
 """
 
 DUE = "SELECT * FROM batches WHERE due_at <= :now ORDER BY due_at, id LIMIT :most"
@@ -110,8 +114,10 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         return False
     token = f"{secrets.token_hex(8)}"
     output = planned.output_bound * chosen["count"]
-    worst = _price_rows(chosen, output, terms)
-    asked = replace(planned, question=token, input_bound=chosen["input_bound"], output_bound=output, micro_usd=worst)
+    model = chosen["model"] or planned.model
+    worst = _price_rows(chosen, model, output, terms)
+    bounds = {"input_bound": chosen["input_bound"], "output_bound": output, "micro_usd": worst}
+    asked = replace(planned, question=token, model=model, **bounds)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
         _refuse_rest(sql, job.id, reserved)
@@ -122,7 +128,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         "channel": job.key.channel,
         "token": token,
         "api_key": terms.api_key,
-        "model": planned.model,
+        "model": asked.model,
         "state": BatchState.PLANNED.value,
         "requests": chosen["count"],
         "reservation": reserved.id,
@@ -131,7 +137,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         "due_at": stamp(sql.now()),
     }
     number = sql.insert_numbered("batches", batch)
-    sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"]})
+    sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"], "model": chosen["model"]})
     return True
 
 
@@ -143,12 +149,12 @@ def _choose_rows(sql: Sql, job: Job, terms: BatchTerms) -> Row:
     return chosen if fits else sql.many(MEASURE.format(rows=FITTING.format(first=FIRST)), values)[0]
 
 
-def _price_rows(chosen: Row, output: int, terms: BatchTerms) -> int | None:
+def _price_rows(chosen: Row, model: str, output: int, terms: BatchTerms) -> int | None:
     """The most that these rows can cost: as they were measured, or more where prices have risen since."""
     measured = None if chosen["unpriced"] else int(chosen["bound"])
     if terms.price is None:
         return measured
-    now = terms.price(chosen["longest"], chosen["input_bound"], output)
+    now = terms.price(model, chosen["longest"], chosen["input_bound"], output)
     if now is None or (measured is not None and now <= measured):
         return now and measured
     return now + int(chosen["count"])  # each row is rounded

@@ -51,6 +51,17 @@ OF_THREAD = """(job_rows.message = :thread OR EXISTS (
         AND messages.message = job_rows.message AND messages.thread = :thread
 ))"""
 
+OF_REQUEST = """EXISTS (
+    SELECT 1 FROM job_messages WHERE job_messages.job = job_rows.job AND job_messages.number = job_rows.number
+    AND job_messages.message = :message
+)"""
+
+OF_TASKS = """
+SELECT * FROM jobs WHERE workspace = :workspace AND {where} AND EXISTS (
+    SELECT 1 FROM job_messages WHERE job_messages.job = jobs.id
+)
+"""
+
 WITH_MESSAGES = """
 SELECT * FROM jobs WHERE workspace = :workspace AND {where} AND EXISTS (
     SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
@@ -66,9 +77,10 @@ AND NOT EXISTS (SELECT 1 FROM job_rows WHERE job_rows.batch = batches.id AND job
 
 def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
     """A message is gone: the rows that were made of it hold no word any more, and are not asked, or told."""
-    which = f"jobs.channel = :place AND {OF_MESSAGE}"
-    for job in sql.many(MADE_OF.format(which=which), {"workspace": workspace, "place": channel, "message": message}):
-        _erase_rows(sql, job, OF_MESSAGE, {"message": message}, DELETED)
+    values = {"workspace": workspace, "place": channel, "message": message}
+    for which in (OF_MESSAGE, OF_REQUEST):
+        for job in sql.many(MADE_OF.format(which=f"jobs.channel = :place AND {which}"), values):
+            _erase_rows(sql, job, which, {"message": message}, DELETED)
 
 
 def follow_edit(sql: Sql, workspace: str, channel: str, message: str, text: str) -> None:
@@ -100,13 +112,18 @@ def _measure_edit(asked: RowPrompt, row: Row, before: Sequence[str], after: Sequ
 
 
 def forget_jobs(sql: Sql, scope: Scope) -> None:
-    """A scope is forgotten: so are its jobs, and in those of others the rows that are made of its messages."""
+    """A scope is forgotten: so are its jobs, and in those of others the rows that are made of its messages.
+
+    Jobs of tasks that were told messages go as a whole: whose those are is not known.
+    """
     erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
     conditions = [condition for condition, value in ((OF_PERSON, scope.person), (OF_THREAD, scope.thread)) if value]
     if not conditions:
         return
     values = {"workspace": scope.workspace, "person": scope.person, "thread": scope.thread}
     where = "channel = :channel" if scope.channel is not None else "TRUE"
+    for job in sql.many(OF_TASKS.format(where=where), {**values, "channel": scope.channel}):
+        _erase_job(sql, job)
     for job in sql.many(WITH_MESSAGES.format(where=where), {**values, "channel": scope.channel}):
         _erase_rows(sql, job, " AND ".join(conditions), values, FORGOTTEN)
 
