@@ -230,7 +230,7 @@ class BatchTerms:
     api_key: str
     """The fingerprint of the key."""
     price: Callable[[str, int, int, int], int | None] | None = None
-    """The most that requests of a model cost now, by tokens of the longest prompt, of all prompts and of all answers."""
+    """The most that requests of a model cost now, by tokens of the longest prompt, of all prompts, all answers."""
 
 
 class Jobs(Protocol):
