@@ -3,6 +3,7 @@
 Tests core.commands.batches, core.jobs.worker, core.store.rules.jobs.presses.
 """
 
+import asyncio
 import csv
 import io
 import json
@@ -16,6 +17,7 @@ from tests.fakes.claude.script import Answer, Fault, last_words
 from tests.fakes.slack.faults import Fault as SlackFault
 from tests.fakes.slack.nouns import File
 from tests.support.slack_house import at_home
+from tests.support.waiting import PATIENCE
 
 DEV = ThreadKey("slack:T024", "C0DEV", "")
 TABLE = "id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
@@ -105,8 +107,11 @@ async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home)
     await start(home, root, preview)
     await end(home, root)
     await home.slack.until(lambda: not home.claude.batches.given)
+    async with asyncio.timeout(PATIENCE):
+        while await home.store.batches.count_due():
+            await asyncio.sleep(0.02)
 
-    assert await home.store.batches.count_due() == 0
+    assert home.claude.batches.given == {}
 
 
 async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(home):
