@@ -156,7 +156,7 @@ def make_job_worker(
     store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], pace: JobPace
 ) -> JobWorker:
     """Make what gives batches in and collects them."""
-    submission = Submission(store.batches, api, system_clock, pace)
+    submission = Submission(store.batches, api, metering, system_clock, pace)
     collection = Collection(store.batches, api, metering, system_clock, pace)
     return JobWorker(store.batches, submission, collection, wake, pace=pace)
 

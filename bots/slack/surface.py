@@ -285,6 +285,7 @@ class SlackSurface:
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
+            reply.note_unattached()
             await whisper.say_in_channel(with_files(text, reply.files))
         else:
             await posts.attach(text)

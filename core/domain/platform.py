@@ -66,6 +66,9 @@ class ReplyView(Protocol):
     def replaced(self) -> Sequence[File]:
         """Files of the answer in whose place it stands: they go, as far as they were posted."""
 
+    def note_unattached(self) -> None:
+        """Its files are not there, and a note says so."""
+
     def note_activities(self) -> None:
         """Have what goes on told in a note, for nothing else shows it here while there is no text."""
 

@@ -76,6 +76,8 @@ class Board:
         """What was said to one person alone: workspace, person, text."""
         self.troubles: list[BaseException] = []
         """What becomes of the next things that are shown."""
+        self.troubled: list[str] = []
+        """What was to be shown in a closed thread."""
         self.deaf = False
         """Whether nobody can be told anything alone."""
         self.keeps = True
@@ -264,6 +266,7 @@ class BoardSurface:
     async def _show_texts(self, reply: ReplyView) -> None:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
+                self._board.troubled.append(text)
                 raise CannotShow("the thread is closed")
             self._board.refuse()
             if text or reply.pages:

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from core.commands.batches.progress import HEAD, describe_end, describe_job, describe_progress
-from core.commands.batches.results import SLICE, write_results
+from core.commands.batches.progress import HEAD, describe_end, describe_job, describe_portion, describe_progress
+from core.commands.batches.results import SLICE, write_portion
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, RankTooLow, UsageError
 from core.domain.controls import Control
 from core.domain.messages import CommandResult, Question, Rank
@@ -15,6 +15,7 @@ NONE = "There are no batches in this channel. `help batch` tells how to begin on
 UNKNOWN = "There is no batch {} in this channel. `batch list` numbers them."
 OTHERS = "Only who gave this batch, or somebody who manages this channel, can do that."
 TAKEN_BACK = "This batch is gone, with all of its rows."
+AGAIN = "They are kept for 30 days: `batch show {}` posts them."
 LISTED = 20  # batches
 REASONS = 3  # of rows without an answer that are told
 
@@ -28,6 +29,8 @@ async def show_batch(call: Invocation) -> CommandResult:
     if not question.private:
         return CommandResult(TAKEN_BACK)
     job = await _find_job(call)
+    if told := await jobs.post_again(job.id):
+        return CommandResult(told)
     progress = await jobs.measure(job.id)
     if job.state is JobState.STARTED:
         return CommandResult(describe_progress(job, progress, call.context.clock()))
@@ -40,10 +43,18 @@ async def _follow(call: Invocation, job: Job) -> CommandResult:
     if job.state is JobState.STARTED or job.plan is None:
         text = describe_progress(job, progress, call.context.clock())
         return CommandResult(text, offers=(Control.STOP,), waits=job.changes)
-    answered = progress.count(RowState.DONE)
-    files = await write_results(jobs, job.id, job.plan.prompt, f"batch-{job.number}") if answered else []
-    text = describe_end(job, progress, await _list_problems(call, job))
-    return CommandResult(text, tuple(files), offers=(Control.RETRY_FAILED,) if job.failed else ())
+    problems = await _list_problems(call, job)
+    if not progress.count(RowState.DONE):
+        return CommandResult(describe_end(job, progress, problems), offers=_offer_retry(job))
+    portion = await write_portion(jobs, job.id, job.plan.prompt, job.posted)
+    await jobs.note_portion(job.id, portion.last)
+    text = describe_portion(job, portion) if job.posted else describe_end(job, progress, problems, portion)
+    files = portion.name_files(f"batch-{job.number}", job.posted, AGAIN.format(job.number))
+    return CommandResult(text, files, offers=_offer_retry(job) if portion.whole else ())
+
+
+def _offer_retry(job: Job) -> tuple[Control, ...]:
+    return (Control.RETRY_FAILED,) if job.failed else ()
 
 
 async def _list_problems(call: Invocation, job: Job) -> Sequence[str]:

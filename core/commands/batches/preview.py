@@ -150,7 +150,9 @@ def _measure_rows(run: TaskRun, plan: JobPlan, rows: Iterator[TableRow]) -> list
         words = asked.fill(row.cells)
         tokens = base + len(words.encode())
         cost = metering.prices.worst_cost(plan.model, tokens, plan.prompt.max_tokens, day, metering.geo, batch=True)
-        found.append(NewRow(row.number, row.cells, frame + len(json.dumps(words)), tokens, cost, row.message))
+        found.append(
+            NewRow(row.number, row.cells, frame + len(json.dumps(words)), tokens, cost, row.message, row.author)
+        )
     return found
 
 

@@ -59,7 +59,7 @@ async def _read_file(run: TaskRun) -> RowTable:
 
 def _list_messages(found: Material) -> list[TableRow]:
     return [
-        TableRow(number, _tell_message(found, number - 1), message.id)
+        TableRow(number, _tell_message(found, number - 1), message.id, "" if message.mine else message.author)
         for number, message in enumerate(found.messages, 1)
     ]
 

@@ -29,11 +29,12 @@ JSON_ARRAY = "This is JSON, not jsonl: write one object a line, without brackets
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: its number from 1 on, its cells in the order of the columns, and the message that it was made of."""
+    """A row: its number from 1 on, its cells in the order of the columns, and what message of whom it was made of."""
 
     number: int
     cells: tuple[Any, ...]
     message: str | None = None
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ core.commands.batches.following, core.commands.batches.sources and core.commands
 """
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import anthropic
@@ -14,11 +15,11 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.messages import Attachment
-from core.store.records.jobs import JobState
+from core.store.records.jobs import JobState, RowState
 from tests.fakes.board import START
 from tests.fakes.claude.client import ASK
 from tests.fakes.claude.script import Answer, Fault, last_words
-from tests.support.board_house import closed, command, key, press
+from tests.support.board_house import closed, command, give, key, press
 from tests.support.house import house
 from tests.support.waiting import PATIENCE, until
 
@@ -231,3 +232,107 @@ async def test_an_offer_that_the_house_cannot_keep_is_none(store, claude, board)
     async with offered(store, claude, board, line="batch nothing {there}"):
         assert board.whispered or board.shown("t1")
         assert await store.jobs.find_numbered(key(), None) is None
+
+
+async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_once(store, claude, board):
+    table = b"id,text\n" + b"".join(b"%d,%s\n" % (number, b"x" * 90_000) for number in range(1, 111))
+    async with offered(store, claude, board, table, "batch Say {id}") as assistant:
+        await start(assistant, board)
+        await asyncio.wait_for(ended(store), 4 * PATIENCE)
+        await closed(store)
+        shown, attached = board.shown("t1")[1:], board.attached("t1")[1:]
+        files = {file.name: file.content for files in board.hung.values() for file in files}
+        told = [int(line.partition(b",")[0]) for one in files.values() for line in one.splitlines()[1:]]
+
+        assert attached == [["batch-1-rows-1-to-105.csv"], ["batch-1-rows-106-to-110.csv"]]
+        assert shown[0].endswith("They come in several messages, a file each: this one ends with row 105.")
+        assert shown[1].endswith("Rows 106 to 110.")
+        assert told == list(range(1, 111))
+
+
+async def test_a_message_that_can_not_be_changed_ends_no_batch_that_runs(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given and len(board.shown("t1")) == 2)
+        board.closed.add(key())
+        board.slept(100)
+        await until(lambda: board.troubled)
+        claude.batches.end()
+        await until(lambda: len(board.troubled) > 1)
+        board.closed.clear()
+        await give(assistant, store, "batch show 1", name="x1")
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_whose_results_are_gone_is_written_off(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        claude.batches.lost |= claude.batches.given.keys()
+        claude.batches.end()
+        await drive(store, board)
+
+        assert "4 rows, the batch is gone at Anthropic" in board.shown("t1")[1]
+        assert claude.batches.given == {}
+
+
+def rename(line: bytes, number: int) -> bytes:
+    """The result of another row."""
+    told = json.loads(line)
+    token = told["custom_id"].rpartition("-")[0]
+    return json.dumps({**told, "custom_id": f"{token}-{number}"}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(lambda lines: [lines[0], *lines, lines[0]], id="twice"),
+        pytest.param(lambda lines: [*lines, rename(lines[0], 99)], id="of a row that was never sent"),
+        pytest.param(lambda lines: [b'{"custom_id": "x-1", "result": {"type": "expired"}}\n', *lines], id="of others"),
+    ],
+)
+async def test_a_result_of_no_row_of_the_batch_and_one_that_comes_again_cost_nothing(store, claude, board, told):
+    claude.batches.told = told
+    async with offered(store, claude, board) as assistant:
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_whose_results_do_not_come_holds_up_no_other(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, batch_requests=3) as assistant:
+        await start(assistant, board)
+        await until(lambda: len(claude.batches.given) == 2)
+        slow, other = claude.batches.given
+        claude.batches.stuck.add(slow)
+        claude.batches.end(slow)
+        await until(lambda: any(one.path.endswith(f"{slow}/results") for one in claude.requests))
+        claude.batches.end(other)
+        job = await store.jobs.find_numbered(key(), 1)
+        async with asyncio.timeout(PATIENCE):
+            while not (await store.jobs.measure(job.id)).count(RowState.DONE):
+                await asyncio.sleep(0.02)
+        claude.batches.stuck.clear()
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_that_is_not_given_in_yet_does_not_say_so(store, claude, board):
+    async with offered(store, claude, board, batch_requests=2) as assistant:
+        claude.script(*[Fault(429, "rate_limit_error", retry_after="600")] * 2, path=CREATE)
+        await start(assistant, board)
+        await until(lambda: sum(one.path == CREATE for one in claude.requests) == 2)
+        await give(assistant, store, "batch show 1", name="x1")
+        told = board.whispered[-1]
+        board.slept(700)
+        await drive(store, board)
+
+        assert "It is being given to Anthropic." in told
+        assert "0 of 2 parts have ended." in told

@@ -3,16 +3,23 @@
 Tests core.commands.batches, core.jobs.worker, core.store.rules.jobs.presses.
 """
 
+import asyncio
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
+from core.domain.messages import ThreadKey
+from core.store.records.jobs import JobState
 from tests.fakes.claude.script import Answer, Fault, last_words
+from tests.fakes.slack.faults import Fault as SlackFault
 from tests.fakes.slack.nouns import File
 from tests.support.slack_house import at_home
+from tests.support.waiting import PATIENCE
 
+DEV = ThreadKey("slack:T024", "C0DEV", "")
 TABLE = "id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
 PREVIEW = """\
 **4 rows of words.csv**, with claude-haiku-5-5
@@ -100,8 +107,11 @@ async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home)
     await start(home, root, preview)
     await end(home, root)
     await home.slack.until(lambda: not home.claude.batches.given)
+    async with asyncio.timeout(PATIENCE):
+        while await home.store.batches.count_due():
+            await asyncio.sleep(0.02)
 
-    assert await home.store.batches.count_due() == 0
+    assert home.claude.batches.given == {}
 
 
 async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(home):
@@ -271,6 +281,47 @@ async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
 
     assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
     assert home.asked == []
+
+
+@pytest.mark.parametrize("fault", [SlackFault(status=503), SlackFault(error="storage_limit_reached")])
+async def test_results_that_slack_takes_no_files_of_are_kept_and_posted_again_by_a_command(home, fault):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    home.slack.fail_next("files.getUploadURLExternal", fault, 40)
+    home.claude.batches.end()
+    await home.slack.until(lambda: "could not attach" in home.texts("dev", root)[-1])
+    await home.rest()
+    told = home.texts("dev", root)[-1]
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch retry 1"))
+    home.slack.faults.forgive("files.getUploadURLExternal")
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: len(posted(home, root)) == 2)
+    await home.rest()
+    job = await home.store.jobs.find_numbered(DEV, 1)
+
+    assert "They are kept for 30 days: `batch show 1` posts them." in told
+    assert "could not attach" not in home.texts("dev", root)[1]
+    assert [one["answer"] for one in rows(home, root)][:2] == ["de:Translate Hello", "de:Translate Goodbye"]
+    assert job.state is JobState.CLOSED
+
+
+async def test_results_of_a_channel_that_is_archived_are_posted_once_it_is_open_again(home):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    await home.slack.until(lambda: "given to Anthropic" in home.texts("dev", root)[-1])
+    await home.rest()
+    channel = home.slack.world.channels["C0DEV"]
+    home.slack.world.channels["C0DEV"] = replace(channel, archived=True)
+    home.claude.batches.end()
+    await home.slack.until(lambda: any("Its files are not here." in one for one in home.texts("dev", root)))
+    await home.rest()
+    home.slack.world.channels["C0DEV"] = channel
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: len(posted(home, root)) == 2)
+    await home.rest()
+
+    assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
+    assert "4 of 4 rows are answered." in home.texts("dev", root)[1]
 
 
 async def test_a_task_waits_in_its_own_message_for_its_batch_and_answers_everybody_there(home):
