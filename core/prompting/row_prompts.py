@@ -61,14 +61,21 @@ class RowPrompt:
 
     def find_unknown(self) -> str | None:
         """The first column that the prompt names and the table does not have."""
-        known = {one.casefold() for one in self.columns}
-        return next((one[1] for one in FIELD.finditer(self.prompt) if one[1].strip().casefold() not in known), None)
+        known = self._places
+        return next((one[1] for one in FIELD.finditer(self.prompt) if fold_name(one[1]) not in known), None)
+
+    def list_named(self) -> list[int]:
+        """The places of the columns that the prompt names, as often as it does."""
+        known = self._places
+        folded = (fold_name(one[1]) for one in FIELD.finditer(self.prompt))
+        return [known[one] for one in folded if one in known]
 
     def fill(self, cells: Sequence[Any]) -> str:
         """The prompt with what a row has in the place of each column; without any, the whole row stands below it."""
-        row = dict(zip((one.casefold() for one in self.columns), map(write_cell, cells), strict=False))
-        if FIELD.search(self.prompt):
-            return FIELD.sub(lambda found: row.get(found[1].strip().casefold(), ""), self.prompt)
+        known = self._places
+        if named := self.list_named():
+            written = {place: write_cell(cells[place]) for place in set(named) if place < len(cells)}
+            return FIELD.sub(lambda found: written.get(known.get(fold_name(found[1]), -1), ""), self.prompt)
         lines = (f"{name}: {indent(write_cell(cell))}" for name, cell in zip(self.columns, cells, strict=False))
         return "\n".join([self.prompt, "", "[The row:]", *lines])
 
@@ -83,6 +90,11 @@ class RowPrompt:
             (*self._list_blocks(), Block("user", Text(self.fill(cells)))),
             overhead=self._overhead,
         )
+
+    @property
+    def _places(self) -> Mapping[str, int]:
+        """The places of all columns, by their names as a prompt may write them."""
+        return {fold_name(one): place for place, one in enumerate(self.columns)}
 
     @property
     def input_bound(self) -> int:
@@ -133,6 +145,11 @@ def read_answer(asked: RowPrompt, text: str, stop: str) -> tuple[str, str]:
         return text.strip(), "" if text.strip() else NOTHING_SAID
     values = read_values(asked.fields, text)
     return ("", UNFORMED) if values is None else (json.dumps(values, ensure_ascii=False), "")
+
+
+def fold_name(name: str) -> str:
+    """A column's name as a prompt may write it: in small letters or great ones, with other blanks."""
+    return " ".join(name.split()).casefold()
 
 
 def write_cell(cell: Any) -> str:

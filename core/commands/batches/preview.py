@@ -27,7 +27,7 @@ from core.rendering.names import write_name
 from core.store.records.jobs import JobPlan, NewRow
 
 SHOWN = 3  # rows of a preview
-SLICE = 200  # rows that are kept at once
+SLICE, BYTES = 200, 2_000_000  # rows that are kept at once, and bytes of their requests
 PROMPT = 20_000  # characters of a prompt
 LONGEST, MOST = 1_000, 32_000  # tokens of a row's answer, thinking included: where nobody says how many, and at most
 FRAME = 200  # bytes of a request beside its words
@@ -51,7 +51,8 @@ async def offer_batch(run: TaskRun) -> TaskResult:
     plan = JobPlan(asked, run.models[0], source.words)
     offer = await _keep_rows(run, plan, source)
     run.act("answering the first rows")
-    return TaskResult(await _write_offer(run, plan, offer, list(islice(source.rows, SHOWN))), offers=(Control.START,))
+    shown = await asyncio.to_thread(lambda: list(islice(source.rows, SHOWN)))
+    return TaskResult(await _write_offer(run, plan, offer, shown), offers=(Control.START,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +148,13 @@ def _measure_rows(run: TaskRun, plan: JobPlan, rows: Iterator[TableRow]) -> list
     metering = run.structured.sender.metering
     asked, day, frame = plan.prompt, run.clock().date(), len(json.dumps(plan.prompt.body)) + FRAME
     base, found = asked.input_bound, []
-    for row in islice(rows, SLICE):
+    size = 0
+    while len(found) < SLICE and size < BYTES and (row := next(rows, None)):
         words = asked.fill(row.cells)
         tokens = base + len(words.encode())
         cost = metering.prices.worst_cost(plan.model, tokens, plan.prompt.max_tokens, day, metering.geo, batch=True)
         found.append(NewRow(row.number, row.cells, frame + len(json.dumps(words)), tokens, cost, row.message))
+        size += len(words) + sum(map(len, map(write_cell, row.cells)))
     return found
 
 
@@ -165,18 +168,19 @@ def _explain_dear(count: int, worst: int, status: BudgetStatus) -> str:
 
 async def _write_offer(run: TaskRun, plan: JobPlan, offer: OfferedRows, shown: Sequence[TableRow]) -> str:
     """What is offered: the first rows with their answers, and what all cost. Rows that are alike are asked once."""
-    requests = [plan.prompt.build_request(row.cells) for row in shown]
-    different = {run.find_digest(one): one for one in requests}
-    rows = {run.find_digest(one): row for one, row in zip(requests, shown, strict=True)}
+    requests = await asyncio.to_thread(lambda: [plan.prompt.build_request(row.cells) for row in shown])
+    digests = [await asyncio.to_thread(run.find_digest, one) for one in requests]
+    different = dict(zip(digests, requests, strict=True))
+    rows = dict(zip(digests, shown, strict=True))
     completed = dict(zip(different, await asyncio.gather(*map(run.complete, different.values())), strict=True))
-    answers = [completed[run.find_digest(one)] for one in requests]
+    answers = [completed[one] for one in digests]
     head = f"**{count_noun(offer.count, 'row')} of {plan.source}**, with {plan.model}"
     lines = [_write_row(plan, row, one) for row, one in zip(shown, answers, strict=True)]
     columns = [*_choose_columns(plan), *plan.prompt.answer_columns]
     table = [["row", *map(write_name, columns)], ["--:", *["---"] * len(columns)], *lines]
     written = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
     spent = [await run.find_cost(one) for one in different.values()]
-    size = sum(one.size for one in _measure_rows(run, plan, iter(rows.values())))
+    size = sum(one.size for one in await asyncio.to_thread(_measure_rows, run, plan, iter(rows.values())))
     return f"{head}\n\n{written}\n\n{_write_costs(run, plan, offer, size, spent)}"
 
 
@@ -193,7 +197,7 @@ def _write_row(plan: JobPlan, row: TableRow, answer: Completion) -> list[str]:
 
 def _choose_columns(plan: JobPlan) -> list[str]:
     """The columns that a preview shows: those that the prompt names, else the first."""
-    named = [one for one in plan.prompt.columns if f"{{{one.casefold()}}}" in plan.prompt.prompt.casefold()]
+    named = [plan.prompt.columns[place] for place in sorted(set(plan.prompt.list_named()))]
     return (named or list(plan.prompt.columns))[:CELLS]
 
 
