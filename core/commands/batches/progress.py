@@ -26,7 +26,7 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
         lines.append("It is cancelled. What was answered by then comes in a moment.")
     elif not progress.batches:
-        lines.append("Money is being set aside for it.")
+        lines.append("It is about to be given to Anthropic.")
     else:
         since = _describe_time(now - (job.begun_at or job.at))
         lines.append(f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner.")
@@ -35,7 +35,7 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     elif progress.batches > 1:
         ended = progress.batches - progress.running
         lines.append(f"{ended:,} of {progress.batches:,} parts have ended.")
-    if progress.bound is not None:
+    if progress.batches and progress.bound is not None:
         lines.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return f"{lines[0]}\n\n{' '.join(lines[1:])}"
 
@@ -44,14 +44,15 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str]) -> st
     """What came of a batch."""
     answered = progress.count(RowState.DONE)
     cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
-    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} are answered. {cost}"]
+    verb = "is" if answered == 1 else "are"
+    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
         sentences.append("It was cancelled.")
     if job.problem:
         sentences.append(job.problem)
     if job.failed:
         has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
-        sentences.append(f"{has} no answer: {'; '.join(problems)}.")
+        sentences.append(f"{has} no answer: {', '.join(problems)}.")
     return f"{_name_job(job)}\n\n{' '.join(sentences)}"
 
 

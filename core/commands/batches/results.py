@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.domain.messages import File
-from core.prompting.row_prompts import RowPrompt, write_cell
+from core.prompting.row_prompts import RowPrompt, find_free_names, write_cell
 from core.store.records.jobs import JobRow, Jobs, RowState
 
 SLICE = 200  # rows that are read and written at once
@@ -45,7 +45,7 @@ class ResultFile:
 async def write_results(jobs: Jobs, job: int, asked: RowPrompt, name: str) -> list[File]:
     """The files with all rows of a job."""
     columns = name_columns(asked)
-    table = ResultFile("csv", CSV, _write_line(columns))
+    table = ResultFile("csv", CSV, _write_line([defuse(one) for one in columns]))
     lines = ResultFile("jsonl", JSONL)
     after = 0
     while rows := await jobs.read_rows(job, after, SLICE):
@@ -56,8 +56,7 @@ async def write_results(jobs: Jobs, job: int, asked: RowPrompt, name: str) -> li
 
 def name_columns(asked: RowPrompt) -> list[str]:
     """The columns of the results: the row's number, its own columns, those of the answer, and why it has none."""
-    taken = {one.casefold() for one in (*asked.columns, *asked.answer_columns)}
-    number, error = (one if one not in taken else f"{one} (batch)" for one in ("row", "error"))
+    number, error = find_free_names(("row", "error"), "batch", (*asked.columns, *asked.answer_columns))
     return [number, *asked.columns, *asked.answer_columns, error]
 
 

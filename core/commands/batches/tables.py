@@ -14,7 +14,7 @@ from core.commands.batches.encodings import find_encoding
 from core.domain.errors import CannotAnswer
 from core.domain.messages import clean_text
 from core.files.formats import Format, explain_unread, recognise_format
-from core.prompting.row_prompts import fold_name, write_cell
+from core.prompting.row_prompts import fold_name, read_json, write_cell
 
 MOST = 1_000_000  # rows of a table
 COLUMNS = 200
@@ -147,14 +147,14 @@ def _iterate_objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             continue
         _check_values(number, line)
         try:
-            row = json.loads(line)
+            row = read_json(line)
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             raise CannotAnswer(f"Line {number:,} is no JSON object; a jsonl file has one on each line.")
         if len(line) > CELL // GROWTH:
             _check_cells(number, row.values())
-        yield json.loads(clean_text(json.dumps(row, ensure_ascii=False))) if HALF.search(line) else row
+        yield read_json(clean_text(json.dumps(row, ensure_ascii=False))) if HALF.search(line) else row
 
 
 def _check_values(number: int, line: str) -> None:

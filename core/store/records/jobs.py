@@ -76,6 +76,8 @@ class NewRow:
     bound: int | None
     message: str | None = None
     """The message that it was made of."""
+    problem: str = ""
+    """Why it can't be asked; then it takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

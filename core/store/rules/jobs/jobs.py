@@ -73,7 +73,7 @@ HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
 
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
-WHERE job = :job AND state = 'failed' AND problem IS DISTINCT FROM :deleted
+WHERE job = :job AND state = 'failed' AND size > 0 AND problem IS DISTINCT FROM :deleted
 """
 
 WAKE = """
@@ -135,8 +135,9 @@ def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
     fence_claim(sql, claim)
     for row in rows:
         bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
-        waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
-        waiting["message"] = row.message
+        state = RowState.FAILED if row.problem else RowState.WAITING
+        waiting = {"job": job, "number": row.number, "state": state.value, "message": row.message}
+        waiting["problem"] = row.problem or None
         sql.insert("job_rows", {**waiting, "cells": json.dumps(row.cells, ensure_ascii=False), **bounds})
 
 

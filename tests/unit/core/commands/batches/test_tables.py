@@ -50,6 +50,7 @@ def test_rows_are_read_and_read_again(content, found):
         pytest.param("", "no rows", id="nothing"),
         pytest.param(" \n ", "no rows", id="blanks"),
         pytest.param("a,b\n", "no rows", id="a header alone"),
+        pytest.param('{"a": 1, "A ": 2}\n', "Two columns are called `a`", id="names that differ in large letters"),
         pytest.param("{}\n{}\n", "no rows", id="objects without a name"),
         pytest.param(
             "a\n\u00fc\n\u00e4\n".encode() + b"caf\xe9\n",
@@ -107,6 +108,12 @@ def test_what_is_no_table_says_so_in_a_sentence(content, said):
 def test_a_table_has_a_million_rows_at_most():
     with pytest.raises(CannotAnswer, match="1,000,000 rows at most"):
         read_table(b"a\n" + b"1\n" * (tables.MOST + 1))
+
+
+def test_numbers_that_are_none_in_json_are_words():
+    line = '{"a": [NaN, -Infinity, 1e999, -1e5], "b": "\\ud83d", "c": Infinity}'
+
+    assert read(line) == (("a", "b", "c"), [(["NaN", "-Infinity", "1e999", -1e5], "\ufffd", "Infinity")])
 
 
 def test_what_a_line_holds_in_its_words_is_not_counted_as_values():
