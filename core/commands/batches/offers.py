@@ -47,7 +47,7 @@ class OfferedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedRow:
     """What came of one request of a preview: its answer or why there is none, its bytes, and what it has cost."""
 
     answer: Completion | str
@@ -66,17 +66,17 @@ async def write_offer(run: TaskRun, plan: JobPlan, offer: OfferedRows, source: S
     return "\n\n".join(filter(None, [head, _write_rows(plan, rows, told), failed, source.note, costs]))
 
 
-async def _ask_rows(run: TaskRun, plan: JobPlan, rows: Sequence[TableRow]) -> tuple[list[str], dict[str, Asked]]:
+async def _ask_rows(run: TaskRun, plan: JobPlan, rows: Sequence[TableRow]) -> tuple[list[str], dict[str, AskedRow]]:
     """For each row by what its request is known, and what came of these: of rows that are alike one is asked.
 
     What can't be asked is known by its problem. Raises ClaudeError where nothing is answered.
     """
-    found: dict[str, Asked] = {}
+    found: dict[str, AskedRow] = {}
     digests, requests = [], dict[str, Request]()
     for row in rows:
         if problem := plan.prompt.explain_unaskable(row.cells):
             digests.append(problem)
-            found[problem] = Asked(problem)
+            found[problem] = AskedRow(problem)
             continue
         request = await asyncio.to_thread(plan.prompt.build_request, row.cells)
         digests.append(await asyncio.to_thread(run.find_digest, request))
@@ -86,7 +86,7 @@ async def _ask_rows(run: TaskRun, plan: JobPlan, rows: Sequence[TableRow]) -> tu
     if errors and len(errors) == len(answers):
         raise errors[0]
     for (digest, request), answer in zip(requests.items(), answers, strict=True):
-        found[digest] = await _describe(run, request, answer)
+        found[digest] = await _describe(run, plan, request, answer)
     return digests, found
 
 
@@ -100,14 +100,15 @@ async def _ask(run: TaskRun, request: Request) -> Completion | ClaudeError:
         return error
 
 
-async def _describe(run: TaskRun, request: Request, answer: Completion | ClaudeError) -> Asked:
+async def _describe(run: TaskRun, plan: JobPlan, request: Request, answer: Completion | ClaudeError) -> AskedRow:
     if isinstance(answer, ClaudeError):
-        return Asked(REFUSALS[answer.kind])
-    size = FRAME + len(await asyncio.to_thread(json.dumps, request.body))
-    return Asked(answer, size, await run.find_cost(request))
+        return AskedRow(REFUSALS[answer.kind])
+    parts = plan.prompt.body, request.blocks[-1].content.words
+    size = FRAME + sum([len(await asyncio.to_thread(json.dumps, one)) for one in parts])
+    return AskedRow(answer, size, await run.find_cost(request))
 
 
-def _read_told(plan: JobPlan, asked: Asked) -> tuple[list[str], str]:
+def _read_told(plan: JobPlan, asked: AskedRow) -> tuple[list[str], str]:
     """The cells that an answer makes, and why it makes none."""
     count = len(plan.prompt.answer_columns)
     if isinstance(asked.answer, str):
@@ -146,7 +147,7 @@ def _choose_columns(plan: JobPlan) -> list[int]:
     return (sorted(set(plan.prompt.list_named())) or list(range(len(plan.prompt.columns))))[:CELLS]
 
 
-def _write_costs(run: TaskRun, plan: JobPlan, offer: OfferedRows, asked: Sequence[Asked]) -> str:
+def _write_costs(run: TaskRun, plan: JobPlan, offer: OfferedRows, asked: Sequence[AskedRow]) -> str:
     """About what all rows cost, the most that they can, and from which budget that is set aside."""
     unasked = f"{count_noun(offer.unasked, 'row')} can't be asked, and will have no answer. " if offer.unasked else ""
     price = run.structured.sender.metering.prices.find_price(plan.model, run.clock().date())

@@ -1,4 +1,7 @@
-"""A csv or jsonl file is a table, or a sentence says why it is none."""
+"""A csv or jsonl file is a table, or a sentence says why it is none.
+
+Tests core.commands.batches.tables and core.commands.batches.encodings.
+"""
 
 import pytest
 
