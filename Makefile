@@ -8,7 +8,7 @@ install: $(VENV)/demo
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
-unit: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
+unit test reliability: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
 unit: $(VENV)/test
 	$(BIN)/pytest -n 2 tests/unit tests/store -m 'not reliability and not slow'
 
