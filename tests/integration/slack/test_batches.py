@@ -182,7 +182,10 @@ async def test_the_last_messages_of_a_channel_are_rows(home):
     ("line", "content", "said"),
     [
         pytest.param(
-            "batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`. The first line names them.", id="column"
+            "batch {txt}",
+            TABLE,
+            "There is no column `{txt}`. The columns are `{id}`, `{text}`. The first line names them.",
+            id="column",
         ),
         pytest.param("batch x", "", "This file has no rows.", id="an empty file"),
         pytest.param("batch x", "a,b\n", "This file has no rows.", id="a header alone"),
