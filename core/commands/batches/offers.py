@@ -9,6 +9,7 @@ from itertools import islice
 from core.billing.budgets import BudgetStatus, describe_budget_here, dollars
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
+from core.commands.batches.inquiry import FRAME
 from core.commands.batches.sources import Source
 from core.commands.batches.tables import TableRow
 from core.commands.craft.task import TaskRun
@@ -19,7 +20,6 @@ from core.rendering.names import write_name
 from core.store.records.jobs import JobPlan
 
 SHOWN = 3  # rows of a preview
-FRAME = 200  # bytes of a request beside its words
 CELLS = 2  # columns of the table that a preview shows
 REFUSALS = {
     "rejected": "Claude's API refused this row",

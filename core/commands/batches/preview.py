@@ -11,7 +11,8 @@ from core.billing.budgets import BudgetStatus, describe_budget_here, dollars, na
 from core.billing.ledger_rows import PlannedRequest, list_scopes
 from core.claude.structured import IN_WORDS
 from core.commands.batches.fields import read_fields
-from core.commands.batches.offers import FRAME, OfferedRows, write_offer
+from core.commands.batches.inquiry import FRAME, NO_BATCHES
+from core.commands.batches.offers import OfferedRows, write_offer
 from core.commands.batches.sources import Source, read_source
 from core.commands.batches.tables import TableRow
 from core.commands.craft.ranges import PARAMETERS
@@ -29,7 +30,6 @@ PROMPT = 20_000  # characters of a prompt
 LONGEST, MOST = 1_000, 32_000  # tokens of a row's answer, thinking included: where nobody says how many, and at most
 EFFORTS = ("low", "medium", "high")  # which go with and without thinking
 NOTHING_TO_ASK = "There is nothing to ask: no row has words in what the prompt names, or each is too long."
-NO_BATCHES = "What answers here in Claude's place takes no batches. With a key of Anthropic's it does."
 QUOTED = re.compile(r'\s*["“](.+?)["”]((?:\s+\w+=(?:"[^"]*"|[^\s"]+))*)\s*', re.DOTALL)
 
 
