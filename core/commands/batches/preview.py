@@ -148,7 +148,7 @@ def _measure_rows(run: TaskRun, plan: JobPlan, rows: Iterator[TableRow]) -> list
     while len(found) < SLICE and size < BYTES and (row := next(rows, None)):
         size += sum(map(len, map(write_cell, row.cells)))
         if problem := asked.explain_unaskable(row.cells):
-            found.append(NewRow(row.number, row.cells, 0, 0, 0, row.message, problem))
+            found.append(NewRow(row.number, row.cells, 0, 0, 0, row.message, problem=problem))
             continue
         words = asked.fill(row.cells)
         tokens, size = base + len(words.encode()), size + len(words)
