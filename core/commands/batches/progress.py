@@ -48,7 +48,7 @@ def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
         return "It is cancelled. What was answered by then comes in a moment."
     if not progress.batches:
-        return "It is about to be given to Anthropic."
+        return "It is being prepared."
     since = _describe_time(now - (job.begun_at or job.at))
     return f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner."
 
