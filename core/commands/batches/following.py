@@ -8,7 +8,6 @@ from core.commands.batches.results import SLICE, write_portion
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, RankTooLow, UsageError
 from core.domain.controls import Control
 from core.domain.messages import CommandResult, Question, Rank
-from core.domain.wording import count_noun
 from core.store.records.jobs import Job, JobState, RowState
 
 NONE = "There are no batches in this channel. `help batch` tells how to begin one."
@@ -58,12 +57,14 @@ def _offer_retry(job: Job) -> tuple[Control, ...]:
 
 
 async def _list_problems(call: Invocation, job: Job) -> Sequence[str]:
-    """Why rows have no answer, the most frequent reasons first: `2 expired`."""
+    """Why rows have no answer, the most frequent reasons first, each as it stands in the rows and how often."""
     found, after = Counter[str](), 0
     while job.failed and (rows := await call.context.store.jobs.read_rows(job.id, after, SLICE)):
         found.update(one.problem or "" for one in rows if one.state is RowState.FAILED)
         after = rows[-1].number
-    told = [f"{count_noun(count, 'row')}, {problem}" for problem, count in found.most_common(REASONS)]
+    if found.total() == 1:
+        return list(found)
+    told = [f"\u201c{problem}\u201d ({count:,})" for problem, count in found.most_common(REASONS)]
     rest = found.total() - sum(count for _, count in found.most_common(REASONS))
     return [*told, *([f"{rest:,} for other reasons"] if rest else [])]
 

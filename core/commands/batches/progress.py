@@ -30,7 +30,7 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     elif progress.batches > 1:
         ended = progress.batches - progress.running - progress.planned
         lines.append(f"{ended:,} of {progress.batches:,} parts have ended.")
-    if progress.bound is not None:
+    if progress.batches and progress.bound is not None:
         lines.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return f"{lines[0]}\n\n{' '.join(lines[1:])}"
 
@@ -40,7 +40,7 @@ def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
     done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)
     sentences = [f"This waits for batch {job.number}, {done:,} of {count_noun(job.rows, 'request')} done."]
     sentences.append(_describe_state(job, progress, now))
-    if progress.bound is not None:
+    if progress.batches and progress.bound is not None:
         sentences.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return " ".join(sentences)
 
@@ -49,7 +49,7 @@ def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
         return "It is cancelled. What was answered by then comes in a moment."
     if not progress.batches:
-        return "Money is being set aside for it."
+        return "It is being prepared."
     if progress.batches == progress.planned:
         return "It is being given to Anthropic."
     since = _describe_time(now - (job.begun_at or job.at))
@@ -60,14 +60,15 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], porti
     """What came of a batch."""
     answered = progress.count(RowState.DONE)
     cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
-    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} are answered. {cost}"]
+    verb = "is" if answered == 1 else "are"
+    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
         sentences.append("It was cancelled.")
     if job.problem:
         sentences.append(job.problem)
     if job.failed:
         has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
-        sentences.append(f"{has} no answer: {'; '.join(problems)}.")
+        sentences.append(f"{has} no answer: {', '.join(problems)}.")
     if portion is not None and not portion.whole:
         sentences.append(f"They come in several messages, a file each: this one ends with row {portion.last:,}.")
     elif portion is not None and portion.lines is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.commands.batches.tables import NAME
 from core.domain.messages import File
-from core.prompting.row_prompts import RowPrompt, write_cell
+from core.prompting.row_prompts import RowPrompt, find_free_names, write_cell
 from core.store.records.jobs import JobRow, Jobs, RowState
 
 SLICE = 200  # rows that are read and written at once
@@ -71,8 +71,7 @@ async def write_portion(jobs: Jobs, job: int, asked: RowPrompt, after: int) -> P
 
 def name_columns(asked: RowPrompt) -> list[str]:
     """The columns of the results: the row's number, its own columns, those of the answer, and why it has none."""
-    taken = {one.casefold() for one in (*asked.columns, *asked.answer_columns)}
-    number, error = (one if one not in taken else f"{one} (batch)" for one in ("row", "error"))
+    number, error = find_free_names(("row", "error"), "batch", (*asked.columns, *asked.answer_columns))
     return [number, *asked.columns, *asked.answer_columns, error]
 
 

@@ -99,6 +99,8 @@ class NewRow:
     """Which model is asked, where that is not the same for all."""
     messages: tuple[str, ...] = ()
     """The messages that stand in a request of a task: when one of them is deleted, it goes too."""
+    problem: str = ""
+    """Why it can't be asked; then it takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

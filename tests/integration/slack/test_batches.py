@@ -30,6 +30,8 @@ PREVIEW = """\
 | 2 | Goodbye | `de:Translate Goodbye` |
 | 3 | Thanks | `de:Translate Thanks` |
 
+The first line names the columns: `id`, `text`. If it is a row, put a line with names above it, and attach the file again.
+
 All of them cost about $0.000022 at batch prices, and at most $"""
 
 
@@ -131,7 +133,7 @@ async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(
     await home.rest()
 
     assert "4 of 5 rows are answered." in texts[1]
-    assert "1 row has no answer: 1 row, Claude had trouble with this row." in texts[1]
+    assert "1 row has no answer: Claude had trouble with this row." in texts[1]
     assert [(one["text"], one["error"]) for one in first][3] == ("Goodbye", "Claude had trouble with this row")
     assert [(one["row"], one["answer"]) for one in rows(home, root, "batch-2.csv")] == [("4", "de:Translate Goodbye")]
 
@@ -147,7 +149,7 @@ async def test_stop_ends_a_batch_with_what_was_answered_by_then(home):
     await home.rest()
 
     assert "2 of 4 rows are answered." in home.texts("dev", root)[1]
-    assert "It was cancelled. 2 rows have no answer: 2 rows, cancelled." in home.texts("dev", root)[1]
+    assert "It was cancelled. 2 rows have no answer: \u201ccancelled\u201d (2)." in home.texts("dev", root)[1]
     assert [one["answer"] for one in rows(home, root)] == ["de:Translate Hello", "de:Translate Goodbye", "", ""]
 
 
@@ -160,7 +162,7 @@ async def test_categories_are_a_column_and_nothing_else_is_taken_for_one(home):
     texts = await end(home, root)
     form = home.claude.batches
 
-    assert "3 rows, the answer has not the form that was asked for" in texts[1]
+    assert "\u201cthe answer does not have the form that was asked for\u201d (3)" in texts[1]
     assert [one["category"] for one in rows(home, root)] == ["", "", "praise", ""]
     assert form.created == 1
 
@@ -190,7 +192,10 @@ async def test_the_last_messages_of_a_channel_are_rows(home):
     ("line", "content", "said"),
     [
         pytest.param(
-            "batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`.", id="column"
+            "batch {txt}",
+            TABLE,
+            "There is no column `{txt}`. The columns are `{id}`, `{text}`. The first line names them.",
+            id="column",
         ),
         pytest.param("batch x", "", "This file has no rows.", id="an empty file"),
         pytest.param("batch x", "a,b\n", "This file has no rows.", id="a header alone"),

@@ -18,6 +18,7 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 UNSENT = "unsent"  # how a request ended that was never made
 NO_BUDGET = "no budget was left for it"
+PERSONAL_BUDGET = "A budget has too little left for all of it. Who gave the batch sees with `budget show` which one."
 
 DUE_JOB = "SELECT * FROM jobs WHERE state = 'started' AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 
@@ -120,7 +121,8 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     asked = replace(planned, question=token, model=model, **bounds)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
-        _refuse_rest(sql, job.id, reserved)
+        public = PERSONAL_BUDGET if reserved.personal and job.homes is None else reserved.reason
+        _refuse_rest(sql, job.id, public)
         return False
     batch = {
         "job": job.id,
@@ -160,9 +162,9 @@ def _price_rows(chosen: Row, model: str, output: int, terms: BatchTerms) -> int 
     return now + int(chosen["count"])  # each row is rounded
 
 
-def _refuse_rest(sql: Sql, job: int, refusal: BudgetRefusal) -> None:
+def _refuse_rest(sql: Sql, job: int, problem: str) -> None:
     """A budget forbids what is left of a job: it ends with what is asked by now, and says so."""
-    sql.update("jobs", job, {"problem": refusal.reason, "due_at": None})
+    sql.update("jobs", job, {"problem": problem, "due_at": None})
     sql.execute(FAIL_WAITING, {"job": job, "problem": NO_BUDGET})
     end_if_done(sql, job)
 

@@ -78,11 +78,11 @@ FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'f
 
 HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
 
-RETRYABLE = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state = 'failed' AND cells <> '[]' LIMIT 1"
+RETRYABLE = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]' LIMIT 1"
 
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
-WHERE job = :job AND state = 'failed' AND cells <> '[]'
+WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]'
 """
 
 WAKE = """
@@ -130,7 +130,8 @@ def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
     fence_claim(sql, claim)
     for row in rows:
         bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
-        waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
+        state = RowState.FAILED if row.problem else RowState.WAITING
+        waiting = {"job": job, "number": row.number, "state": state.value, "problem": row.problem or None}
         waiting |= {"message": row.message, "author": row.author, "model": row.model}
         cells = clean_text(json.dumps(row.cells, ensure_ascii=False))
         sql.insert("job_rows", {**waiting, "cells": cells, **bounds})

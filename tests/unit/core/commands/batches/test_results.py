@@ -55,6 +55,17 @@ async def test_an_answer_of_several_columns_fills_them():
 
 def test_columns_of_ours_have_names_that_the_table_has_not():
     assert name_columns(ask("Row", "error")) == ["row (batch)", "Row", "error", "answer", "error (batch)"]
+    assert name_columns(ask("row", "row (batch)", "ROW (Batch 2)")) == [
+        *("row (batch 3)", "row", "row (batch)", "ROW (Batch 2)", "answer", "error")
+    ]
+
+
+async def test_names_of_columns_are_no_formulas():
+    portion = await write_portion(Rows(JobRow(1, ("a",), DONE, "b")), 1, ask("=HYPERLINK(1)"), 0)  # type: ignore[arg-type]
+    table, lines = portion.name_files("b", 0, "")
+
+    assert table.content.splitlines()[0] == b"row,'=HYPERLINK(1),answer,error"
+    assert json.loads(lines.content)["=HYPERLINK(1)"] == "a"
 
 
 @pytest.mark.parametrize(
