@@ -212,7 +212,7 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    written = parse_options(row, rest)
+    written, given = parse_options(row, rest), _read_led_texts(row, given)
     emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
@@ -225,6 +225,17 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
             )
     if row.check is not None:
         row.check(found)
+    return found
+
+
+def _read_led_texts(row: Command, given: Mapping[str, str]) -> dict[str, str]:
+    """Values, with the options that stand in the field of a text. Raises UsageError."""
+    found = dict(given)
+    for name in (one.name for one in row.parameters if one.led and one.name in given):
+        inner = parse_options(row, given[name])
+        if twice := next((one for one in inner if one != name and given.get(one, "").strip()), None):
+            raise UsageError(f"{twice} is given more than once. {tell_usage(row)}", twice)
+        found |= {name: "", **inner}
     return found
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,7 +16,7 @@ from core.commands.batches.sources import Source, read_source
 from core.commands.batches.tables import TableRow
 from core.commands.craft.ranges import PARAMETERS
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError, parse_options, parse_values
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError
 from core.domain.controls import Control
 from core.domain.errors import BudgetForbids, CannotAnswer
 from core.domain.models import STRUCTURED_OUTPUTS, Model
@@ -34,15 +33,15 @@ FRAME = 200  # bytes of a request beside its words
 EFFORTS = ("low", "medium", "high")  # which go with and without thinking
 CELLS = 2  # columns of the table that a preview shows
 NO_BATCHES = "What answers here in Claude's place takes no batches. With a key of Anthropic's it does."
-QUOTED = re.compile(r'\s*["“](.+?)["”]((?:\s+\w+=(?:"[^"]*"|[^\s"]+))*)\s*', re.DOTALL)
 
 
 async def offer_batch(run: TaskRun) -> TaskResult:
     """Read the rows, answer the first of them, and offer to ask all. Raises CannotAnswer, UsageError, ClaudeError."""
     if not run.call.context.batches:
         raise CannotAnswer(NO_BATCHES)
-    prompt, values = _read_prompt(run.values)
-    run = replace(run, values=values)
+    prompt, values = run.values["prompt"], run.values
+    if len(prompt) > PROMPT:
+        raise UsageError(f"A prompt has {PROMPT:,} characters at most.", "prompt")
     fields, longest = read_fields(values.get("categories"), values.get("schema")), _read_longest(values)
     source = await read_source(run)
     asked = RowPrompt(prompt, source.columns, await _build_body(run, fields, longest), fields)
@@ -63,18 +62,6 @@ class OfferedRows:
     worst: int | None
     status: BudgetStatus | None
     """The budget of which it is set aside."""
-
-
-def _read_prompt(values: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """The prompt and all other values, also those that stand behind a prompt in quotes. Raises UsageError."""
-    prompt = values["prompt"].strip()
-    if len(prompt) > PROMPT:
-        raise UsageError(f"A prompt has {PROMPT:,} characters at most.", "prompt")
-    if not (quoted := QUOTED.fullmatch(prompt)):
-        return prompt, values
-    (row,) = ROWS
-    behind = parse_options(row, quoted[2]) if quoted[2].strip() else {}
-    return quoted[1].strip(), parse_values(row, "", {**values, **behind, "prompt": quoted[1]})
 
 
 def _read_longest(values: Mapping[str, str]) -> int:
@@ -230,9 +217,10 @@ ROWS = (
             Parameter(
                 "prompt",
                 ParameterKind.LONG,
-                "what is to be done with each row, with {columns} in braces",
+                'what to do with each row; {text} is its column "text", options (categories="a, b") stand before',
                 required=True,
                 label="What is to be done with each row",
+                led=True,
             ),
             Parameter("categories", ParameterKind.LIST, 'each row gets one of these, as in "bug, billing, praise"'),
             Parameter("schema", ParameterKind.TEXT, 'columns of the answer, as in "name, price:number"'),
