@@ -32,6 +32,7 @@ from core.domain.messages import (
 )
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
+from core.store.records.jobs import FOLLOW
 
 BEGINS_AGAIN = append_note("", "This answer was interrupted. It begins again.")
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
@@ -45,6 +46,7 @@ class Host(Protocol):
     terminal: Terminal
     awaited: AwaitedAnswers
     torn: set[str]
+    greeted: asyncio.Event
 
     def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None: ...
 
@@ -109,6 +111,7 @@ class ConsoleSurface:
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
+        await self._console.greeted.wait()
         if name in self._console.torn:
             terminal.write(BEGINS_AGAIN)
         following = asyncio.create_task(self._follow_activity(reply))
@@ -161,8 +164,10 @@ class ConsoleSurface:
 
     @property
     def _heading(self) -> str:
-        """Says to whom an answer belongs that nobody waits for here."""
+        """Says to whom an answer belongs that nobody waits for here; a batch that is followed answers nobody."""
         if self._question.name in self._console.awaited:
             return ""
         person, channel = neutralise_line(self._question.person), neutralise_line(self._question.key.channel)
+        if self._question.command == FOLLOW:
+            return f"(In #{channel})"
         return f"(The answer to {person} in #{channel})"

@@ -6,6 +6,8 @@ Its buttons give them too.
 import asyncio
 from contextlib import suppress
 
+from core.commands.batches.following import OTHERS as OTHERS_OF_BATCH
+from core.commands.batches.following import find_running
 from core.commands.registry import (
     Command,
     Invocation,
@@ -31,6 +33,7 @@ OTHERS = {
     Control.RETRY: "Only who asked, or somebody who manages this channel, can have this answered anew.",
     Control.DELETE: "Only who asked, or somebody who manages this channel, can delete this answer.",
 }
+OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch cancel {0}` stops it."
 DELETED = "It is deleted."
 UNFINISHED = "It is stopped, but not written down yet. Delete it once more in a minute."
 PAUSE = 0.1  # seconds between two looks at an answer that ends
@@ -41,10 +44,22 @@ async def stop_answer(call: Invocation) -> CommandResult:
     """Stop what grows in the thread, or a command that Claude answers: of others it takes their rank."""
     reply = await _find_task(call) or await _find_reply(call, Control.STOP)
     if isinstance(reply, CommandResult):
-        return reply
+        return await _stop_batch(call) or reply
     told = await call.context.store.questions.stop_reply(call.question.key, reply.name)
     await _let_end(call)
     return CommandResult(told)
+
+
+async def _stop_batch(call: Invocation) -> CommandResult | None:
+    """The person's newest batch that runs in this channel is stopped, as nothing else is; one of others is named."""
+    job = None if call.values.get("reply") else await find_running(call)
+    if job is None:
+        return None
+    if job.person != call.question.person:
+        return CommandResult(OTHERS_BATCH.format(job.number))
+    told = await call.context.store.jobs.cancel(job.id)
+    await _let_end(call)
+    return CommandResult(f"This is about batch {job.number}. {told}")
 
 
 async def retry_answer(call: Invocation) -> CommandResult:
@@ -128,7 +143,8 @@ async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResu
         return CommandResult(NOTHING[control])
     person = call.question.person
     if person not in reply.people and await call.surface.rank(person) < Rank.MANAGER:
-        raise RankTooLow(OTHERS[control])
+        job = await call.context.store.jobs.find(call.question.key, reply.name)
+        raise RankTooLow(OTHERS_OF_BATCH if job and job.run == reply.name else OTHERS[control])
     return reply
 
 

@@ -50,7 +50,9 @@ async def offer_batch(run: TaskRun) -> TaskResult:
     plan = JobPlan(asked, run.models[0], source.words)
     offer = await _keep_rows(run, plan, source)
     run.act("answering the first rows")
-    return TaskResult(await _write_offer(run, plan, offer, list(islice(source.rows, SHOWN))), offers=(Control.START,))
+    text = await _write_offer(run, plan, offer, list(islice(source.rows, SHOWN)))
+    job = await run.store.jobs.find(run.question.key, run.question.name)
+    return TaskResult(f"{text}\n\nThis is batch {job.number}." if job else text, offers=(Control.START,))
 
 
 @dataclass(frozen=True, slots=True)
