@@ -15,6 +15,7 @@ from bots.console.place import NO_PAST, NOTHING_SAID
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
+from core.commands.registry import is_task
 from core.domain.clock import find_local_zone
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer
@@ -130,7 +131,16 @@ class ConsoleSurface:
                 terminal.verbatim(file.words)
         await reply.record_page(f"{name}.1")
         self._console.note_controls(self._question, reply.controls, reply.subject)
+        if reply.notice and name in self._console.awaited:
+            self._keep_attached()
         self._console.awaited.mark_shown(name)
+
+    def _keep_attached(self) -> None:
+        """The files of a command that Claude was to answer, and that was refused, hang on the next message."""
+        if self._question.attachments and is_task(TABLE, self._question.command or ""):
+            for attachment in self._question.attachments:
+                self._console.attachments.add(attachment)
+            self._console.terminal.hint(self._console.attachments.describe_kept())
 
     async def _follow_activity(self, reply: ReplyView) -> None:
         """Say what goes on in the row of the status, each time that it changes."""

@@ -173,6 +173,14 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
     raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
 
+def is_task(table: Sequence[Command], line: str) -> bool:
+    """Whether a line gives a command that Claude answers."""
+    try:
+        return find_command(table, line)[0].task is not None
+    except UsageError:
+        return False
+
+
 def is_answered_privately(table: Sequence[Command], line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:

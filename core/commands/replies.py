@@ -12,9 +12,8 @@ from core.commands.registry import (
     Command,
     Invocation,
     RankTooLow,
-    UsageError,
     explain_place,
-    find_command,
+    is_task,
     stands_nowhere,
 )
 from core.domain.controls import Control
@@ -113,7 +112,7 @@ async def _find_task(call: Invocation) -> Asked | None:
     questions, key, person = call.context.store.questions, call.question.key, call.question.person
     if call.values.get("reply") is not None:
         return None
-    tasks = [one for one in await questions.list_commands(key) if _is_task(call, one.line)]
+    tasks = [one for one in await questions.list_commands(key) if is_task(call.context.table, one.line)]
     own = next((one for one in tasks if one.person == person), None)
     others = next((one for one in tasks if one.thread == key.thread), None)
     growing = None if stands_nowhere(call.question) else await questions.find_reply(key, Control.STOP)
@@ -123,14 +122,6 @@ async def _find_task(call: Invocation) -> Asked | None:
         return None
     meant = own or others
     return Asked(meant.name, frozenset({meant.person})) if meant else None
-
-
-def _is_task(call: Invocation, line: str) -> bool:
-    """Whether a line gives a command that Claude answers."""
-    try:
-        return find_command(call.context.table, line)[0].task is not None
-    except UsageError:
-        return False
 
 
 async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResult:
