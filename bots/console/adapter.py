@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
-from bots.console.batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.controls import BEGINS, COMMANDS, NewestReplies, describe_controls, describe_waiting, find_control
+from bots.console.lines.told_batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.lines.typed_lines import (
     HELP,
     SHORT_HELP,

@@ -1,7 +1,7 @@
 """The terminal as a person sees it: `confab chat` at a pseudo-terminal, compared screen by screen with an emulator's.
 
 Tests bots.console.adapter, bots.console.terminal, bots.console.live_input, bots.console.status_row,
-bots.console.log_stream, bots.console.place, bots.console.other_terminals.
+bots.console.log_stream, bots.console.place, bots.console.other_terminals, bots.console.lines.told_batches.
 """
 
 import asyncio
