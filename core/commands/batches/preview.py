@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from core.commands.batches.sources import Source, read_source
 from core.commands.batches.tables import TableRow
 from core.commands.craft.ranges import PARAMETERS
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError, parse_options, parse_values
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError
 from core.domain.controls import Control
 from core.domain.errors import BudgetForbids, CannotAnswer
 from core.domain.models import STRUCTURED_OUTPUTS, Model
@@ -30,15 +29,15 @@ PROMPT = 20_000  # characters of a prompt
 LONGEST, MOST = 1_000, 32_000  # tokens of a row's answer, thinking included: where nobody says how many, and at most
 EFFORTS = ("low", "medium", "high")  # which go with and without thinking
 NOTHING_TO_ASK = "There is nothing to ask: no row has words in what the prompt names, or each is too long."
-QUOTED = re.compile(r'\s*["“](.+?)["”]((?:\s+\w+=(?:"[^"]*"|[^\s"]+))*)\s*', re.DOTALL)
 
 
 async def offer_batch(run: TaskRun) -> TaskResult:
     """Read the rows, answer the first of them, and offer to ask all. Raises CannotAnswer, UsageError, ClaudeError."""
     if not run.call.context.batches:
         raise CannotAnswer(NO_BATCHES)
-    prompt, values = _read_prompt(run.values)
-    run = replace(run, values=values)
+    prompt, values = run.values["prompt"], run.values
+    if len(prompt) > PROMPT:
+        raise UsageError(f"A prompt has {PROMPT:,} characters at most.", "prompt")
     fields, longest = read_fields(values.get("categories"), values.get("schema")), _read_longest(values)
     source = await read_source(run)
     asked = RowPrompt(prompt, source.columns, await _build_body(run, fields, longest), fields)
@@ -47,19 +46,9 @@ async def offer_batch(run: TaskRun) -> TaskResult:
     plan = JobPlan(asked, run.models[0], source.words)
     offer = await _keep_rows(run, plan, source)
     run.act("answering the first rows")
-    return TaskResult(await write_offer(run, plan, offer, source), offers=(Control.START,))
-
-
-def _read_prompt(values: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """The prompt and all other values, also those that stand behind a prompt in quotes. Raises UsageError."""
-    prompt = values["prompt"].strip()
-    if len(prompt) > PROMPT:
-        raise UsageError(f"A prompt has {PROMPT:,} characters at most.", "prompt")
-    if not (quoted := QUOTED.fullmatch(prompt)):
-        return prompt, values
-    (row,) = ROWS
-    behind = parse_options(row, quoted[2]) if quoted[2].strip() else {}
-    return quoted[1].strip(), parse_values(row, "", {**values, **behind, "prompt": quoted[1]})
+    text = await write_offer(run, plan, offer, source)
+    job = await run.store.jobs.find(run.question.key, run.question.name)
+    return TaskResult(f"{text}\n\nThis is batch {job.number}." if job else text, offers=(Control.START,))
 
 
 def _read_longest(values: Mapping[str, str]) -> int:
@@ -176,9 +165,10 @@ ROWS = (
             Parameter(
                 "prompt",
                 ParameterKind.LONG,
-                "what is to be done with each row, with {columns} in braces",
+                'what to do with each row; {text} is its column "text", options (categories="a, b") stand before',
                 required=True,
                 label="What is to be done with each row",
+                led=True,
             ),
             Parameter("categories", ParameterKind.LIST, 'each row gets one of these, as in "bug, billing, praise"'),
             Parameter("schema", ParameterKind.TEXT, 'columns of the answer, as in "name, price:number"'),

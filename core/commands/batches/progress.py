@@ -35,6 +35,15 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     return f"{lines[0]}\n\n{' '.join(lines[1:])}"
 
 
+def describe_offer(job: Job, progress: JobProgress) -> str:
+    """What a batch that waits to be started takes, and how it goes on."""
+    most = "" if progress.bound is None else f" It costs at most {dollars(progress.bound)}."
+    return (
+        f"{_name_job(job)}\n\nIt waits for Start.{most} `batch start {job.number}` asks all of its rows, and "
+        f"`batch cancel {job.number}` drops it."
+    )
+
+
 def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
     """What a task that waits for its batch does just now."""
     done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)

@@ -275,6 +275,20 @@ async def test_a_batch_is_run_on_the_file_of_a_message_from_its_menu(home):
     assert [one["answer"] for one in rows(home, root)][:2] == ["de:Translate Hello", "de:Translate Goodbye"]
 
 
+async def test_the_field_of_a_prompt_takes_options_too(home):
+    home.claude.answer = lambda body: Answer(text=json.dumps({"category": "praise"}))
+    root = await home.slack.say("bob", "dev", "Here are the words.", files=[attached(TABLE)])
+    await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
+    (view,) = home.slack.world.views
+    given = {"prompt": {"prompt": {"type": "plain_text_input", "value": '"Sort {text}" categories="praise, bug"'}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, given))
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+
+    assert "| row | text | category |" in home.texts("dev", root)[0]
+    assert {last_words(one) for one in home.asked} == {"Sort Hello", "Sort Goodbye", "Sort Thanks"}
+
+
 async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
     root = await home.slack.say("bob", "dev", "No file here.")
     await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))

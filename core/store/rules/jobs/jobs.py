@@ -24,6 +24,9 @@ from core.store.sql_port import Row, Sql, stamp
 
 STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
+NOT_STARTED = "This batch was not started yet, so no row of it has failed."
+STILL_RUNS = "This batch still runs. Its rows without an answer can be asked again once it has ended."
+NEVER_ASKED = "It is cancelled. None of its rows were asked, and I keep nothing of them."
 GONE = "I keep nothing of this batch any more. Give the command again."
 CANCELED = "It is cancelled: what was answered by then comes in a moment."
 OVER = "This batch has ended already."
@@ -215,7 +218,7 @@ def start_job(sql: Sql, by: Question, number: int) -> str:
     if job is None:
         return GONE
     if job["state"] != JobState.OFFERED.value:
-        return STARTED_BEFORE
+        return OVER if job["state"] == JobState.CLOSED.value else STARTED_BEFORE
     _run(sql, job, by)
     return STARTED
 
@@ -228,7 +231,7 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
     if job["state"] == JobState.ENDED.value:
         return UNPOSTED.format(job["number"])
     if job["state"] != JobState.CLOSED.value:
-        return STARTED_BEFORE
+        return NOT_STARTED if job["state"] == JobState.OFFERED.value else STILL_RUNS
     if not sql.one(RETRYABLE, {"job": number}):
         sql.update("jobs", number, {"plan": None})
         return NOTHING_FAILED
@@ -250,7 +253,7 @@ def cancel_job(sql: Sql, number: int) -> str:
         return OVER
     if job["run"] is None:
         drop_job(sql, job)
-        return "It is dropped."
+        return NEVER_ASKED
     sql.update("jobs", number, {"canceled": True})
     sql.execute(FAIL_WAITING, {"job": number, "problem": CANCELED_ROW})
     sql.execute(HASTEN, {"job": number, "now": stamp(sql.now())})
