@@ -17,9 +17,11 @@ TOOLS = 128  # of one server that are used
 TOLD = 100_000  # bytes of all definitions of one server: more would fill a model's context by itself
 NAME = 128  # characters, of ^[a-zA-Z0-9_-]{1,128}$
 DESCRIPTION = 4_000  # bytes
-MARK = 7  # characters that tell names apart which are cut or cleaned to the same
+MARK = 8  # characters of a mark of its own that a name has which is not the server's: it goes to no other tool
 CUT = " [...]"
 FRAME = 'A tool of the server "{}", which describes it so:\n{}'
+_UNFIT = re.compile(r"[^a-z0-9_-]")
+_MARKED = re.compile(rf"_[0-9a-f]{{{MARK}}}\Z")
 READS, ACTS = "reads:", "acts:"  # how a mark begins
 
 
@@ -60,7 +62,7 @@ def build_offer(server: McpServer, listed: Iterable[ListedTool]) -> Offer:
     everything = sorted(listed, key=lambda tool: not server.allows(tool.name))
     known = {tool.name: tool for tool in everything[:LISTED]}
     marks = {tool.name: mark_tool(tool) for tool in known.values()}
-    for one in sorted(known.values(), key=lambda tool: (_is_cleaned(server, tool.name), tool.name)):
+    for one in sorted(known.values(), key=lambda tool: tool.name):
         if not server.allows(one.name):
             continue
         schema = normalize_schema(one.schema)
@@ -68,7 +70,6 @@ def build_offer(server: McpServer, listed: Iterable[ListedTool]) -> Offer:
             problems.append(_describe_doubt(one.name, problem))
             continue
         name = name_tool(server, one.name)
-        name = name if name not in tools else f"{name[: NAME - MARK]}_{_digest(one.name)[: MARK - 1]}"
         definition = _define_tool(server, name, one, schema)
         tools.setdefault(name, OfferedTool(one.name, definition, marks[one.name]))
     used, invalid = _select_first([tools[name] for name in sorted(tools)])
@@ -122,13 +123,14 @@ def _define_tool(server: McpServer, name: str, listed: ListedTool, schema: dict[
 
 
 def name_tool(server: McpServer, name: str) -> str:
-    """The name under which people choose it and Claude calls it: in small letters, as all names of tools are."""
-    return re.sub(r"[^a-z0-9_-]", "_", f"{server.name}__{name}".lower())[:NAME]
+    """The name under which people choose it and Claude calls it: in small letters, as all names of tools are.
 
-
-def _is_cleaned(server: McpServer, name: str) -> bool:
-    """Whether it can't keep its own name, and makes way for one that can."""
-    return name_tool(server, name) != f"{server.name}__{name}"
+    It depends on nothing else that is listed, so what is allowed under a name is allowed for this tool alone. One that
+    is cut or cleaned has a mark of the server's own name for it, and so has one that looks as if it had.
+    """
+    own = f"{server.name}__{name}"
+    cleaned = _UNFIT.sub("_", own.lower())[: NAME - MARK - 1]
+    return own if own == cleaned and not _MARKED.search(own) else f"{cleaned}_{_digest(name)[:MARK]}"
 
 
 def _show_name(name: str) -> str:

@@ -69,6 +69,19 @@ def test_names_that_become_the_same_are_told_apart_and_the_plain_one_keeps_its_o
     assert names(offer) == sorted(names(offer))
 
 
+@pytest.mark.parametrize("name", ["close.issue", "closeIssue", "close issue", "x" * 200, "close_issue_0123abcd"])
+def test_a_name_that_was_allowed_for_one_tool_never_goes_to_another_one(name):
+    (alone,) = names(build_offer(SERVER, [listed(name)]))
+    taken = alone.removeprefix("tickets__")
+    others = [listed(taken), listed("close_issue"), listed("close-issue"), listed(name.upper()), listed(name + "x")]
+
+    told = {tool.name: tool.definition.name for tool in build_offer(SERVER, [listed(name), *others]).tools}
+
+    assert told[name] == alone
+    assert len(told) == len({one.name for one in [listed(name), *others]})
+    assert alone not in {given for listed_name, given in told.items() if listed_name != name}
+
+
 DEEP: dict = {"type": "object"}
 for _ in range(60):
     DEEP = {"type": "object", "properties": {"a": DEEP}}
