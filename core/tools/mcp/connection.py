@@ -10,7 +10,7 @@ from core.domain.backoff import grow_pause
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
 from core.domain.tools import ToolResult, fail_call
-from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
+from core.tools.mcp.definitions import ACTS, ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.places import CallPlaces, ServerBusy
 from core.tools.mcp.results import read_result
 from core.tools.mcp.session import (
@@ -197,7 +197,7 @@ class McpConnection:
 
     async def call(self, question: Question, tool: OfferedTool, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool. Whatever goes wrong is told to Claude; what the server is to blame for, to the operator too."""
-        if tool.definition.acts and self._offer and self._offer.marks.get(tool.name) != tool.mark:
+        if self._has_changed(tool):
             return fail_call(f"The server {self._server.name} changed this tool meanwhile, so it was not called.")
         ends = self._now() + self._limits.call
         try:
@@ -213,6 +213,11 @@ class McpConnection:
             return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
         except TimeoutError:
             return fail_call("The tool was carried out, but its result takes too long to read.")
+
+    def _has_changed(self, tool: OfferedTool) -> bool:
+        """Whether a tool that acts, then or as the newest list says, is not what it was when it was given."""
+        newest = self._offer.marks.get(tool.name, "") if self._offer else tool.mark
+        return newest != tool.mark and (tool.definition.acts or newest.startswith(ACTS))
 
     async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any], ends: float) -> Any:
         """Call it within its time, again where the session was gone and nothing can happen twice."""
