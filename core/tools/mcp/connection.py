@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from core.domain.backoff import grow_pause
 from core.domain.errors import StoreUnavailable
-from core.domain.messages import Question
+from core.domain.messages import Question, clean_text
 from core.domain.tools import ToolResult, fail_call
 from core.tools.mcp.definitions import ACTS, ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.places import CallPlaces, ServerBusy
@@ -204,13 +204,13 @@ class McpConnection:
             async with self._places.take(question, self._limits.call / 2):
                 result = await self._try_call(tool, arguments, ends)
             async with asyncio.timeout(READING):
-                return await read_result(result)
+                return await read_result(result, self._server)
         except ServerTrouble as trouble:
             if isinstance(trouble, ServerBusy):
                 self._log.warn("it is slow, so calls were not made", str(trouble))
             elif not isinstance(trouble, ServerRefused | ServerUnclear):
                 self._log.warn("a call failed", str(trouble))
-            return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
+            return fail_call(_describe_trouble(self._server, trouble, acts=tool.definition.acts))
         except TimeoutError:
             return fail_call("The tool was carried out, but its result takes too long to read.")
 
@@ -235,18 +235,18 @@ class McpConnection:
         return await session.call(tool.name, arguments, ends - self._now())
 
 
-def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str:
+def _describe_trouble(server: McpServer, trouble: ServerTrouble, *, acts: bool) -> str:
     """A sentence for Claude."""
     unsure = " It is not known whether it was done: say so, and do not call it again unasked." if acts else ""
-    if isinstance(trouble, ServerRefused):
-        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
-    if isinstance(trouble, ServerUnclear):
-        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
+    if isinstance(trouble, ServerRefused | ServerUnclear):
+        told = server.hide_secrets(clean_text(str(trouble)))[:REFUSAL]
+        open_end = f".{unsure}" if unsure and isinstance(trouble, ServerUnclear) else ""
+        return f"The server {server.name} answered with an error: {told}{open_end}"
     if isinstance(trouble, ServerBusy):
-        earlier = f"The server {server} has not answered earlier calls{trouble.whose} yet"
+        earlier = f"The server {server.name} has not answered earlier calls{trouble.whose} yet"
         return f"{earlier}, so nothing was done. It may have time later."
     if isinstance(trouble, ServerSlow):
-        return f"The server {server} gave {trouble}.{unsure}"
+        return f"The server {server.name} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:
-        return f"The connection to the server {server} broke before it answered.{unsure}"
-    return f"The server {server} can't be reached just now, so nothing was done."
+        return f"The connection to the server {server.name} broke before it answered.{unsure}"
+    return f"The server {server.name} can't be reached just now, so nothing was done."

@@ -67,18 +67,18 @@ def build_offer(server: McpServer, listed: Iterable[ListedTool]) -> Offer:
             continue
         schema = normalize_schema(one.schema)
         if problem := next(find_doubts(schema), ""):
-            problems.append(_describe_doubt(one.name, problem))
+            problems.append(_describe_doubt(server, one.name, problem))
             continue
         name = name_tool(server, one.name)
         definition = _define_tool(server, name, one, schema)
         tools.setdefault(name, OfferedTool(one.name, definition, marks[one.name]))
     used, invalid = _select_first([tools[name] for name in sorted(tools)])
-    problems += [_describe_doubt(one.name, INVALID) for one in invalid]
+    problems += [_describe_doubt(server, one.name, INVALID) for one in invalid]
     if len(tools) > len(used) + len(invalid):
         whole = f"{len(tools) - len(invalid)} tools" if len(everything) <= LISTED else f"more than {LISTED:,} tools"
         problems.append(f"it has {whole}, of which the first {len(used)} are used; name those that matter in `tools`")
     missing = sorted(((server.tools or frozenset()) | server.acts | server.denied) - {one.name for one in everything})
-    problems += [f"it has no tool {_show_name(one)}, which the file names" for one in missing]
+    problems += [f"it has no tool {_show_name(server, one)}, which the file names" for one in missing]
     return Offer(used, tuple(problems), marks)
 
 
@@ -103,8 +103,8 @@ def _select_first(tools: Sequence[OfferedTool]) -> tuple[tuple[OfferedTool, ...]
     return tuple(used), invalid
 
 
-def _describe_doubt(name: str, problem: str) -> str:
-    return f"{_show_name(name)} is left out: {problem}"
+def _describe_doubt(server: McpServer, name: str, problem: str) -> str:
+    return f"{_show_name(server, name)} is left out: {problem}"
 
 
 def mark_tool(listed: ListedTool) -> str:
@@ -116,10 +116,21 @@ def mark_tool(listed: ListedTool) -> str:
 def _define_tool(server: McpServer, name: str, listed: ListedTool, schema: dict[str, Any]) -> ToolDefinition:
     body = {
         "name": name,
-        "description": FRAME.format(server.name, _cut(clean_text(listed.description), DESCRIPTION)),
-        "input_schema": schema,
+        "description": FRAME.format(
+            server.name, _cut(server.hide_secrets(clean_text(listed.description)), DESCRIPTION)
+        ),
+        "input_schema": _hide_in_schema(server, schema),
     }
     return ToolDefinition(name, body, acts=listed.name in server.acts or not listed.reads_only)
+
+
+def _hide_in_schema(server: McpServer, schema: dict[str, Any]) -> dict[str, Any]:
+    written = json.dumps(schema, ensure_ascii=False)
+    hidden = server.hide_secrets(written)
+    if hidden == written:
+        return schema
+    told: dict[str, Any] = json.loads(hidden)
+    return told
 
 
 def name_tool(server: McpServer, name: str) -> str:
@@ -133,8 +144,8 @@ def name_tool(server: McpServer, name: str) -> str:
     return own if own == cleaned and not _MARKED.search(own) else f"{cleaned}_{_digest(name)[:MARK]}"
 
 
-def _show_name(name: str) -> str:
-    return repr(clean_text(name)[:60])
+def _show_name(server: McpServer, name: str) -> str:
+    return repr(server.hide_secrets(clean_text(name))[:60])
 
 
 def _cut(text: str, limit: int) -> str:

@@ -110,7 +110,7 @@ class McpSession:
         self._limits = limits
         self._changed = changed
         self._mode = mode
-        self.link = Link()
+        self.link = Link(server)
         self.counted = False
         """Whoever keeps it has taken its failure into account."""
         self.unheard = False

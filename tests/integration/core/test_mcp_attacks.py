@@ -162,3 +162,20 @@ async def test_a_server_that_tells_of_changes_progress_and_wishes_without_end_ta
         assert not told.failed
         assert int(told.words) <= 2
         assert spent < 2
+
+
+async def test_a_secret_that_a_server_repeats_in_an_error_is_not_told(store):
+    error = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"%b tok-secret-77 has expired"}}' % (
+        b"x" * 1_990
+    )
+    async with (
+        McpFake().serve() as fake,
+        tools_of(store, over_http(fake, secrets=("tok-secret-77",))) as provider,
+    ):
+        search = await find(provider, "search")
+        fake.odd = {"search": (400, JSON, error)}
+
+        told = await search.run(SCOPE, {})
+
+    assert told.failed
+    assert told.words.endswith("xxx [secret] ")

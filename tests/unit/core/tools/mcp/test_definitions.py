@@ -174,3 +174,20 @@ def test_a_mark_changes_with_all_that_a_server_says_of_a_tool():
 
     assert len({mark_tool(one) for one in changed}) == 5
     assert mark_tool(listed("a")) == mark_tool(listed("a"))
+
+
+def test_no_secret_of_the_file_is_told_in_a_definition_or_of_what_is_wrong_with_it():
+    server = McpServer("tickets", url="https://a.example", secrets=("tok-secret-77",))
+    schema = {"type": "object", "properties": {"key": {"type": "string", "default": "tok-secret-77"}}}
+
+    offer = build_offer(
+        server,
+        [
+            listed("search", "Sends tok-secret-77.", schema),
+            listed("x" * 55 + "tok-secret-77", schema={"type": "object", "x": "\0"}),
+        ],
+    )
+
+    (search,) = offer.tools
+    assert "tok-s" not in search.definition.told + "".join(offer.problems)
+    assert search.definition.body["input_schema"]["properties"]["key"]["default"] == "[secret]"
