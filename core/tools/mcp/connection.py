@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from core.domain.backoff import grow_pause
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question, clean_text
 from core.domain.tools import ToolResult, fail_call
+from core.domain.wording import list_some
 from core.tools.mcp.definitions import ACTS, ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.places import CallPlaces, ServerBusy
 from core.tools.mcp.results import read_result
@@ -31,6 +32,9 @@ FIRST, LONGEST = 1.0, 60.0  # seconds between two tries to connect
 CALM = 10.0  # seconds between two lists, where a server tells of changes without end
 READING = 15.0  # seconds for the pictures of a result
 QUIET = 600.0  # seconds in which the same is told to the operator once
+KINDS = 20  # of warnings about one server that are told in that time, of what is wrong with its list
+FURTHER = "more is wrong with it than is told here; see `confab check`"
+WARNING = 2_000  # characters of a warning
 REFUSAL = 2_000  # characters of an error that a server tells
 
 log = logging.getLogger(__name__)
@@ -40,14 +44,24 @@ log = logging.getLogger(__name__)
 class ServerLog:
     """Warnings about one server, for the operator: one of a kind once in a while, however often it is true."""
 
-    server: str
+    server: McpServer
     last: dict[str, float] = field(default_factory=dict)
 
     def warn(self, kind: str, more: str = "") -> None:
         now = asyncio.get_running_loop().time()
-        if now - self.last.get(kind, -QUIET) >= QUIET:
-            self.last = {one: at for one, at in self.last.items() if now - at < QUIET} | {kind: now}
-            log.warning("MCP server %s: %s%s", self.server, kind, more and f": {more}")
+        self.last = {one: at for one, at in self.last.items() if now - at < QUIET}
+        if kind not in self.last:
+            self.last[kind] = now
+            told = self.server.hide_secrets(f"{kind}{more and f': {more}'}")
+            log.warning("MCP server %s: %s", self.server.name, told[:WARNING])
+
+    def warn_of_list(self, problems: Iterable[str]) -> None:
+        """Of what is wrong with a list, of which a server can make up any amount, so many are told at that time."""
+        for problem in problems:
+            if len(self.last) >= KINDS and problem not in self.last:
+                self.warn(FURTHER)
+                return
+            self.warn(problem)
 
 
 class McpConnection:
@@ -140,8 +154,7 @@ class McpConnection:
         usable = await self._select_usable(offer)
         self._offer, self._usable = offer, usable
         self._failures, self._next_try = 0, 0.0
-        for problem in (*offer.problems, *session.link.describe_list()):
-            self._log.warn(problem)
+        self._log.warn_of_list((*offer.problems, *session.link.describe_list()))
 
     async def _list(self, session: McpSession) -> list[ListedTool]:
         try:
@@ -158,9 +171,9 @@ class McpConnection:
             return [tool for tool in offer.tools if not tool.definition.acts]
         withheld = sorted({tool.name for tool in offer.tools} - {tool.name for tool in usable})
         if withheld:
-            names = ", ".join(repr(name[:60]) for name in withheld)
+            names = list_some([repr(self._server.hide_secrets(name)[:60]) for name in withheld])
             yes = f"`confab mcp trust {self._server.name}` shows and allows them"
-            self._log.warn(f"tools that act are new or changed since it was first seen, and left out: {names}; {yes}")
+            self._log.warn("tools that act are new or changed since it was first seen, and left out", f"{names}; {yes}")
         return usable
 
     def _delay_next_try(self) -> None:

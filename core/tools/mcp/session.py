@@ -253,6 +253,7 @@ class McpSession:
         found: list[ListedTool] = []
         cursor: str | None = None
         self.link.endless = False
+        self.link.listing.malformed.clear()
         for _ in range(PAGES):
             page = await client.list_tools(cursor=cursor)
             found += self.link.listing.take_page(page)
