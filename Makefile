@@ -8,7 +8,7 @@ install: $(VENV)/demo
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
-unit: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
+unit test reliability: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
 unit: $(VENV)/test
 	$(BIN)/pytest -n 2 tests/unit tests/store -m 'not reliability and not slow'
 
@@ -17,7 +17,7 @@ test: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 4 --dist worksteal --durations=20
+	$(BIN)/pytest -n 3 --dist worksteal --durations=20
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0

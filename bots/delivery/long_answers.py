@@ -32,6 +32,8 @@ def shorten_answer(
         return render(f"{shown}\n\n{notes}" if notes else shown)
 
     fits, full = 0, len(said)
+    if len(whole := render_beginning(full)) <= most:
+        return whole
     while full - fits > FINE:
         middle = (fits + full) // 2
         fits, full = (middle, full) if len(render_beginning(middle)) <= most else (fits, middle)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
 TRIES = 5  # times that files are attached, before a person is told that Discord does not take them
 BY_TOKEN = 6  # messages by which an interaction is answered where we are no member: Discord takes 5 after the first
+OLD = timedelta(minutes=55)  # of a message older than an hour Discord takes only a few edits an hour in a channel
 LEAVING = 10.0  # seconds that it may take to say that no more follows
 TO_FOLLOW = (
     "Discord lets me write here for 15 minutes, and they are over. All of this answer comes to you by direct message, "
@@ -59,8 +60,8 @@ log = logging.getLogger(__name__)
 class Publisher:
     """One reply being shown. `quote` stands above it.
 
-    What does not grow is shown once it is whole. With `seconds` it is one message, shown in that time: what does not
-    fit is in a file on it, and where the answer is not whole by then, the message says so.
+    What does not grow is shown once it is whole. With `seconds` it is shown in that time: where the answer is not whole
+    by then, it says so. A `single` one is one message: what does not fit is in a file on it.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Publisher:
         typing: float = TYPING,
         plainly: bool = False,
         seconds: float | None = None,
+        single: bool = False,
         grows: bool = True,
     ) -> None:
         self._reply = reply
@@ -87,6 +89,7 @@ class Publisher:
         self._every = typing
         self._plainly = plainly
         self._seconds = seconds
+        self._single = single
         self._grows = grows
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
@@ -120,16 +123,24 @@ class Publisher:
                 with urgent(Urgency.FINAL):
                     await self._retry(partial(self._converge, text, whole=True))
                     await self._attach(text)
-            elif self._grows and not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+            elif self._may_grow():
+                if await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
+                    continue
                 await self._grow(text)
                 if self._pages and self._pages.ids:
                     typing.cancel()  # a text that grows tells it better
+
+    def _may_grow(self) -> bool:
+        """Whether each text is shown; an old answer takes few edits, which are kept for what it says in the end."""
+        pages = self._reply.pages
+        return self._grows and not (pages and datetime.now(UTC) - _posted_at(pages[-1]) > OLD)
 
     async def _leave_unfinished(self) -> None:
         """Say below what stands why no more follows, while that can still be shown. Raises PlaceClosed."""
         render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
         text = remove_notes(self._reply.newest)
-        pages = shorten_answer(text, render, most=1, rest=TO_FOLLOW if text else TOO_LONG)
+        most = 1 if self._single else max(1, len(self._reply.pages))
+        pages = shorten_answer(text, render, most=most, rest=TO_FOLLOW if text else TOO_LONG)
         with suppress(RateLimited, Uncertain, Rejected, CannotShow, TimeoutError), urgent(Urgency.FINAL):
             async with asyncio.timeout(LEAVING):
                 await self._record_first_page()
@@ -208,9 +219,8 @@ class Publisher:
         if self._plainly:
             return self._leave_out(formatting.cut_plainly(text, self._quote, notice))
         found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
-        single = self._seconds is not None
-        brief = (self._reply.brief or single) and not (self._reply.notice or self._unattached)
-        most = 1 if single else SHOWN
+        brief = (self._reply.brief or self._single) and not (self._reply.notice or self._unattached)
+        most = 1 if self._single else SHOWN
         self._shortened = brief and len(found) > most
         if not self._shortened:
             return self._leave_out(found)
@@ -219,7 +229,7 @@ class Publisher:
 
     def _leave_out(self, pages: list[str]) -> list[str]:
         """As many pages as there may be; where an interaction alone shows them, the last one says that they end."""
-        if self._seconds is None or len(pages) <= BY_TOKEN:
+        if not self._single or len(pages) <= BY_TOKEN:
             return pages
         return [*pages[: BY_TOKEN - 1], formatting.mark_notice(LEFT_OUT)]
 

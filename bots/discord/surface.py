@@ -269,7 +269,7 @@ class DiscordSurface:
         target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
-        seconds = self._measure_rest() if isinstance(target, ByToken) else None
+        ends = isinstance(target, ByToken | Privately)
         return Publisher(
             reply,
             target,
@@ -277,7 +277,8 @@ class DiscordSurface:
             quote,
             self._resources.pause,
             plainly=plainly,
-            seconds=seconds,
+            seconds=self._measure_rest() if ends else None,
+            single=isinstance(target, ByToken),
             grows=self._question.schedule is None,
         )
 

@@ -67,6 +67,9 @@ def name_call(question: str, number: int) -> str:
     return f"{question}#{number}"
 
 
+CONTROLS = {one.value: one for one in Control}
+
+
 def parse_call(subject: str) -> tuple[str, int] | None:
     """The question and the number of a call that a control is about; None where it names none."""
     question, mark, number = subject.rpartition("#")
@@ -82,7 +85,7 @@ def name_control(control: Control, subject: str) -> str:
 def parse_control(control_id: str) -> tuple[Control, str] | None:
     """What a control's id says: what it does, and to what. None if it is none of ours."""
     name, colon, subject = control_id.partition(":")
-    known = next((one for one in Control if one.value == name), None)
+    known = CONTROLS.get(name)
     return (known, subject) if known and colon and subject else None
 
 

@@ -23,6 +23,7 @@ from core.domain.errors import StoreUnusable
 from core.store import backup, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.server import ClaudeFake
+from tests.support import fork_server
 from tests.support.clock_notes import without_times
 from tests.support.talk import asked, deleted, message, said, thread
 
@@ -72,11 +73,8 @@ def environment(folder, **more):
     return inherited | {"DATABASE_URL": url(folder), "PYTHONPATH": str(ROOT), "LOGNAME": "ada"} | more
 
 
-def confab(folder, *words, said=None, **more):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "bots", *words],
-        cwd=folder, env=environment(folder, **more), input=said, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def confab(folder, *words, said="", **more):
+    return fork_server.run(*words, folder=folder, environment=environment(folder, **more), said=said)
 
 
 def copies(folder):
@@ -181,10 +179,9 @@ async def growing(folder, database):
         db.execute("CREATE TABLE bulk AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
                    " SELECT i, randomblob(3000) AS b FROM n")  # fmt: skip
         db.commit()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bots", "backup", "copies/a.db",
-        cwd=folder, env=environment(folder), stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    process = await fork_server.start(
+        "backup", "copies/a.db", folder=folder, environment=environment(folder), stderr=asyncio.subprocess.PIPE
+    )
     while not any(found.stat().st_size for found in (folder / "copies").glob(".confab-*/a.db")):
         assert process.returncode is None
         await asyncio.sleep(0.001)

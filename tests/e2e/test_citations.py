@@ -12,6 +12,7 @@ from tests.fakes.discord.nouns import Upload
 from tests.fakes.slack.nouns import File
 from tests.support.databases import SQLITE
 from tests.support.drawings import print_pages
+from tests.support.short_form import shorten
 
 CITED = Answer(
     passages=(
@@ -51,8 +52,9 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("databases", [SQLITE], indirect=True)
-@pytest.mark.parametrize("death", DEATHS.values(), ids=DEATHS)
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(
+    ("kind", "death"), shorten(2, KINDS, [pytest.param(death, id=name) for name, death in DEATHS.items()])
+)
 async def test_what_a_pdf_says_is_shown_with_its_pages_wherever_the_process_was_killed(
     tmp_path, databases, kind, death
 ):

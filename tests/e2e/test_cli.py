@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from bots.slack.manifest import build_manifest
-from tests.support.command_line import ROOT, run_confab
+from tests.support.command_line import ROOT, run_alone, run_confab
+from tests.support.short_form import shorten
 
 
 def test_the_manifest_is_ready_to_paste(tmp_path):
-    run = run_confab("slack", "manifest", folder=tmp_path)
+    run = run_alone("slack", "manifest", folder=tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout) == build_manifest()
@@ -56,7 +57,7 @@ def test_without_a_usable_token_the_invitation_says_what_to_give(tmp_path, token
 
 
 def test_nothing_to_run_names_the_variables(tmp_path):
-    run = run_confab("run", folder=tmp_path)
+    run = run_alone("run", folder=tmp_path)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert "SLACK_BOT_TOKEN" in run.stderr
@@ -71,13 +72,15 @@ def test_help_loads_no_sdk(tmp_path):
 
 
 def test_a_setting_that_is_wrong_stops_the_program_with_its_line_and_code_2(tmp_path):
-    run = run_confab("chat", folder=tmp_path, DATABASE_URL="mysql://x")
+    run = run_alone("chat", folder=tmp_path, DATABASE_URL="mysql://x")
 
     assert (run.returncode, run.stdout) == (2, "")
     assert re.fullmatch(r"DATABASE_URL: must begin with sqlite:/// or postgresql://.*\n", run.stderr)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "chat --help", "usage", "usage --as json", "check", "slack manifest"])
+@pytest.mark.parametrize(
+    "arguments", shorten(3, ["--help", "chat --help", "usage --as json", "usage", "check", "slack manifest"])
+)
 def test_what_a_full_disk_does_not_take_is_one_line(tmp_path, arguments):
     with open("/dev/full", "w") as full:
         run = subprocess.run(

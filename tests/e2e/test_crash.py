@@ -1,6 +1,6 @@
 """Killed for real at any point of an answer, Confab's successor leaves exactly one whole reply, and no other trace.
 
-`make reliability` kills at every point that there is; `make test` at a spread of them.
+`make reliability` kills at every point that there is; `make test` at some of them.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS
+from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS, TASK
 from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
@@ -18,21 +18,23 @@ from tests.e2e.reliability.nursery import Nursery, nursery
 from tests.e2e.reliability.tool_kinds import TOOL_KINDS
 from tests.support.databases import POSTGRES, SQLITE, Databases
 
-SPREAD = 2
 BOTH = (SQLITE, POSTGRES)
+GOLDEN = 0.618  # of all points further than that of the kind before: so those of all kinds lie everywhere
 CASES = [
     *(
-        pytest.param(kind, SPREAD, BOTH[number % 2], id=f"{kind}-spread")
+        pytest.param(kind, number * GOLDEN % 1, BOTH[number % 2], id=f"{kind}-one point")
         for number, kind in enumerate([*KINDS, *OFFERS])
     ),
     *(
         pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
-        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, *OFFERS)
+        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, TASK, *OFFERS)
         for engine in BOTH
     ),
 ]
-"""Each kind is killed at a few points on one engine; at every point on both takes long."""
-EACH = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
+"""Each kind is killed at one point on one engine; at every point on both takes long."""
+FEW = 4  # points of a kind at which it is killed in the short form, where it has many of the same sort
+ENGINES = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
+EACH = [(SQLITE, FEW), *(pytest.param(engine, None, marks=pytest.mark.reliability) for engine in BOTH)]
 WORST = [
     Point("store", "questions.park", 1, "after"),
     Point("store", "calls.act", 1, "after"),
@@ -67,17 +69,17 @@ LEAVING = (
 COUNTED = ("lost", "doubled", "misused", "undone", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
-@pytest.mark.parametrize(("kind", "count", "databases"), CASES, indirect=["databases"])
+@pytest.mark.parametrize(("kind", "place", "databases"), CASES, indirect=["databases"])
 async def test_a_question_is_answered_once_wherever_its_process_is_killed(
-    tmp_path, databases, kind, count, record_property
+    tmp_path, databases, kind, place, record_property
 ):
     began = time.monotonic()
     async with nursery() as bots:
         found, expected = await points(kind, bots, tmp_path / "clean", databases)
-        chosen = spread(found, count or len(found))
+        chosen = found if place is None else [found[int(place * len(found))]]
         verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
     became = Counter(verdict.outcome for verdict in verdicts)
-    if count is None:
+    if place is None:
         figures = {"what": f"{kind.name}, {databases}", "points": len(chosen), "runs": 2 * len(verdicts) + 1}
         counted = {name: became[name] for name in COUNTED}
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
@@ -128,45 +130,56 @@ async def test_a_picture_that_code_made_is_posted_once_wherever_its_process_is_k
     async with nursery() as bots:
         found, expected = await points(kind, bots, tmp_path / "clean", databases)
         chosen = [one for one in found if places is None or one.call in places]
-        verdicts = await all_of(kind, chosen[-3:] if places else chosen, expected, bots, tmp_path, databases)
+        verdicts = await all_of(kind, chosen[-2:] if places else chosen, expected, bots, tmp_path, databases)
 
     assert verdicts
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
 @pytest.mark.parametrize(
-    ("name", "databases"),
+    ("name", "databases", "few"),
     [
-        ("slack schedule", SQLITE),
-        pytest.param("slack schedule", POSTGRES, marks=pytest.mark.reliability),
-        pytest.param("discord schedule", SQLITE, marks=pytest.mark.reliability),
+        ("slack schedule", SQLITE, FEW),
+        pytest.param("slack schedule", SQLITE, None, marks=pytest.mark.reliability),
+        pytest.param("slack schedule", POSTGRES, None, marks=pytest.mark.reliability),
+        pytest.param("discord schedule", SQLITE, None, marks=pytest.mark.reliability),
     ],
     indirect=["databases"],
 )
 async def test_a_schedule_runs_once_wherever_its_process_is_killed_around_the_claim_and_the_post(
-    tmp_path, databases, name
+    tmp_path, databases, name, few
 ):
     (kind,) = (one for one in KINDS if one.name == name)
     async with nursery() as bots:
         found, expected = await points(kind, bots, tmp_path / "clean", databases)
         chosen = [one for one in found if one.call in LEAVING and one.number == 1]
-        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+        verdicts = await all_of(kind, spread(chosen, few or len(chosen)), expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= {*LEAVING[:3]}
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
 @pytest.mark.parametrize("kind", BATCH_KINDS, ids=str)
-@pytest.mark.parametrize("databases", EACH, indirect=True)
+@pytest.mark.parametrize(("databases", "few"), EACH, indirect=["databases"])
 async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its_process_is_killed(
-    tmp_path, databases, kind
+    tmp_path, databases, kind, few
 ):
     async with nursery() as bots:
         found, expected = await points(kind, bots, tmp_path / "clean", databases)
         chosen = [one for one in found if one.number == 1 and (one.call in BATCHING or one.where == "claude")]
-        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+        verdicts = await all_of(kind, spread(chosen, few or len(chosen)), expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= BATCHING
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("databases", EACH, indirect=True)
+async def test_a_task_asks_its_batch_once_and_answers_once_wherever_its_process_is_killed(tmp_path, databases):
+    async with nursery() as bots:
+        found, expected = await points(TASK, bots, tmp_path / "clean", databases)
+        verdicts = await all_of(TASK, UNNAMED, expected, bots, tmp_path, databases)
+
+    assert set(UNNAMED) <= set(found)
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
@@ -181,19 +194,19 @@ async def test_a_batch_that_one_of_two_processes_began_the_other_ends(tmp_path, 
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
-@pytest.mark.parametrize("databases", EACH, indirect=True)
-async def test_an_upload_is_neither_lost_nor_left_behind_wherever_its_process_is_killed(tmp_path, databases):
+@pytest.mark.parametrize(("databases", "few"), EACH, indirect=["databases"])
+async def test_an_upload_is_neither_lost_nor_left_behind_wherever_its_process_is_killed(tmp_path, databases, few):
     (kind,) = (one for one in KINDS if one.name == "slack picture")
     async with nursery() as bots:
         found, expected = await points(kind, bots, tmp_path / "clean", databases)
         chosen = [one for one in found if one.call == "upload" or one.call in UPLOADING]
-        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+        verdicts = await all_of(kind, spread(chosen, few or len(chosen)), expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} == {"upload", *UPLOADING}
     assert [str(verdict) for verdict in verdicts if verdict.outcome != "answered"] == []
 
 
-@pytest.mark.parametrize("databases", EACH, indirect=True)
+@pytest.mark.parametrize("databases", ENGINES, indirect=True)
 async def test_a_file_is_deleted_with_its_message_wherever_the_process_is_killed(tmp_path, databases):
     where = {"deletion": "claude", "files.end_deletion": "store"}
     places = [Point(where[call], call, 1, phase) for call in where for phase in ("before", "after")]

@@ -6,7 +6,8 @@ from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.worlds import SlackWorld, discord_world, slack_world
 from tests.fakes.claude.script import Answer, last_words
 from tests.support.clock_notes import without_times
-from tests.support.databases import ENGINES, Database
+from tests.support.databases import POSTGRES, SQLITE, Database
+from tests.support.short_form import shorten
 
 
 async def say(world, text: str, root: str | None) -> str:
@@ -44,8 +45,11 @@ async def asked(world, bots, folder, database: Database, lost: bool) -> list[lis
     return turns(world)
 
 
-@ENGINES
-@pytest.mark.parametrize("opened", [slack_world, discord_world], ids=["slack", "discord"])
+@pytest.mark.parametrize(
+    ("databases", "opened"),
+    shorten(2, [SQLITE, POSTGRES], [pytest.param(slack_world, id="slack"), pytest.param(discord_world, id="discord")]),
+    indirect=["databases"],
+)
 async def test_the_next_answer_knows_the_whole_thread_and_nothing_is_said_twice(tmp_path, databases, opened):
     told = []
     async with nursery() as bots:

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.server import SlackFake
+from tests.support import fork_server
 from tests.support.waiting import until
 from tests.support.wire import free_port
 
@@ -189,8 +191,7 @@ async def test_an_answer_that_takes_longer_than_the_grace_is_given_anew_at_the_n
 def confab(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A run of the command line, with nothing set but `variables`."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | variables
-    command = [sys.executable, "-W", "error", "-m", "bots", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = fork_server.run(*arguments, folder=folder, environment=environment)
     print(done.stdout, done.stderr)  # where leaks are looked for
     return done
 
@@ -216,9 +217,18 @@ def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, argum
 
 @asynccontextmanager
 async def process(
-    folder: Path, slack: SlackFake, claude: ClaudeFake, *arguments: str, connects: bool = True, **variables: str
+    folder: Path,
+    slack: SlackFake,
+    claude: ClaudeFake,
+    *options: str,
+    connects: bool = True,
+    alone: str = "",
+    **variables: str,
 ):
-    """`confab run` in a process of its own, connected to Slack by Socket Mode unless it `connects` not."""
+    """`confab run` in a process of its own, connected to Slack by Socket Mode unless it `connects` not.
+
+    Or the program `alone`, in a python of its own, which imports for itself.
+    """
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONFAB_MODEL": "claude-haiku-5-5"} | {
         "ANTHROPIC_API_KEY": claude.key,
         "ANTHROPIC_BASE_URL": claude.url,
@@ -228,10 +238,14 @@ async def process(
         **variables,
     }
     connected = asyncio.create_task(slack.connected(slack.sockets.connections + 1, 30))
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", *(arguments or ["-m", "bots", "run"]),
-        cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    if alone:
+        started = await asyncio.create_subprocess_exec(
+            sys.executable, *fork_server.STRICT, "-c", alone, cwd=folder, env=environment, stdout=PIPE, stderr=PIPE
+        )
+    else:
+        started = await fork_server.start(
+            "run", *options, environment=environment, folder=folder, stdout=PIPE, stderr=PIPE
+        )
     try:
         if connects:
             await connected
@@ -294,7 +308,7 @@ async def test_without_a_key_nothing_starts_and_the_operator_reads_why(tmp_path,
 
 
 async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, claude):
-    async with process(tmp_path, slack, claude, "-m", "bots", "run", "--stand-in", ANTHROPIC_API_KEY="") as started:
+    async with process(tmp_path, slack, claude, "--stand-in", ANTHROPIC_API_KEY="") as started:
         first = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
 
     assert first["level"] == "WARNING"
@@ -321,7 +335,7 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_pa
 
 
 async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, claude):
-    async with process(tmp_path, slack, claude, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
+    async with process(tmp_path, slack, claude, alone=SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
         address = await listening(started)
         await slack.say("ada", "dev", "<@U0BOT> hello")
         async with aiohttp.ClientSession(address) as session, asyncio.timeout(20):
@@ -380,7 +394,7 @@ async def test_changes_are_told_in_chat_and_sealed_with_a_key_that_was_made_and_
     assert key not in logged.decode()
 
 
-async def listening(started: asyncio.subprocess.Process) -> str:
+async def listening(started: asyncio.subprocess.Process | fork_server.Process) -> str:
     """The address that a process logs when it listens."""
     while True:
         logged = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))

@@ -38,7 +38,7 @@ from tests.fakes.discord.world import Clock
 from tests.fakes.slack.server import SlackFake
 from tests.support.databases import POSTGRES, SQLITE, Database, Databases
 
-WORLDS = int(os.environ.get("WORLDS", "24"))
+WORLDS = int(os.environ.get("WORLDS", "12"))
 SEED = int(os.environ.get("WORLDS_SEED", "1"))
 PARTS = 4  # which run side by side; in every other one Slack tells its events by Socket Mode
 

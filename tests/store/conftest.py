@@ -16,8 +16,12 @@ SOON = timedelta(milliseconds=50)  # for which a unit of work waits for another 
     params=["sqlite in memory", pytest.param("sqlite in a file", marks=SLOW), pytest.param("postgres", marks=SLOW)]
 )
 def url(request, tmp_path):
-    """An empty database."""
-    yield from open_address(request.param, tmp_path)
+    """A database with nothing in it."""
+    if request.param == "postgres":
+        with postgres.borrowed_database() as address:
+            yield address
+    else:
+        yield from open_address(request.param, tmp_path)
 
 
 @pytest.fixture(params=["sqlite in a file", "postgres"])

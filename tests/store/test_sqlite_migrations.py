@@ -1,6 +1,6 @@
 """Migrations: a database of an older version opens, is brought up to date, and holds all that it held.
 
-Tests core.store.sqlite.schema.
+Tests core.store.sqlite.schema, core.store.sqlite.connection.
 """
 
 import sqlite3
@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope, UsageRow
@@ -16,10 +17,12 @@ from core.domain.messages import Asks, Attachment, FinalText, Message, ThreadKey
 from core.domain.personas import Persona, Place, Version
 from core.domain.usage import Usage
 from core.store import backup, inspect, open_store
+from core.store.sqlite.schema import migrations
 from tests.support.talk import KEY, NOON, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 ELEVEN = Path(__file__).parent / "data" / "eleven_migrations.sql"
 DISCORD = ThreadKey("discord:G", "D1", "10")
+TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 
 
 @pytest.fixture
@@ -139,3 +142,15 @@ async def test_an_old_database_is_inspected_and_copied_as_it_is(url, tmp_path):
     assert (condition.version, condition.newest > 11, condition.waiting, condition.oldest) == (11, True, 5, at(12))
     assert (copied.rows["messages"], copied.rows["questions"]) == (16, 10)
     assert (await inspect(f"sqlite:///{tmp_path}/copy.db")).version == 11
+
+
+async def test_a_new_database_has_the_same_tables_as_one_that_had_every_migration(tmp_path):
+    await (await open_store(f"sqlite:///{tmp_path}/new.db")).shut()
+    with Database(memory=True) as migrated, closing(sqlite3.connect(tmp_path / "new.db")) as new:
+        migrations.apply(migrated)
+        wanted, made = [sorted(db.execute(TABLES).fetchall()) for db in (migrated, new)]
+        names = [db.execute("SELECT id, name FROM _sqlite_migrations").fetchall() for db in (migrated, new)]
+
+    assert made == wanted
+    assert names[0] == names[1]
+    assert len(wanted) > 40

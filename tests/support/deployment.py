@@ -1,9 +1,7 @@
 """`confab run` over Slack, Discord and Claude at once, as a newcomer starts it: each behind a wire that can be cut."""
 
-import asyncio
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +15,11 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import BOT
 from tests.fakes.slack.server import SlackFake
+from tests.support import fork_server
 from tests.support.waiting import until
 from tests.support.wire import HOST, Wire, free_port
 
 ROOT = Path(__file__).parents[2]
-STRICT = ("-W", "error", "-W", "ignore:'audioop':DeprecationWarning")
 PLACES = {"slack": "dev", "discord": "general"}
 QUOTE = "> "  # of a command's question, above its answer
 
@@ -141,7 +139,7 @@ def filled(example: str, values: Mapping[str, str]) -> str:
 
 
 @asynccontextmanager
-async def running(world: World, database: str = "sqlite:///confab.db") -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(world: World, database: str = "sqlite:///confab.db") -> AsyncIterator[fork_server.Process]:
     """`confab run`, connected to both; it must not outlive this."""
     values = {
         "ANTHROPIC_API_KEY": world.claude.key,
@@ -158,9 +156,9 @@ async def running(world: World, database: str = "sqlite:///confab.db") -> AsyncI
     (world.folder / ".env").write_text(filled((ROOT / ".env.example").read_text(), values))
     before = world.slack.sockets.connections
     with (world.folder / "confab.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *STRICT, "-m", "bots", "run", cwd=world.folder, stdout=log, stderr=log,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        process = await fork_server.start(
+            "run", folder=world.folder, stdout=log.fileno(), stderr=log.fileno(),
+            environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     try:
         await until(lambda: world.slack.sockets.connections > before and world.slack.sockets.ready, 30)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyte
 
+from tests.support import fork_server
 from tests.support.waiting import PATIENCE, until
 
 SCROLLED = 10_000  # rows that the emulator keeps above its window
@@ -24,16 +25,23 @@ class PseudoTerminal:
     def __init__(self, columns: int, rows: int) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=SCROLLED, ratio=0.5)
         self.raw = bytearray()
+        self._lines: tuple[object, list[str]] = (None, [])
         self._typed = bytearray()
         self._stream = pyte.ByteStream(self.screen)
         self._ours, self._theirs = pty.openpty()
         os.set_blocking(self._ours, False)
         self._set_size(columns, rows)
-        self.process: asyncio.subprocess.Process
+        self.process: fork_server.Process
 
     @property
     def lines(self) -> list[str]:
         """All that was ever scrolled away, and the window, without the empty rows at its end."""
+        drawn = (len(self.raw), self.screen.lines, self.screen.columns)
+        if self._lines[0] != drawn:
+            self._lines = (drawn, self._read_lines())
+        return self._lines[1]
+
+    def _read_lines(self) -> list[str]:
         columns = self.screen.columns
         above = ["".join(row[at].data for at in range(columns)).rstrip() for row in self.screen.history.top]
         lines = [*above, *(line.rstrip() for line in self.screen.display)]
@@ -89,12 +97,11 @@ class PseudoTerminal:
         """How the terminal stands, as a shell would find it."""
         return termios.tcgetattr(self._ours)[:4]
 
-    async def start(self, command: Sequence[str], environment: dict[str, str], folder: Path, typed: str = "") -> None:
+    async def start(self, words: Sequence[str], environment: dict[str, str], folder: Path, typed: str = "") -> None:
         self._stream.feed(typed.encode())
-        self.process = await asyncio.create_subprocess_exec(
-            *command, stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
-            env=environment, cwd=folder, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        self.process = await fork_server.start(
+            *words, environment=environment, folder=folder, terminal=True,
+            stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
         )  # fmt: skip
         asyncio.get_running_loop().add_reader(self._ours, self._read)
 
@@ -117,16 +124,16 @@ class PseudoTerminal:
 
 @asynccontextmanager
 async def run_in_window(
-    command: Sequence[str],
+    words: Sequence[str],
     environment: dict[str, str],
     folder: Path,
     columns: int = 80,
     rows: int = 24,
     before: str = "",
 ) -> AsyncIterator[PseudoTerminal]:
-    """Run a program in a window, in which `before` stands already."""
+    """Run `confab` with these words in a window, in which `before` stands already."""
     window = PseudoTerminal(columns, rows)
-    await window.start(command, environment, folder, before)
+    await window.start(words, environment, folder, before)
     try:
         yield window
     finally:

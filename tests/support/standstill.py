@@ -1,13 +1,13 @@
 """A process that stands still for longer than its lease, as of a laptop that sleeps, in the middle of an answer."""
 
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.fakes.claude.script import Answer, Gate, last_words
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
+from tests.support.fork_server import Process
 
 ASLEEP = 4.5  # seconds; a terminal that is silent for three has lost its lease
 

@@ -1,19 +1,18 @@
 """`confab chat` as a process, with pipes for a terminal."""
 
-import asyncio
-import sys
+from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.support import fork_server
 
 
 @asynccontextmanager
 async def chat(environment: dict[str, str], folder: Path, *arguments: str):
     """`confab chat`, with pipes."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "bots", "chat", *arguments,
-        cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    process = await fork_server.start(
+        "chat", *arguments, environment=environment, folder=folder, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
     try:
         yield process
     finally:

@@ -237,6 +237,7 @@ PAGED = {
     "pages in Discord": growing(discord_look.build_dialect()),
     "a notice's pages in Discord": lambda text: discord_look.render_pages(text, "> q", notice_=True),
 }
+PAGED_IN = {"pages in Slack": PAGE, "pages in Discord": PAGE // 3, "a notice's pages in Discord": PAGE // 3}
 
 
 def seconds(parse: Parser, text: str) -> float:
@@ -257,14 +258,27 @@ def slow(parse: Parser, name: str, small: int, most: float = MOST) -> str | None
     return f"{name}: {large:.2f} seconds, {grown:.0f} times as long as a quarter of it"
 
 
-@pytest.mark.parametrize("parser", PARSERS)
-def test_the_time_that_a_text_takes_grows_as_its_length(parser):
-    assert [why for name in HOSTILE if (why := slow(PARSERS[parser], name, 5 * SMALL))] == []
+LENGTHS = [
+    *((parser, SMALL) for parser in PARSERS),
+    *(pytest.param(parser, 5 * SMALL, marks=pytest.mark.reliability) for parser in PARSERS),
+]
 
 
-@pytest.mark.parametrize("parser", PAGED)
-def test_the_time_that_pages_take_grows_as_their_text(parser):
-    assert [why for name in HOSTILE if (why := slow(PAGED[parser], name, PAGE, PAGE / SMALL * MOST))] == []
+@pytest.mark.parametrize(("parser", "small"), LENGTHS)
+def test_the_time_that_a_text_takes_grows_as_its_length(parser, small):
+    assert [why for name in HOSTILE if (why := slow(PARSERS[parser], name, small))] == []
+
+
+PAGES = [
+    *((parser, [*HOSTILE][first::3], page) for first, (parser, page) in enumerate(PAGED_IN.items())),
+    *(pytest.param(parser, HOSTILE, PAGE, marks=pytest.mark.reliability) for parser in PAGED),
+]
+"""In short each text comes in one of the three, somewhat longer than its page is."""
+
+
+@pytest.mark.parametrize(("parser", "texts", "page"), PAGES, ids=lambda one: one if isinstance(one, str) else "")
+def test_the_time_that_pages_take_grows_as_their_text(parser, texts, page):
+    assert [why for name in texts if (why := slow(PAGED[parser], name, page, page / SMALL * MOST))] == []
 
 
 def test_a_number_of_too_many_digits_is_refused_in_a_sentence():

@@ -11,7 +11,7 @@ from bots.discord.errors import EXPIRED, UNKNOWN_MESSAGE
 from bots.discord.parse import ChannelPlace
 from core.domain.errors import PlaceClosed
 
-OVER = "the 15 minutes are over in which Discord shows an answer where we are no member"
+OVER = "the 15 minutes are over in which Discord shows an answer to a command"
 
 Answer = TypeVar("Answer")
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 from sqlite_utils import Database
@@ -210,16 +210,31 @@ def prepare(db: Database) -> None:
 
 def migrate(db: Database) -> None:
     """Bring the tables up to date. Raises Unfit when they are ahead of us."""
-    count_migrations(db)
-    migrations.apply(db)
+    if count_migrations(db) or db.table_names():
+        migrations.apply(db)
+    else:
+        for statement in list_statements():
+            db.conn.execute(statement)
+
+
+@cache
+def list_statements() -> Sequence[str]:
+    """What makes a new database, in a tenth of the time that all migrations take one after the other."""
+    with Database(memory=True, execute_plugins=False) as migrated:
+        migrations.apply(migrated)
+        return [*migrated.conn.iterdump()][1:-1]  # without BEGIN and COMMIT
+
+
+@cache
+def list_migrations() -> frozenset[str]:
+    with Database(memory=True, execute_plugins=False) as empty:
+        return frozenset(migration.name for migration in migrations.pending(empty))
 
 
 def count_migrations(db: Database) -> int:
     """How many of our migrations the tables have had. Raises Unfit when they have had others."""
-    with Database(memory=True, execute_plugins=False) as empty:
-        ours = {migration.name for migration in migrations.pending(empty)}
     had = {migration.name for migration in migrations.applied(db)}
-    if ahead := had - ours:
+    if ahead := had - list_migrations():
         raise Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
     return len(had)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ RATE = 500  # messages in a second that are taken of a server, which may tell of
 TAIL = 2_000  # bytes of what a process wrote last to its standard error
 LINE = 200  # characters of its last line
 CHUNK = 65_536
+load_certificates = cache(httpx2.create_ssl_context)  # once in a process: it holds the loop for 50 ms
 STREAM = "SSE stream ended"  # how the SDK begins its own errors about an answer that broke off
 
 
@@ -69,7 +71,10 @@ async def open_transport(server: McpServer, link: Link, longest: float) -> Async
     if server.url:
         timeout = httpx2.Timeout(CONNECT, read=None)  # each call has a limit of its own, and a stream waits for events
         headers = {"accept-encoding": "identity", **server.headers}
-        async with SteadyClient(headers=headers, timeout=timeout, max_redirects=REDIRECTS) as client:
+        certificates = load_certificates()
+        async with SteadyClient(
+            headers=headers, timeout=timeout, max_redirects=REDIRECTS, verify=certificates
+        ) as client:
             link.client, client.longest = client, longest
             async with streamable_http_client(server.url, http_client=client, max_sse_event_size=LARGEST) as streams:
                 yield WatchedStream(streams[0], link), streams[1]

@@ -1,4 +1,4 @@
-"""Confab as a process that can be killed at any call of its store. Started by `tests.e2e.reliability.nursery`.
+"""Confab as a process that can be killed at any call of its store. `tests.e2e.reliability.nursery` starts it.
 
 Its successor waits one second, not ten, and pages are edited faster than platforms like.
 """
@@ -118,3 +118,7 @@ async def main() -> None:
     tools = ToolRegistry([MachineTools(machine)]) if machine else open_tools(chosen)
     await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop, pace=PACE)
     await opened.shut()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -88,7 +88,7 @@ def blocks(given: Sequence[Raw], unknown: Collection[str] = (), ceiling: int = B
 
 def units(text: str) -> int:
     """The length of a text as JavaScript counts it."""
-    return sum(2 if ord(character) > 0xFFFF else 1 for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def tables(given: Sequence[Raw]) -> None:

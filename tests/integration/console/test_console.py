@@ -18,6 +18,7 @@ from core.billing.ledger_rows import Scope
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
+from tests.support import fork_server
 from tests.support.clock_notes import without_times
 from tests.support.documents import write_docx
 from tests.support.standstill import ASLEEP, answer_slowly, stopped
@@ -456,9 +457,9 @@ async def test_a_command_line_with_what_cannot_be_attached_asks_nothing(
 
 async def talk_of_tools(environment: dict[str, str], folder: Path, lines: str, *answers: str) -> str:
     """What the terminal shows for these lines where Claude has a tool that acts, and answers so."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "tests.support.shed_chat", environment["DATABASE_URL"], *answers,
-        cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    process = await fork_server.start(
+        environment["DATABASE_URL"], *answers, program="tests.support.shed_chat",
+        folder=folder, environment=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     shown, _ = await asyncio.wait_for(process.communicate(lines.encode()), 60)
     assert process.returncode == 0

@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,8 +55,7 @@ async def claude(environment):
 
 @asynccontextmanager
 async def chat(environment, folder, columns=80, rows=24, before="", ready=PROMPT):
-    command = [sys.executable, "-W", "error", "-m", "bots", "chat"]
-    async with run_in_window(command, environment, folder, columns, rows, before) as window:
+    async with run_in_window(["chat"], environment, folder, columns, rows, before) as window:
         await window.shows(lambda text: text.endswith(ready))
         yield window
 

@@ -15,6 +15,7 @@ from tests.fakes.claude.script import Answer, Break, Fault
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.claude_faults import BEFORE, DURING
 from tests.support.house import Haste, house
+from tests.support.short_form import shorten
 
 HASTE = Haste(100)  # a minute in 0.6 seconds
 PATIENTLY = Haste(40)  # a busy machine has seconds between the end of a storm and the bound
@@ -208,9 +209,9 @@ async def test_every_refusal_is_waited_for_or_told(store, board, claude, fault, 
     assert len([one for one in claude.requests if one.path == "/v1/messages"]) == (3 if transient else 1)
 
 
-@pytest.mark.parametrize("event", range(EVENTS + 1))
 @pytest.mark.parametrize(
-    ("fault", "transient"), [(row[1], row[3]) for row in DURING[:-1]], ids=[r[0] for r in DURING[:-1]]
+    ("fault", "transient", "event"),
+    shorten(4, [pytest.param(row[1], row[3], id=row[0]) for row in DURING[:-1]], range(EVENTS + 1)),
 )
 async def test_an_answer_that_breaks_at_any_event_is_answered_whole_at_the_same_place(
     store, board, claude, fault, transient, event

@@ -17,8 +17,8 @@ from tests.e2e.worlds.tool_world import hold
 from tests.e2e.worlds.workshop import ShopServer
 from tests.support.databases import POSTGRES, SQLITE
 
-WORLDS = int(os.environ.get("TOOL_WORLDS", "16"))
-SERVED = int(os.environ.get("TOOL_WORLDS", "8"))
+WORLDS = int(os.environ.get("TOOL_WORLDS", "8"))
+SERVED = int(os.environ.get("TOOL_WORLDS", "4"))
 ENGINES = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
 
 

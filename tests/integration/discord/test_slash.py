@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from bots.discord.publisher import TO_FOLLOW
 from core.domain.errors import StoreUnavailable
 from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer, Gate
@@ -319,6 +320,19 @@ async def test_a_private_answer_ends_with_its_token(guild, claude, running, capl
     assert "15 minutes are over" in caplog.text
     assert "scattering" not in asked.answer
     assert guild.visible("general")[-1].content == "fine"
+
+
+async def test_a_private_answer_that_outlasts_its_token_says_so_in_time(guild, claude, store):
+    gate = Gate(after=6)
+    claude.script(Answer(text="one two three four", chunk=4, gate=gate))
+    async with confab(guild, claude, store, token_life=10.0) as running:
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
+        await guild.until(lambda: asked.answer and TO_FOLLOW in asked.answer)
+        gate.opened.set()
+        await idle(running)
+
+    assert "one two" in asked.answer
+    assert "one two three four" in " ".join(one.content for one in guild.visible(guild.world.dm("7001").id))
 
 
 async def test_commands_are_synced_only_when_they_changed(guild, claude, store):

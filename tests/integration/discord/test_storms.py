@@ -16,6 +16,7 @@ from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab, idle, settled, told
+from tests.support.short_form import shorten
 from tests.support.waiting import until
 
 POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
@@ -158,32 +159,20 @@ async def test_shards_that_come_and_go_lose_nothing_and_disturb_nobody(claude, s
             assert guild.gateway.resumed == 3
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        limited(0.05),
-        limited(0.05, everywhere=True),
-        Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"}),
-        error(500),
-        error(502),
-        error(503),
-        Fault.HIDE,
-        Fault.DROP,
-        Fault.LOSE,
-    ],
-    ids=[
-        "429",
-        "429 of all",
-        "429 of Cloudflare",
-        "500",
-        "502",
-        "503",
-        "502 of what happened",
-        "no arrival",
-        "no answer",
-    ],
-)
-@pytest.mark.parametrize("route", [POST, EDIT, LIST])
+TROUBLES = [
+    pytest.param(limited(0.05), id="429"),
+    pytest.param(limited(0.05, everywhere=True), id="429 of all"),
+    pytest.param(Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"}), id="429 of Cloudflare"),
+    pytest.param(error(500), id="500"),
+    pytest.param(error(502), id="502"),
+    pytest.param(error(503), id="503"),
+    pytest.param(Fault.HIDE, id="502 of what happened"),
+    pytest.param(Fault.DROP, id="no arrival"),
+    pytest.param(Fault.LOSE, id="no answer"),
+]
+
+
+@pytest.mark.parametrize(("route", "trouble"), shorten(3, [POST, EDIT, LIST], TROUBLES))
 async def test_trouble_with_a_request_loses_and_doubles_no_answer(guild, claude, running, route, trouble):
     text = " ".join(f"word{number:04}" for number in range(260))
     claude.script(Answer(text=text, chunk=400))

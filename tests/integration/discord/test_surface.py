@@ -5,6 +5,7 @@ Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.dis
 
 import asyncio
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Delay, Fault, error, limited
 from tests.fakes.discord.nouns import Permission, Upload
 from tests.fakes.discord.posts import remove
+from tests.fakes.discord.server import DiscordFake
+from tests.fakes.discord.world import Clock
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.waiting import until
 
@@ -155,6 +158,19 @@ async def test_an_archived_thread_is_opened_by_an_answer(guild, claude, running)
     await settled(guild, running)
 
     assert ours(guild, thread) == look.render_pages(text)
+
+
+@pytest.mark.parametrize(("age", "grows"), [(0, True), (2 * 3600, False)], ids=["fresh", "older than an hour"])
+async def test_an_old_answer_spends_no_edit_on_growing(claude, store, age, grows):
+    text = " ".join(f"word{number:04}" for number in range(PAGES // 9))
+    claude.script(Answer(text=text, chunk=100, delay=0.1))
+    async with DiscordFake(clock=Clock(lambda: time.time() - age)) as guild, confab(guild, claude, store) as running:
+        await ask(guild, "dev")
+        await settled(guild, running)
+
+        assert ours(guild, "dev") == look.render_pages(text)
+        edits = [one for one in guild.calls if one.method == "PATCH"]
+        assert len(edits) > 1 if grows else len(edits) == 1
 
 
 async def test_a_token_that_is_revoked_mid_answer_is_logged_and_waited_for(guild, claude, running, caplog):

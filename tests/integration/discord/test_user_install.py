@@ -200,7 +200,7 @@ async def test_an_answer_that_outlasts_its_token_says_so_there_and_comes_by_dire
         await answered(running, asked)
 
     mail = " ".join(one.content for one in guild.visible(guild.world.dm("7001").id))
-    assert shown.startswith("> why?")
+    assert shown.startswith("> why?\none" if begun else "> why?")
     assert told_alone in mail
     assert asked.answer == shown
 

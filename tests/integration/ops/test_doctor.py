@@ -7,8 +7,8 @@ import asyncio
 import json
 import os
 import re
-import sys
 import time
+from asyncio.subprocess import PIPE
 from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +39,7 @@ from tests.fakes.discord.limits import Answer
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import TEAM, Grant
 from tests.fakes.slack.server import SlackFake
+from tests.support import fork_server
 from tests.support.doctor import brief, chosen, findings
 from tests.support.provided_tools import ProvidedTools
 
@@ -361,10 +362,9 @@ def environment():
 
 async def run(environment, folder, *options):
     """`confab check`: its exit code, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", "-m", "bots", "check", *options,
-        cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    process = await fork_server.start(
+        "check", *options, folder=folder, environment=environment, stdout=PIPE, stderr=PIPE
+    )
     shown, complaints = await process.communicate()
     print(shown.decode())  # where leaks are looked for
     assert complaints.decode() == ""

@@ -28,7 +28,7 @@ from core.store import Condition, Server, backup, hide_login, inspect, open_stor
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
 from core.store.postgres.schema import LOCK
-from tests.support import postgres
+from tests.support import fork_server, postgres
 from tests.support.databases import Database
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import KEY, NOON, PLATFORMS, asked, at, commanded, said
@@ -185,10 +185,7 @@ async def test_what_is_no_database_of_ours_is_not_copied(url, tmp_path):
 
 def test_the_command_copies_it(kept, tmp_path):
     environment = {"DATABASE_URL": kept, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    ran = subprocess.run(
-        [sys.executable, "-m", "bots", "backup", "copy.db"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    ran = fork_server.run("backup", "copy.db", folder=tmp_path, environment=environment)
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "to copy.db and checked it: threads 1, messages 3, questions 2, requests 1" in ran.stdout

@@ -16,6 +16,7 @@ from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SlackFake
+from tests.support.short_form import shorten
 from tests.support.slack_house import at_home, living
 from tests.support.socket_mode import Told, listening
 from tests.support.waiting import until
@@ -137,8 +138,7 @@ async def troubled(method: str, fault: Fault):
             yield home
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "trouble"), shorten(3, METHODS, TROUBLES))
 async def test_trouble_with_any_method_we_use_loses_and_doubles_no_answer(method, trouble):
     async with troubled(method, TROUBLES[trouble]) as home:
         home.claude.script(Answer(text="word " * 2000, chunk=4000), Answer(text="short"))

@@ -106,19 +106,19 @@ def lie_about_size(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "content",
+    "write_bomb",
     [
-        lie_about_size(replace_part(write_docx(), "word/document.xml", bytes(300_000_000))),
-        lie_about_size(replace_part(write_xlsx(), "xl/worksheets/sheet1.xml", bytes(300_000_000))),
-        replace_part(write_docx(), "word/document.xml", b"<a>" * 300_000),
-        b"<svg xmlns='http://www.w3.org/2000/svg'>" + b"<g>" * 300_000,
-        b'{"nbformat": 4, "cells": ' + b"[" * 300_000,
-        write_zip({"[Content_Types].xml": bytes(1_000_000)}),
+        lambda: lie_about_size(replace_part(write_docx(), "word/document.xml", bytes(300_000_000))),
+        lambda: lie_about_size(replace_part(write_xlsx(), "xl/worksheets/sheet1.xml", bytes(300_000_000))),
+        lambda: replace_part(write_docx(), "word/document.xml", b"<a>" * 300_000),
+        lambda: b"<svg xmlns='http://www.w3.org/2000/svg'>" + b"<g>" * 300_000,
+        lambda: b'{"nbformat": 4, "cells": ' + b"[" * 300_000,
+        lambda: write_zip({"[Content_Types].xml": bytes(1_000_000)}),
     ],
     ids=["document that lies", "sheet that lies", "deep document", "deep drawing", "deep notebook", "no types"],
 )
-async def test_a_bomb_costs_itself_alone_and_says_so(content):
-    read = await convert_file("plan", content)
+async def test_a_bomb_costs_itself_alone_and_says_so(write_bomb):
+    read = await convert_file("plan", write_bomb())
 
     assert read.problem
     assert not read.passing

@@ -1,0 +1,25 @@
+"""The short form of a proof, which `make test` runs: some of its cases. The others are for `make reliability`."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any
+
+import pytest
+
+
+def shorten(every: int, *values: Iterable[Any]) -> Sequence[Any]:
+    """Each case of these values, of which one in so many is kept; the others have the mark `reliability`.
+
+    Those along the diagonals are kept, so that each value comes in some. A value may be a parameter of more than one.
+    """
+    cases = product(*(list(enumerate(one)) for one in values))
+    return [combine([value for _, value in case], kept=sum(at for at, _ in case) % every == 0) for case in cases]
+
+
+def combine(case: Sequence[Any], *, kept: bool) -> Any:
+    """One parameter of the values of a case, with an id as if each were parametrized alone."""
+    params = [one if hasattr(one, "marks") else pytest.param(one) for one in case]
+    name = "-".join(one.id or "-".join(map(str, one.values)) for one in params)
+    marks = [mark for one in params for mark in one.marks]
+    found = [value for one in params for value in one.values]
+    return pytest.param(*found, id=name, marks=marks if kept else [*marks, pytest.mark.reliability])
