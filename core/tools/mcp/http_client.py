@@ -44,7 +44,7 @@ _END = re.compile(rb",\s*%b(?:,\s*%b)?\}\s*$" % (_ID, _VERSION))
 T = TypeVar("T")
 
 
-class Pace:
+class StreamPace:
     """What is taken of a session's streams in a second: `lines`, and bytes; who sends more has to wait."""
 
     def __init__(
@@ -87,7 +87,7 @@ class SteadyClient(httpx2.AsyncClient):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._pace = Pace()
+        self._pace = StreamPace()
         self._streams: WeakValueDictionary[str, BoundedStream] = WeakValueDictionary()
         """The events that answer a request, by its id."""
 
@@ -196,7 +196,7 @@ class BoundedStream(httpx2.AsyncByteStream):
         stream: httpx2.AsyncByteStream,
         deadline: float,
         asked: str | int | None = None,
-        pace: Pace | None = None,
+        pace: StreamPace | None = None,
     ) -> None:
         """With a `pace` it is a stream of events."""
         self._stream = stream

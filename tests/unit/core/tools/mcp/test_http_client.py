@@ -6,7 +6,7 @@ import math
 import httpx2
 import pytest
 
-from core.tools.mcp.http_client import LATE, OTHER, PIECE, BoundedStream, Pace
+from core.tools.mcp.http_client import LATE, OTHER, PIECE, BoundedStream, StreamPace
 
 
 class Body(httpx2.AsyncByteStream):
@@ -19,7 +19,7 @@ class Body(httpx2.AsyncByteStream):
 
 
 async def read(content, *, streamed=False):
-    pace = Pace() if streamed else None
+    pace = StreamPace() if streamed else None
     return b"".join([one async for one in BoundedStream(Body(content), math.inf, 7, pace)])
 
 
@@ -77,7 +77,7 @@ async def test_of_lines_without_end_so_many_are_taken_in_a_second_and_few_at_onc
         await asyncio.sleep(0)
         clock[0] += seconds
 
-    stream = BoundedStream(Flood(), math.inf, 7, Pace(lines=1_000, now=lambda: clock[0], sleep=sleep))
+    stream = BoundedStream(Flood(), math.inf, 7, StreamPace(lines=1_000, now=lambda: clock[0], sleep=sleep))
 
     with pytest.raises(httpx2.SSEError, match=LATE):
         async for piece in stream:
