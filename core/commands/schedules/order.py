@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.billing.budgets import Budgets
+from core.commands.batches.inquiry import SCHEDULED
 from core.commands.registry import Command, Invocation, UsageError, check_rank, find_command, parse_values
 from core.commands.schedules.recurrence import Recurrence, UnreadableRecurrence, parse_recurrence, split_recurrence
 from core.domain.clock import is_time_zone
@@ -119,6 +120,8 @@ def _check_repeatable(call: Invocation, row: Command, values: Mapping[str, str])
     if row.task is None and row.whispers(values):
         given = next(one for name, value in values.items() if (one := f"{name}={value}") in row.whispered)
         raise UsageError(WHISPERED.format(row.words, given, given), "what")
+    if values.get("batch") == "yes":
+        raise UsageError(SCHEDULED, "what")
 
 
 def _ask_meant(call: Invocation, line: str) -> None:
