@@ -122,6 +122,8 @@ def _check_repeatable(call: Invocation, row: Command, values: Mapping[str, str])
     if row.task is None and row.whispers(values):
         given = next(one for name, value in values.items() if (one := f"{name}={value}") in row.whispered)
         raise UsageError(WHISPERED.format(row.words, given, given), "what")
+    if values.get("batch") == "yes":
+        raise UsageError(SCHEDULED, "what")
 
 
 def _ask_meant(call: Invocation, line: str) -> None:
