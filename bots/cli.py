@@ -127,10 +127,9 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
         cat report.csv | confab chat "sum it up"
         confab chat "hello" < /dev/null    # in a script whose own input is not for Claude
     """
-    import asyncio
-
     from bots.app import run
     from bots.app.configuration import open_tools, read_configuration
+    from bots.app.ending import run_to_end
     from bots.console.adapter import Console
     from bots.ops import logs
     from core.library.library import PersonaLibrary
@@ -150,7 +149,7 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
         click.echo(attached, err=True)
     logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())
     try:
-        asyncio.run(run.chat(settings, console, tools))
+        run_to_end(run.chat(settings, console, tools))
     except KeyboardInterrupt:
         click.echo("\nWhat is not answered yet is answered at the next start.", err=True)
 
@@ -251,16 +250,15 @@ def run(only: str | None, stand_in: bool) -> None:
 
     Without ANTHROPIC_API_KEY nothing starts, unless --stand-in says that a stand-in may answer.
     """
-    import asyncio
-
     from bots.app.configuration import read_configuration
+    from bots.app.ending import run_to_end
     from bots.app.run import serve
     from bots.ops import logs
 
     configuration = read_configuration()
     settings = configuration.core
     logs.configure(settings.confab_log_level, configuration.secrets(), settings.confab_log_format)
-    asyncio.run(serve(configuration, only, stand_in=stand_in))
+    run_to_end(serve(configuration, only, stand_in=stand_in))
 
 
 @main.group(invoke_without_command=True)
