@@ -17,7 +17,7 @@ test: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 4 --dist worksteal --durations=20
+	$(BIN)/pytest -n 3 --dist worksteal --durations=20
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0

@@ -160,9 +160,9 @@ def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
 async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
     """The answer, which says above it who asked, where who asked about a message, or gave a command, has it posted.
 
-    What offers a batch is public from the beginning.
+    What offers a batch is public from the beginning, and so is the answer to a command whose words are there still.
     """
-    public = answer.notice or answer.offers or question.schedule is not None
+    public = answer.notice or answer.offers or question.schedule is not None or question.command
     if (question.about is None and question.command is None) or question.private or public:
         return answer
     words = SHARED if question.command is None else SHARED_TASK

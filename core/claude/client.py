@@ -1,10 +1,7 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
-import json
 import logging
-import time
-from codecs import BOM_UTF8
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -12,7 +9,7 @@ from typing import Any
 
 import anthropic
 import httpx2
-from anthropic._streaming import ServerSentEvent, SSEDecoder
+from anthropic._streaming import SSEDecoder
 from anthropic.types import ModelInfo
 
 from core.claude.batches.message_batches import MessageBatches
@@ -20,8 +17,7 @@ from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
 from core.claude.files import FileStorage
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import (
-    ENDINGS,
+from core.claude.streams.accumulator import (
     GROWING,
     MalformedStream,
     MessageAccumulator,
@@ -31,6 +27,7 @@ from core.claude.stream import (
     read_usage,
     read_word,
 )
+from core.claude.streams.decoder import LenientDecoder, name_event
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
 from core.domain.tools import Container, ToolCall, drop_repeated_calls
 from core.domain.usage import Usage
@@ -226,7 +223,7 @@ class _Anthropic(anthropic.AsyncAnthropic):
         self._pinging = pinging
 
     def _make_sse_decoder(self) -> SSEDecoder:
-        return _LenientDecoder(self._pinging)
+        return LenientDecoder(self._pinging)
 
     def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
         """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it.
@@ -234,78 +231,12 @@ class _Anthropic(anthropic.AsyncAnthropic):
         Words that grow, nearly all of what comes, stay as they were sent: an object for each would cost a quarter of
         reading them.
         """
-        name = _name_event(data)
+        name = name_event(data)
         if name == "error":
             raise self._make_status_error(str(data), body=data, response=response)
         if name == "content_block_delta" and read_field(read_field(data, "delta"), "type") in GROWING:
             return data
         return super()._process_response_data(data=data, cast_to=cast_to, response=response)
-
-
-class _LenientDecoder(SSEDecoder):
-    """Decodes streams without the lines `event: ...`, with bytes that are no UTF-8, and whole messages in their place.
-
-    It names an event that has no name after the type in its data; the SDK leaves such events out. After `pinging`
-    seconds of nothing but pings and comments it raises ReadTimeout, for these keep a connection from being silent.
-    """
-
-    def __init__(self, pinging: float) -> None:
-        super().__init__()
-        self._pinging = pinging
-        self._heard = time.monotonic()
-
-    async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
-        whole = b""
-        async for marked in self._aiter_chunks(iterator):
-            chunk = marked.removeprefix(BOM_UTF8)
-            if whole or chunk.lstrip().startswith(b"{"):  # no line of an event begins so, but JSON does
-                whole += chunk
-                continue
-            for line in chunk.splitlines():
-                if event := self.decode(line.decode(errors="replace")):
-                    self._heard = self._heard if event.event == "ping" else time.monotonic()
-                    for one in _unfold(event):
-                        yield one
-            if time.monotonic() - self._heard > self._pinging:
-                raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
-        if whole:
-            text = whole.decode(errors="replace")
-            for one in _unfold(ServerSentEvent(event=_name_event(json.loads(text)) or "message", data=text)):
-                yield one
-
-    def decode(self, line: str) -> ServerSentEvent | None:
-        event = super().decode(line)
-        if event is None or event.event is not None:
-            return event
-        try:
-            return ServerSentEvent(event=_name_event(event.json()), data=event.data)
-        except ValueError:  # `[DONE]`, or nothing of Claude's
-            return event
-
-
-def _name_event(data: object) -> str | None:
-    """The type that an event tells of itself; gateways may leave it out of an error."""
-    if not isinstance(data, Mapping):
-        return None
-    return "error" if data.get("error") else data.get("type")
-
-
-def _unfold(event: ServerSentEvent) -> Iterator[ServerSentEvent]:
-    """The events that a message would have come with that a gateway answers whole; of all else, itself."""
-    message = event.json() if event.event == "message" else None
-    if not (isinstance(message, Mapping) and isinstance(blocks := message.get("content"), list)):
-        yield event
-        return
-    yield _make_event({"type": "message_start", "message": {**message, "content": []}})
-    for index, block in enumerate(blocks):
-        yield _make_event({"type": "content_block_start", "index": index, "content_block": block})
-    ended = {name: message.get(name) for name in ENDINGS}
-    yield _make_event({"type": "message_delta", "delta": ended, "usage": message.get("usage")})
-    yield _make_event({"type": "message_stop"})
-
-
-def _make_event(data: Mapping[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(event=data["type"], data=json.dumps(data))
 
 
 def _classify(error: Exception, model: str, *, begun: bool = False) -> ClaudeError:

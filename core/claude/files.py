@@ -11,7 +11,7 @@ import anthropic
 
 from core.claude.errors import FileStorageError
 from core.claude.sdk_errors import BROKEN
-from core.claude.stream import read_field, read_word
+from core.claude.streams.accumulator import read_field, read_word
 
 SECONDS = 20.0  # that one request may take, an upload too: what takes longer is sent inline
 CHUNK = 65_536  # bytes of a download that are read at once

@@ -19,7 +19,7 @@ from core.claude.client import Activity, Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.files import ran_code
 from core.claude.prompt_cache_tracker import PromptCacheTracker
-from core.claude.stream import MessageAccumulator, read_field, read_word
+from core.claude.streams.accumulator import MessageAccumulator, read_field, read_word
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.content import FileContent

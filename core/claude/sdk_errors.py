@@ -8,7 +8,7 @@ import anthropic
 import httpx2
 
 from core.claude.errors import TRANSIENT, ClaudeError
-from core.claude.stream import MalformedStream, read_word
+from core.claude.streams.accumulator import MalformedStream, read_word
 from core.domain.backoff import parse_retry_after
 from core.domain.clock import system_clock
 

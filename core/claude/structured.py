@@ -24,6 +24,7 @@ from core.domain.errors import BudgetForbids
 from core.domain.messages import Question
 from core.domain.models import STRUCTURED_OUTPUTS, Model
 from core.domain.personas import Version
+from core.domain.usage import Usage
 from core.prompting.request import Block, Request, leave_out_unread
 from core.prompting.turns import Turn
 from core.store.protocols import Step, StepEnd
@@ -107,6 +108,22 @@ class StructuredOutput:
             if not isinstance(found, _Draft):
                 return found
             draft = found
+
+    async def build(
+        self, form: type[Form], model: str, instruction: str, content: str, *, max_tokens: int = LONGEST
+    ) -> Request:
+        """The request that asks for an instance of `form`, to be asked in a batch. `read` knows its answer."""
+        known = await self.catalog.describe(model)
+        in_words = not known.has(STRUCTURED_OUTPUTS) or (model, form) in self._in_words
+        turns = (Turn("user", (Text(content),)),)
+        return _Draft(form, known, instruction, turns, max_tokens, in_words=in_words).build_request()
+
+    def read(self, form: type[Form], text: str, stop: str, model: str) -> Form:
+        """What Claude said to a request that `build` made, which has no second try. Raises ClaudeError."""
+        draft = _Draft(form, Model(model), "", (), LONGEST, in_words=False, lengthened=True, corrected=True)
+        found = draft.read(Completion(text, stop, Usage(), model, None))
+        assert not isinstance(found, _Draft)
+        return found
 
     async def _complete(self, order: MeteredRequest, retry_policy: RetryPolicy) -> Completion:
         """What one request brought, whatever its tries. Raises ClaudeError, BudgetForbids."""

@@ -89,7 +89,8 @@ class Invocation:
 class Command:
     """A command: `words` name it, and `rank` is the least that may give it.
 
-    `private` answers only the person; so do the values in `whispered`, written as people give them: `of=me`.
+    `private` answers only the person; so do the values in `whispered`, written as people give them: `of=me`. With those
+    in `public` everybody is answered.
     `stricter` are values that need a higher rank, or names of such with any value; each with what is said below it.
     """
 
@@ -100,6 +101,7 @@ class Command:
     rank: Rank = Rank.MEMBER
     private: bool = False
     whispered: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     action: str = ""
     """What it is called in a message's menu, where platforms have one; the message's id is its value `message`."""
     title: str = ""
@@ -134,7 +136,8 @@ class Command:
 
     def whispers(self, given: Mapping[str, str]) -> bool:
         """Whether only the person is answered, with these values."""
-        return self.private or any(f"{name}={value.strip().lower()}" in self.whispered for name, value in given.items())
+        values = {f"{name}={value.strip().lower()}" for name, value in given.items()}
+        return (self.private and not values & {*self.public}) or bool(values & {*self.whispered})
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)

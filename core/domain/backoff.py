@@ -77,23 +77,21 @@ async def retry(
 
     def wait(state: RetryCallState) -> float:
         named = named_pause(_get_error(state))
-        if named is not None:
-            return named
-        return grow_pause(state.attempt_number, first, longest)
+        return grow_pause(state.attempt_number, first, longest) if named is None else named
 
     def before_sleep(state: RetryCallState) -> None:
         if report is not None:
             report(_get_error(state), state.upcoming_sleep)
 
-    try:  # nearly always this is all, and what makes ready for the rest costs more than it
+    try:  # nearly always this is all
         return await work()
     except on as error:
         failed: list[BaseException] = [error]
 
-    async def run_once() -> Result:
+    async def run_once() -> Result:  # tenacity awaits only what it knows for a coroutine function, which no lambda is
         if failed:
             raise failed.pop()
-        return await work()  # tenacity awaits only what it knows for a coroutine function, which no lambda is
+        return await work()
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(on),

@@ -13,7 +13,7 @@ from core.domain.models import is_model_id
 from core.domain.usage import Usage
 from core.jobs.pace import PACE, JobPace
 from core.prompting.row_prompts import read_answer
-from core.store.records.jobs import Batch, BatchWork, JobPlan, RowResult
+from core.store.records.jobs import Batch, BatchWork, JobPlan, RowResult, write_reply
 from core.telemetry import RequestEnded
 
 SLICE = 100  # results that are kept at once
@@ -21,9 +21,9 @@ ENDED = "batch"  # how the requests of a batch ended, in the ledger
 
 EXPIRED = "it was not answered within 24 hours"
 CANCELED = "cancelled"
-REFUSED = "Claude's API refused this row"
-TROUBLE = "Claude had trouble with this row"
-LOST = "nothing came back for this row"
+REFUSED = "Claude's API refused this {}"
+TROUBLE = "Claude had trouble with this {}"
+LOST = "nothing came back for this {}"
 GONE = "the batch is gone at Anthropic"
 
 log = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Collection:
                 kept = []
         if kept:
             await self.work.keep_results(batch, kept)
-        await self._settle(batch, name, spent)
+        await self._settle(batch, name, spent, plan.unit if plan else "row")
 
-    async def _settle(self, batch: Batch, name: str, spent: Spent) -> None:
+    async def _settle(self, batch: Batch, name: str, spent: Spent, unit: str) -> None:
         """What was set aside for requests of which nothing came back stays an estimate."""
         lost = max(0, batch.requests - spent.results)
         estimate = batch.estimate_lost(lost)
@@ -100,7 +100,7 @@ class Collection:
         settled = Settlement(spent.usage, ENDED, self.clock(), model, name, cost, estimate=estimate or 0)
         if lost:
             log.warning("a batch brought %d results less than it has requests", lost)
-        await self._end(batch, settled, LOST)
+        await self._end(batch, settled, LOST.format(unit))
 
     async def _write_off(self, batch: Batch) -> None:
         """It is gone, and nobody knows what it cost: it stands at its bound."""
@@ -138,6 +138,8 @@ def _add(spent: Spent, result: BatchResult, usage: Usage, micro_usd: int | None)
 def _read_result(plan: JobPlan, number: int, result: BatchResult, micro_usd: int | None) -> RowResult:
     """A row's answer, or why it has none."""
     match result.kind:
+        case ResultKind.SUCCEEDED if plan.task is not None:
+            return RowResult(number, write_reply(result.text, result.stop, result.model), micro_usd=micro_usd)
         case ResultKind.SUCCEEDED:
             text, problem = read_answer(plan.prompt, result.text, result.stop)
             return RowResult(number, text, problem, micro_usd)
@@ -145,4 +147,4 @@ def _read_result(plan: JobPlan, number: int, result: BatchResult, micro_usd: int
             return RowResult(number, "", EXPIRED)
         case ResultKind.CANCELED:
             return RowResult(number, "", CANCELED)
-    return RowResult(number, "", REFUSED if result.stop == "invalid_request_error" else TROUBLE)
+    return RowResult(number, "", (REFUSED if result.stop == "invalid_request_error" else TROUBLE).format(plan.unit))

@@ -130,7 +130,6 @@ class Submission:
 
 def _write_requests(body: IO[bytes], batch: Batch, plan: JobPlan, rows: Sequence[JobRow], begun: bool) -> None:
     requests = (
-        json.dumps({"custom_id": batch.name_row(row.number), "params": plan.prompt.build_body(row.cells)})
-        for row in rows
+        json.dumps({"custom_id": batch.name_row(row.number), "params": plan.build_body(row.cells)}) for row in rows
     )
     body.write(((", " if begun else BEGINNING) + ", ".join(requests)).encode())

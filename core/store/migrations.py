@@ -307,4 +307,15 @@ MIGRATIONS = (
     ),
     # Whether a removal of a note erased its words.
     Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
+    # Requests of a task that are asked in a batch: of which model each is asked, and the messages that stand in it.
+    Migration(
+        "task_requests",
+        (
+            "ALTER TABLE job_rows ADD COLUMN model {text}",
+            "CREATE TABLE job_messages (job {integer} NOT NULL, number {integer} NOT NULL, message {text} NOT NULL, "
+            "PRIMARY KEY (job, number, message), "
+            "FOREIGN KEY (job, number) REFERENCES job_rows (job, number) ON DELETE CASCADE) {strict}",
+            "CREATE INDEX job_messages_by_message ON job_messages (message)",
+        ),
+    ),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS
+from tests.e2e.reliability.batch_kinds import BATCH_KINDS, OFFERS, TASK
 from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
@@ -27,7 +27,7 @@ CASES = [
     ),
     *(
         pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
-        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, *OFFERS)
+        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, TASK, *OFFERS)
         for engine in BOTH
     ),
 ]
@@ -170,6 +170,16 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its
         verdicts = await all_of(kind, spread(chosen, few or len(chosen)), expected, bots, tmp_path, databases)
 
     assert {one.call for one in chosen} >= BATCHING
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("databases", EACH, indirect=True)
+async def test_a_task_asks_its_batch_once_and_answers_once_wherever_its_process_is_killed(tmp_path, databases):
+    async with nursery() as bots:
+        found, expected = await points(TASK, bots, tmp_path / "clean", databases)
+        verdicts = await all_of(TASK, UNNAMED, expected, bots, tmp_path, databases)
+
+    assert set(UNNAMED) <= set(found)
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

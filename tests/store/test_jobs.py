@@ -564,3 +564,99 @@ async def test_processes_take_up_each_batch_once(shared_url, clock):
     finally:
         for one in stores:
             await one.shut()
+
+
+# Tasks that wait for a batch
+
+TASK = JobPlan(RowPrompt("", (), {"max_tokens": 5}), "claude-a", "persona compare", '{"names": []}')
+
+
+def request(number: int, model: str = "claude-a", *messages: str) -> NewRow:
+    return NewRow(number, ({"model": model}, {"round": number}), 100, 7, 10, model=model, messages=messages)
+
+
+async def wait(store, *requests: NewRow):
+    """Give a command that waits for a batch, and let it wait; its claim and the job."""
+    await store.questions.ingest(commanded("k1", "persona compare 1"))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    job = await store.jobs.begin(claim, TASK, "k1", 0)
+    await store.jobs.add_rows(claim, job, requests or (request(1), request(2)))
+    assert await store.jobs.wait_for(claim, job, PLANNED, [ALL]) is None
+    await store.jobs.park(claim, (await find(store)).changes)
+    return claim, job
+
+
+async def test_a_command_waits_for_its_own_job_until_that_has_ended(store):
+    await wait(store)
+    waiting = await store.questions.claim_next("p", PLATFORMS)
+    await plan(store)
+    batch = await due(store)
+    await store.batches.begin_sending(batch)
+    await store.batches.note_name(batch, "msgbatch_1", 2, timedelta())
+    await collect(store, RowResult(1, "x", "", 7), RowResult(2, "y", "", 7))
+    woken = await store.questions.claim_next("p", PLATFORMS)
+    job = await store.jobs.find(KEY, "k1")
+
+    assert waiting is None
+    assert woken.question.name == "k1"
+    assert (job.state, job.run, job.question, job.rows) == (JobState.ENDED, "k1", "k1", 2)
+    assert [one.micro_usd for one in await store.jobs.read_rows(job.id, 0, 9)] == [7, 7]
+    assert await store.jobs.sum_cost(KEY, "k1") == 21
+
+
+async def test_requests_of_several_models_are_a_batch_each(store):
+    await wait(store, request(1), request(2, "claude-b"), request(3), request(4, "claude-b"))
+    await plan(store)
+    found = await store.batches.claim_batches(9, LEASE)
+
+    assert [(one.model, one.requests) for one in found] == [("claude-a", 2), ("claude-b", 2)]
+    assert [[r.number for r in await store.batches.read_requests(one, 0, 9)] for one in found] == [[1, 3], [2, 4]]
+    lines = await store.ledger.sum_usage(ALL, at(-99), "model")
+    assert [(one.group, one.micro_usd) for one in lines] == [("claude-a", 20), ("claude-b", 20)]
+
+
+async def test_a_request_goes_with_any_message_that_stands_in_it(store):
+    _, job = await wait(store, request(1, "claude-a", "m1", "m2"), request(2, "claude-a", "m2", "m3"), request(3))
+    await store.questions.ingest(deleted("m1"))
+    rows = await store.jobs.read_rows(job, 0, 9)
+
+    assert [(one.cells == (), one.problem) for one in rows] == [(True, DELETED), (False, None), (False, None)]
+
+
+@pytest.mark.parametrize("scope", [Scope("slack:T1", "C1", "other"), Scope("slack:T1", "C1", person="U9")])
+async def test_what_a_task_was_told_of_a_channel_goes_with_what_is_forgotten_there(store, scope):
+    await wait(store, request(1, "claude-a", "m1"))
+    await store.threads.forget(replace(scope, channel=KEY.channel), "U1")
+
+    assert await store.jobs.find(KEY, "k1") is None
+
+
+async def test_a_stop_cancels_the_batch_of_a_task_and_not_the_task(store):
+    await wait(store)
+    await store.questions.ingest(press(Control.STOP, question="k1"))
+    woken = await store.questions.claim_next("p", PLATFORMS)
+    job = await store.jobs.find(KEY, "k1")
+
+    assert woken.question.name == "k1"
+    assert (job.state, job.canceled) == (JobState.ENDED, True)
+
+
+async def test_a_task_that_is_answered_keeps_no_request(store):
+    _, job = await wait(store)
+    await store.jobs.cancel(job)
+    await close(store, Outcome.SHOWN)
+
+    assert await store.jobs.read_rows(job, 0, 9) == []
+    assert ((await find(store)).state, (await find(store)).plan) == (JobState.CLOSED, None)
+    assert await store.jobs.retry(Question(KEY, "k9", "U1", at(60), command="batch retry"), job) == NOTHING_FAILED
+
+
+async def test_a_task_that_nobody_waits_for_any_more_is_not_asked(store):
+    await store.questions.ingest(commanded("k1", "persona compare 1"))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    job = await store.jobs.begin(claim, TASK, "k1", 0)
+    await store.jobs.add_rows(claim, job, [request(1)])
+    await store.questions.ingest(press(Control.STOP, question="k1"))
+    await store.jobs.wait_for(claim, job, PLANNED, [ALL])
+
+    assert await store.batches.claim_job(LEASE) is None

@@ -92,7 +92,7 @@ class Database:
         """Wait until no question is open."""
         async with asyncio.timeout(seconds):
             while self.open:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     @property
     def open(self) -> int:

@@ -99,8 +99,9 @@ class TaskAnswer:
         (ended,) = await asyncio.gather(composing, return_exceptions=True)
         if isinstance(ended, Exception) and not isinstance(ended, TaskStopped):
             raise ended
-        whole, question = ended if isinstance(ended, Answer) else None, self.claim.question
+        whole, question = ended if isinstance(ended, Answer) and not ended.unfinished else None, self.claim.question
         _, micro_usd = await self.composer.store.ledger.sum_steps(question.key, question.name)
+        micro_usd += await self.composer.store.jobs.sum_cost(question.key, question.name)
         cost = f"All of it cost {dollars(micro_usd)}." if micro_usd else ""
         words = " ".join(filter(None, ("" if whole else STOPPED, cost)))
         text = whole.text if whole else close_text(self.reply.text)
@@ -127,6 +128,7 @@ class TaskAnswer:
             steps=steps,
             act=partial(self.reply.act, note=True),
             find_zone=partial(composer.find_zone, question, self.surface),
+            row=row,
             call=call,
             read_turns=partial(read_past_turns, composer, self.surface),
             name_persona=self._name_persona,
@@ -155,7 +157,8 @@ class TaskAnswer:
         made = await (wait_out(partial(task, run), sleep) if scheduled else task(run))
         await run.ensure_allowed()
         if isinstance(made, TaskResult):
-            yield Answer(made.text, made=made.made, draft=made.draft, offers=made.offers)
+            answer = Answer(made.text, made=made.made, draft=made.draft, offers=made.offers, waits=made.waits)
+            yield answer if made.waits is None else replace(answer, outcome=Outcome.CARRIED_OUT)
             return
         assert isinstance(made, TaskPrompt)
         self.grows = True

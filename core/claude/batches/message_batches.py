@@ -14,7 +14,7 @@ from anthropic.types.messages import MessageBatch
 
 from core.claude.errors import BatchError
 from core.claude.sdk_errors import BROKEN, classify_error
-from core.claude.stream import read_field, read_usage, read_word
+from core.claude.streams.accumulator import read_field, read_usage, read_word
 from core.domain.usage import Usage
 
 CREATE = "/v1/messages/batches"

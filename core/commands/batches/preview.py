@@ -13,6 +13,7 @@ from core.billing.ledger_rows import PlannedRequest, list_scopes
 from core.claude.client import Completion
 from core.claude.structured import IN_WORDS
 from core.commands.batches.fields import read_fields
+from core.commands.batches.inquiry import FRAME, NO_BATCHES
 from core.commands.batches.sources import Source, read_source
 from core.commands.batches.tables import TableRow
 from core.commands.craft.ranges import PARAMETERS
@@ -30,10 +31,8 @@ SHOWN = 3  # rows of a preview
 SLICE = 200  # rows that are kept at once
 PROMPT = 20_000  # characters of a prompt
 LONGEST, MOST = 1_000, 32_000  # tokens of a row's answer, thinking included: where nobody says how many, and at most
-FRAME = 200  # bytes of a request beside its words
 EFFORTS = ("low", "medium", "high")  # which go with and without thinking
 CELLS = 2  # columns of the table that a preview shows
-NO_BATCHES = "What answers here in Claude's place takes no batches. With a key of Anthropic's it does."
 QUOTED = re.compile(r'\s*["“](.+?)["”]((?:\s+\w+=(?:"[^"]*"|[^\s"]+))*)\s*', re.DOTALL)
 
 

@@ -23,13 +23,7 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     """What a batch that runs does just now."""
     done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)
     lines = [_name_job(job)]
-    if job.canceled:
-        lines.append("It is cancelled. What was answered by then comes in a moment.")
-    elif not progress.batches:
-        lines.append("Money is being set aside for it.")
-    else:
-        since = _describe_time(now - (job.begun_at or job.at))
-        lines.append(f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner.")
+    lines.append(_describe_state(job, progress, now))
     if done:
         lines.append(f"{done:,} of {count_noun(job.rows, 'row')} are done.")
     elif progress.batches > 1:
@@ -38,6 +32,25 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     if progress.bound is not None:
         lines.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return f"{lines[0]}\n\n{' '.join(lines[1:])}"
+
+
+def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
+    """What a task that waits for its batch does just now."""
+    done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)
+    sentences = [f"This waits for batch {job.number}, {done:,} of {count_noun(job.rows, 'request')} done."]
+    sentences.append(_describe_state(job, progress, now))
+    if progress.bound is not None:
+        sentences.append(f"At most {dollars(progress.bound)} is set aside for it.")
+    return " ".join(sentences)
+
+
+def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
+    if job.canceled:
+        return "It is cancelled. What was answered by then comes in a moment."
+    if not progress.batches:
+        return "Money is being set aside for it."
+    since = _describe_time(now - (job.begun_at or job.at))
+    return f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner."
 
 
 def describe_end(job: Job, progress: JobProgress, problems: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import io
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -14,6 +15,16 @@ from pydantic import BaseModel, Field, create_model
 from core.billing.budgets import dollars
 from core.billing.png_chart import Bar, draw_chart
 from core.claude.errors import ClaudeError
+from core.commands.batches.inquiry import (
+    BATCH,
+    IN_BATCH,
+    AskedRequest,
+    EndedInquiry,
+    Inquiry,
+    InquiryAnswer,
+    ask_in_batch,
+    ensure_answered,
+)
 from core.commands.craft.material import DATA, Material
 from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
 from core.commands.craft.task import ENDINGS, TaskResult, TaskRun, explain_end, leave_to_claude
@@ -25,7 +36,7 @@ from core.rendering.names import write_name
 from core.rendering.reply_notes import append_note
 
 LAST = 200  # messages of a channel, where nobody says how many
-BATCH = 100  # messages of one request
+TOGETHER = 100  # messages of one request
 FEWEST, MOST = 2, 20  # categories
 NAME = 40  # characters of a category
 ANSWER = 8_000  # tokens of one request's answer
@@ -38,21 +49,95 @@ Say of each message that you are shown which one of these categories fits it bes
 does, say “{NONE}”. {DATA}"""
 
 Classes: TypeAlias = dict[int, str]
+Line: TypeAlias = tuple[int, str, str, str]
+"""A message: its number, its time, its author, and a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """What is sorted, in words, and why it is not more; into which categories; and its messages."""
+
+    title: str
+    cut: str
+    categories: tuple[str, ...]
+    lines: Sequence[Line]
 
 
 async def classify(run: TaskRun) -> TaskResult:
     """Read the messages and have Claude sort them, many with each request. Raises CannotAnswer, UsageError."""
+    if run.batched:
+        return await ask_in_batch(run, _collect, _write_classes)
     categories = read_categories(run.values["categories"])
     found = await read_range(run, LAST, NOTHING)
     classes, missing = await _classify_all(run, found, categories)
-    counts = Counter(classes.get(number, UNREAD) for number in range(1, len(found.messages) + 1))
+    sorting = Sorting(describe_range(run, found), found.cut, tuple(categories), list_lines(found))
+    return await _write_result(run, sorting, classes, missing)
+
+
+async def _collect(run: TaskRun) -> Inquiry:
+    """What asks for the categories of all messages, many with each request."""
+    categories = read_categories(run.values["categories"])
+    found = await read_range(run, LAST, NOTHING)
+    form, instruction, lines = _build_form(tuple(categories)), _instruct(categories), list_lines(found)
+    requests = []
+    for start in range(0, len(lines), TOGETHER):
+        some = lines[start : start + TOGETHER]
+        told = "\n".join(found.write(number - 1, number) for number, *_ in some)
+        request = await run.structured.build(form, run.models[0], instruction, told, max_tokens=ANSWER)
+        messages = tuple(found.messages[number - 1].id for number, *_ in some)
+        requests.append(AskedRequest(request, {"lines": some}, messages))
+    return Inquiry(requests, {"title": describe_range(run, found), "cut": found.cut, "categories": categories})
+
+
+async def _write_classes(run: TaskRun, ended: EndedInquiry) -> TaskResult:
+    """The table of what came back; what Claude left out, or did not answer as it was asked to, is in no category."""
+    ensure_answered(ended)
+    form, lines, classes, reasons = _build_form(tuple(ended.kept["categories"])), list[Line](), Classes(), list[str]()
+    for one in ended.answers:
+        some = [tuple(line) for line in one.about["lines"]]
+        lines += some
+        numbers = {number for number, *_ in some}
+        made, why = _read_classes(run, form, one)
+        classes |= {number: name for number, name in made.items() if number in numbers}
+        reasons += [why or LEFT_OUT] if numbers - classes.keys() else []
+    missing = " ".join(filter(None, (ended.explain_missing(), _tell_left(len(lines) - len(classes), reasons))))
+    sorting = Sorting(ended.kept["title"], ended.kept["cut"], tuple(ended.kept["categories"]), lines)
+    return await _write_result(run, sorting, classes, missing)
+
+
+def _read_classes(run: TaskRun, form: "type[ClassifiedMessages]", one: InquiryAnswer) -> tuple[Classes, str]:
+    """What came of one request, or why nothing did."""
+    if one.problem:
+        return {}, one.sentence
+    try:
+        return run.structured.read(form, one.text, one.stop, one.model).read(), ""
+    except ClaudeError as error:
+        return {}, error.sentence
+
+
+async def _write_result(run: TaskRun, sorting: Sorting, classes: Classes, missing: str) -> TaskResult:
+    """A table, a chart and a file with a line for each message."""
+    title, categories = sorting.title, sorting.categories
+    counts = Counter(classes.get(number, UNREAD) for number, *_ in sorting.lines)
     rows = [(name, counts[name]) for name in (*categories, NONE, UNREAD) if counts[name] or name in categories]
     rows.sort(key=lambda row: (row[0] in {NONE, UNREAD}, -row[1]))
-    title = describe_range(run, found)
     chart = await asyncio.to_thread(_draw, title, rows)
-    written = MadeFile("messages.csv", "text/csv", _write_csv(found, classes))
+    written = MadeFile("messages.csv", "text/csv", _write_csv(sorting.lines, classes))
     picture = MadeFile("categories.png", "image/png", base64=b64encode(chart).decode(), alt=_tell_rows(rows))
-    return TaskResult(await _write_answer(run, found, title, rows, missing), (written, picture))
+    notes = (missing, sorting.cut, "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}.")
+    return TaskResult(append_note(_write_table(title, rows), " ".join(filter(None, notes))), (written, picture))
+
+
+def list_lines(found: Material) -> list[Line]:
+    return [
+        (
+            number,
+            message.at.isoformat(timespec="seconds"),
+            OURS if message.mine else found.names.get(message.voice, ""),
+            link,
+        )
+        for number, (message, link) in enumerate(zip(found.messages, found.links, strict=True), 1)
+    ]
 
 
 def read_categories(written: str) -> list[str]:
@@ -92,8 +177,8 @@ async def _classify_all(run: TaskRun, found: Material, categories: Sequence[str]
     """The categories of all messages, and why some are missing. Raises what ends it before any batch is done."""
     classes: Classes = {}
     reasons: list[str] = []
-    for start in range(0, len(found.messages), BATCH):
-        end = min(start + BATCH, len(found.messages))
+    for start in range(0, len(found.messages), TOGETHER):
+        end = min(start + TOGETHER, len(found.messages))
         run.act(f"classifying messages {start + 1} to {end} of {len(found.messages)}")
         try:
             batch, why = await _classify_batch(run, found, categories, range(start, end))
@@ -103,11 +188,18 @@ async def _classify_all(run: TaskRun, found: Material, categories: Sequence[str]
             return classes, f"I stopped after message {start} of {len(found.messages)}: {explain_end(error)}"
         classes |= batch
         reasons += [why] if why else []
-    left = len(found.messages) - len(classes)
-    return (
-        classes,
-        f"{count_noun(left, 'message')} could not be classified: {' '.join(dict.fromkeys(reasons))}" if left else "",
-    )
+    return classes, _tell_left(len(found.messages) - len(classes), reasons)
+
+
+def _tell_left(left: int, reasons: Sequence[str]) -> str:
+    """That so many messages have no category, and why; nothing where all have one."""
+    if not left:
+        return ""
+    return f"{count_noun(left, 'message')} could not be classified: {' '.join(dict.fromkeys(reasons))}"
+
+
+def _instruct(categories: Sequence[str]) -> str:
+    return INSTRUCTION.format(", ".join(f"“{one}”" for one in categories))
 
 
 async def _classify_batch(
@@ -117,7 +209,7 @@ async def _classify_batch(
 
     What it does not classify then, or declines, is left out.
     """
-    form, instruction = _build_form(tuple(categories)), INSTRUCTION.format(", ".join(f"“{one}”" for one in categories))
+    form, instruction = _build_form(tuple(categories)), _instruct(categories)
     wanted = {number + 1 for number in batch}
     classes: Classes = {}
     for _ in range(2):
@@ -143,30 +235,21 @@ def _tell_rows(rows: Sequence[tuple[str, int]]) -> str:
     return "Bar chart: " + ", ".join(f"{name} {count}" for name, count in rows) + "."
 
 
-async def _write_answer(
-    run: TaskRun, found: Material, title: str, rows: Sequence[tuple[str, int]], missing: str
-) -> str:
-    """A table of counts and shares, and below it what is to be known of it."""
-    whole = len(found.messages)
+def _write_table(title: str, rows: Sequence[tuple[str, int]]) -> str:
+    """Counts and shares."""
+    whole = sum(count for _, count in rows)
     lines = [f"| {write_name(name)} | {count} | {count / whole:.0%} |" for name, count in rows]
     table = "\n".join(["| Category | Messages | Share |", "| --- | --: | --: |", *lines])
-    notes = [
-        missing,
-        found.cut,
-        "" if run.stop.is_set() else f"It cost {dollars(await run.sum_cost())}.",
-    ]
-    return append_note(f"**{title.capitalize()}**\n\n{table}", " ".join(filter(None, notes)))
+    return f"**{title.capitalize()}**\n\n{table}"
 
 
-def _write_csv(found: Material, classes: Mapping[int, str]) -> str:
+def _write_csv(lines: Sequence[Line], classes: Mapping[int, str]) -> str:
     """One line a message: time, author, link, category."""
     file = io.StringIO()
-    lines = csv.writer(file)
-    lines.writerow(["time", "author", "link", "category"])
-    for number, (message, link) in enumerate(zip(found.messages, found.links, strict=True), 1):
-        author = OURS if message.mine else found.names.get(message.voice, "")
-        at = message.at.isoformat(timespec="seconds")
-        lines.writerow([at, _defuse(author), link, _defuse(classes.get(number, UNREAD))])
+    written = csv.writer(file)
+    written.writerow(["time", "author", "link", "category"])
+    for number, at, author, link in lines:
+        written.writerow([at, _defuse(author), link, _defuse(classes.get(number, UNREAD))])
     return file.getvalue()
 
 
@@ -183,8 +266,10 @@ ROWS = (
         (
             Parameter("categories", ParameterKind.LIST, 'the categories, as in "bug, billing, praise"', required=True),
             *PARAMETERS,
+            BATCH,
         ),
         private=True,
+        public=(IN_BATCH,),
         task=classify,
         repeatable=True,
     ),

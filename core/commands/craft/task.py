@@ -17,7 +17,7 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, dump_completion
 from core.claude.retry import RetryPolicy
 from core.claude.structured import LONGEST, StructuredOutput
-from core.commands.registry import Invocation
+from core.commands.registry import Command, Invocation
 from core.domain.clock import Clock
 from core.domain.content import Text
 from core.domain.controls import Control
@@ -91,6 +91,8 @@ class TaskResult:
     """A persona that was tried for it, and may be kept."""
     offers: tuple[Control, ...] = ()
     """What people may do with the batch that it is about."""
+    waits: int | None = None
+    """It is no answer yet: the task goes on once more than so many changes happened to its batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class TaskRun:
     """Tell people what takes a while."""
     find_zone: Callable[[], Awaitable[str]]
     """The asker's time zone."""
+    row: Command
+    """What was given."""
     call: Invocation
     """The same as commands are given that Confab answers itself."""
     read_turns: Callable[[PastQuestion, Persona], Awaitable[Sequence[Turn]]]
@@ -138,6 +142,11 @@ class TaskRun:
     """The threads whose past it has read, each with whether it has the name of a message of the channel."""
     answered: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The text and the model of whole answers that it has got, by what was asked."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether all is to be asked in a batch."""
+        return self.values.get("batch") == "yes"
 
     async def describe_model(self) -> Model:
         """The model that is asked first."""
@@ -203,9 +212,13 @@ class TaskRun:
                     return event
         raise AssertionError("a request ended without a completion")
 
+    def fit(self, request: Request) -> Request:
+        """The request as it is sent."""
+        return self._order(request, None).request
+
     def find_digest(self, request: Request) -> str:
         """By what a request is known among those of this task."""
-        return self._order(request, None).request.digest
+        return self.fit(request).digest
 
     async def find_cost(self, request: Request) -> int | None:
         """What a request that was completed has cost, in micro-dollars; None where no price is known."""
@@ -215,8 +228,9 @@ class TaskRun:
 
     async def sum_cost(self) -> int:
         """What was asked for it so far has cost, in micro-dollars."""
-        _, micro_usd = await self.store.ledger.sum_steps(self.question.key, self.question.name)
-        return micro_usd
+        key, name = self.question.key, self.question.name
+        _, micro_usd = await self.store.ledger.sum_steps(key, name)
+        return micro_usd + await self.store.jobs.sum_cost(key, name)
 
     def ask(
         self,

@@ -68,6 +68,8 @@ class Parameter:
     label: str = ""
     prose: bool = False
     """Whether it is words that stand in quotes before a long text, of which nobody could tell them."""
+    unnamed: bool = False
+    """Whether it needs no name although it may be left out, and so may others."""
 
 
 class Shape(Protocol):
@@ -205,8 +207,8 @@ def is_list(parameter: Parameter | None) -> bool:
 
 
 def find_trailing_parameter(row: Shape) -> Parameter | None:
-    """The parameter that needs no name: the first that is required, or the only one."""
-    required = next((one for one in row.parameters if one.required), None)
+    """The parameter that needs no name: the first that is required, the one that says so, or the only one."""
+    required = next((one for one in row.parameters if one.required or one.unnamed), None)
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from core.billing.budgets import Budgets, describe_budget_here, dollars
 from core.billing.ledger_rows import Scope
+from core.commands.batches.inquiry import SCHEDULED
 from core.commands.registry import (
     Command,
     Invocation,
@@ -160,6 +161,8 @@ def _choose_row(call: Invocation, line: str) -> Command | None:
     if not row.repeatable or (row.task is None and row.whispers(values or {})):
         names = ", ".join(f"`{one.words}`" for one in call.context.table if one.repeatable)
         raise UsageError(UNREPEATABLE.format(row.words, names), "what")
+    if (values or {}).get("batch") == "yes":
+        raise UsageError(SCHEDULED, "what")
     return row
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from core.billing.budgets import dollars
 from core.claude.errors import ClaudeError
+from core.commands.batches.inquiry import InquiryAnswer
 from core.commands.craft.task import TaskRun, leave_uncached
 from core.domain.errors import CannotAnswer
 from core.domain.personas import Persona, Version
@@ -49,8 +50,22 @@ async def answer_turns(
     """What Claude answers to these turns under a whole persona, without tools. Asked once, whatever is killed.
 
     It is `cached` where what follows begins with the same turns. What is asked once more, word for word, is the same
-    answer and costs nothing. Raises ClaudeError, BudgetForbids, CannotAnswer where the persona's model is not allowed
-    or can't do it.
+    answer and costs nothing. Raises ClaudeError, BudgetForbids, and as `build_trial`.
+    """
+    name = persona.model or ""
+    request = await build_trial(run, persona, turns, cached=cached)
+    digest = run.find_digest(request)
+    if digest in run.answered:
+        return replace(TriedAnswer(*run.answered[digest]), micro_usd=0)
+    answer = await _complete(run, request, name, version)
+    run.answered[digest] = (answer.text, answer.model)
+    return answer
+
+
+async def build_trial(run: TaskRun, persona: Persona, turns: Sequence[Turn], *, cached: bool = False) -> Request:
+    """What asks Claude to answer these turns under a whole persona, without tools.
+
+    Raises CannotAnswer where the persona's model is not allowed or can't do it.
     """
     name, allowed = persona.model or "", run.call.context.models
     if allowed and name not in allowed:
@@ -63,13 +78,7 @@ async def answer_turns(
     known = await run.read_knowledge(persona)
     words, notes = run.instructions, run.notes
     made = build_request(persona, turns, model, "5m", instructions=words, knowledge=known, notes=notes)
-    request = made if cached else leave_uncached(made)
-    digest = run.find_digest(request)
-    if digest in run.answered:
-        return replace(TriedAnswer(*run.answered[digest]), micro_usd=0)
-    answer = await _complete(run, request, name, version)
-    run.answered[digest] = (answer.text, answer.model)
-    return answer
+    return made if cached else leave_uncached(made)
 
 
 async def _complete(run: TaskRun, request: Request, name: str, version: Version | None) -> TriedAnswer:
@@ -80,6 +89,19 @@ async def _complete(run: TaskRun, request: Request, name: str, version: Version 
         if error.kind not in OF_ITSELF:
             raise
         return TriedAnswer(append_note("", error.sentence), name, await run.find_cost(request))
-    text = close_text(completion.text) if completion.stop != "refusal" else ""
-    end = ENDS.get(completion.stop, "" if text.strip() else "Claude had nothing to say to that.")
-    return TriedAnswer(append_note(text, end) if end else text, completion.model or name, await run.find_cost(request))
+    text = _tell_end(completion.text, completion.stop)
+    return TriedAnswer(text, completion.model or name, await run.find_cost(request))
+
+
+def read_tried(one: InquiryAnswer, name: str) -> TriedAnswer:
+    """What came of a request that was asked of a model in a batch; why it has no answer is a note."""
+    if one.problem:
+        return TriedAnswer(append_note("", one.sentence), name, one.micro_usd)
+    return TriedAnswer(_tell_end(one.text, one.stop), one.model or name, one.micro_usd)
+
+
+def _tell_end(said: str, stop: str) -> str:
+    """What Claude said, and why it is no more."""
+    text = close_text(said) if stop != "refusal" else ""
+    end = ENDS.get(stop, "" if text.strip() else "Claude had nothing to say to that.")
+    return append_note(text, end) if end else text

@@ -1,12 +1,14 @@
 """Rounds: questions of the past that are asked again, each answered under one persona or more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from core.commands.batches.inquiry import AskedRequest, EndedInquiry, InquiryAnswer, ensure_answered
 from core.commands.craft.task import ENDINGS, TaskRun, explain_end
-from core.commands.trials.answers import TriedAnswer, answer_turns, write_cost
+from core.commands.trials.answers import TriedAnswer, answer_turns, build_trial, read_tried, write_cost
 from core.commands.trials.draft import Candidate
-from core.domain.errors import CannotAnswer
+from core.domain.errors import CannotAnswer, ConfabError
 from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
@@ -17,6 +19,14 @@ LOOKED = 20  # questions of a channel for each that is wanted: not all may be re
 SEEN = 400  # characters of an answer of which a table shows the beginning
 NOTHING = "Nothing was asked here that I could ask again. Ask something first, then try a persona."
 GONE = "What was asked here is gone, so it can't be asked again."
+
+
+class ThreadGone(ConfabError):
+    """What stood above a question can't be read any more."""
+
+
+def _tell_nothing(_past: PastQuestion) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,67 @@ async def answer_rounds(
         rounds.append(Round(one, tuple(answers)))
     if not rounds:
         raise CannotAnswer(GONE)
-    lost = f"{count_noun(gone, 'question')} could not be read any more." if gone else ""
-    return rounds, " ".join(filter(None, (lost, stopped)))
+    return rounds, " ".join(filter(None, (tell_gone(gone), stopped)))
+
+
+async def collect_rounds(
+    run: TaskRun,
+    past: Sequence[PastQuestion],
+    candidates: Sequence[Candidate],
+    tell: Callable[[PastQuestion], Mapping[str, Any]] = _tell_nothing,
+) -> tuple[list[AskedRequest], int]:
+    """What asks each question of each candidate, with what `tell` tells of it; how many can't be read any more.
+
+    Raises CannotAnswer where none can.
+    """
+    requests: list[AskedRequest] = []
+    gone = 0
+    for number, one in enumerate(past, 1):
+        run.act(f"reading question {number} of {len(past)}")
+        about = {"round": number, "words": one.words, **tell(one)}
+        thread = await run.store.threads.thread(one.question.key)
+        own = [one.question.name, *(page.id for page in thread.messages if page.answers == one.question.name)]
+        try:
+            requests += [await _collect(run, one, each, about, own) for each in candidates]
+        except ThreadGone:
+            gone += 1
+    if not requests:
+        raise CannotAnswer(GONE)
+    return requests, gone
+
+
+async def _collect(
+    run: TaskRun, past: PastQuestion, candidate: Candidate, about: Mapping[str, Any], own: Sequence[str]
+) -> AskedRequest:
+    """`own` are the messages of the question and of what stands as its answer."""
+    try:
+        turns = await run.read_turns(past, candidate.whole)
+    except CannotAnswer as error:
+        raise ThreadGone from error
+    request = await build_trial(run, candidate.whole, turns)
+    told = dict.fromkeys([*own, *(name for turn in turns for name in turn.messages)])
+    return AskedRequest(request, {**about, "model": request.model}, tuple(told))
+
+
+def read_rounds(ended: EndedInquiry, width: int) -> list[tuple[Mapping[str, Any], list[TriedAnswer]]]:
+    """The answers of each round that is there whole, with what it is about. Raises CannotAnswer where there is none."""
+    ensure_answered(ended)
+    rounds: dict[int, list[InquiryAnswer]] = {}
+    for one in ended.answers:
+        rounds.setdefault(one.about["round"], []).append(one)
+    found = [
+        (answers[0].about, [read_tried(one, one.about["model"]) for one in answers])
+        for _, answers in sorted(rounds.items())
+        if len(answers) == width
+    ]
+    if not found:
+        raise CannotAnswer(GONE)
+    return found
+
+
+def tell_gone(gone: int) -> str:
+    """That so many questions could not be asked again; nothing where all could."""
+    return f"{count_noun(gone, 'question')} could not be read any more." if gone else ""
 
 
 def write_table(names: Sequence[str], rows: Sequence[tuple[str, Sequence[TriedAnswer]]]) -> str:

@@ -1,5 +1,6 @@
 """Jobs: the same asked about every row of a table, in batches; their rows, and what Anthropic has of them."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,21 @@ class JobPlan:
     prompt: RowPrompt
     model: str
     source: str
+    task: str | None = None
+    """Where each row is a whole request, of a task that waits for all of them: what that has to know when it goes on.
+
+    It is JSON, without a word of a message. The prompt then says the longest answer alone.
+    """
+
+    @property
+    def unit(self) -> str:
+        """What one row is called."""
+        return "row" if self.task is None else "request"
+
+    def build_body(self, cells: Sequence[Any]) -> Mapping[str, Any]:
+        """The arguments of the request that a row is."""
+        body: Mapping[str, Any] = self.prompt.build_body(cells) if self.task is None else cells[0]
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,10 @@ class NewRow:
     bound: int | None
     message: str | None = None
     """The message that it was made of."""
+    model: str | None = None
+    """Which model is asked, where that is not the same for all."""
+    messages: tuple[str, ...] = ()
+    """The messages that stand in a request of a task: when one of them is deleted, it goes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,19 @@ class JobRow:
     state: RowState
     result: str | None = None
     problem: str | None = None
+    micro_usd: int | None = None
+    """What its answer has cost; None where that is not known."""
+
+
+def write_reply(text: str, stop: str, model: str) -> str:
+    """What is kept of an answer to a request of a task: Claude's words, why it stopped, and which model it was."""
+    return json.dumps([text, stop, model])
+
+
+def read_reply(kept: str) -> tuple[str, str, str]:
+    """What `write_reply` kept."""
+    text, stop, model = json.loads(kept)
+    return text, stop, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +238,14 @@ class Jobs(Protocol):
 
     async def offer(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
         """Let it be started, unless a budget would forbid all of it now. Raises LeaseLost."""
+
+    async def wait_for(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+        """Start a job whose command waits for it itself, unless a budget would forbid all of it now, or nobody waits
+        any more. Raises LeaseLost.
+        """
+
+    async def sum_cost(self, key: ThreadKey, name: str) -> int:
+        """What the jobs that a command waits for have cost, in micro-dollars."""
 
     async def find(self, key: ThreadKey, name: str) -> Job | None:
         """The job that was offered below the answer to this command, or is shown below it."""

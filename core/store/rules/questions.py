@@ -100,6 +100,10 @@ state = CASE WHEN state = 'begun' THEN 'uncertain' WHEN state IN ('waiting', 'al
 WHERE workspace = :workspace AND channel = :channel AND question = :name
 """
 
+RUNNING_JOB = """
+SELECT 1 FROM jobs WHERE workspace = :workspace AND channel = :channel AND run = :name AND state = 'started' LIMIT 1
+"""
+
 WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
@@ -251,17 +255,18 @@ def open_again(sql: Sql, rows: Iterable[Row], address: str, by: str) -> None:
 def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
     """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
     if name is None:
-        return withdraw_questions(sql, [row for row in _list_open(sql, key) if not is_shown_job(row)])
+        return withdraw_questions(sql, [row for row in _list_open(sql, key) if not is_shown_job(sql, row)])
     row = find_question(sql, key, name)
-    if row is None or is_shown_job(row):
+    if row is None or is_shown_job(sql, row):
         return 0
     rows = _list_open(sql, thread_key(row)) if row["claim"] else [row]
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
 
 
-def is_shown_job(row: Row) -> bool:
-    """Whether its answer shows a job, which ends by itself once it is cancelled."""
-    return row["command"] == FOLLOW and not row["private"]
+def is_shown_job(sql: Sql, row: Row) -> bool:
+    """Whether its answer shows a job, or waits for one, which ends by itself once it is cancelled."""
+    follows = row["command"] == FOLLOW and not row["private"]
+    return follows or sql.one(RUNNING_JOB, row) is not None
 
 
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:

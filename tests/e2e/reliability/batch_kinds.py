@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.reliability.kinds import Kind, watch
+from tests.e2e.reliability.kinds import SHORT, Kind, mention, says, watch
 from tests.e2e.reliability.tool_kinds import find_buttons, use_button
 from tests.e2e.reliability.worlds import Page, SlackWorld, World, discord_world, slack_world
 from tests.fakes.claude.script import Answer, last_words
@@ -55,6 +55,36 @@ def made_once(world: World) -> str:
     return "" if (made, paid) in {(1, 4), (0, 0)} else f"misused {made} {paid}"
 
 
+async def compare(world: SlackWorld) -> None:
+    """Have what was asked before compared, in the same thread."""
+    line = "!persona compare now translator last=1 batch=yes"
+    await world.slack.say("ada", "dev", f"<@U0BOT> {line}", world.asked)
+
+
+def compared(pages: list[Page]) -> bool:
+    """The question that was answered before, and its comparison with its file, each once."""
+    heads = sum("The last question of this channel" in page.text for page in pages)
+    return (heads, "".join(page.mark for page in pages).count("comparison.md")) == (1, 1)
+
+
+def asked_in_one(world: World) -> str:
+    """What is wrong with what was made and paid: one batch, and each of its two requests once."""
+    paid = sum(one.batch for one in world.claude.billed)
+    made = world.claude.batches.created
+    return "" if (made, paid) in {(1, 2), (0, 0)} else f"misused {made} {paid}"
+
+
+TASK = Kind(
+    "slack task in a batch",
+    slack_world,
+    compare,
+    compared,
+    before=(mention("question"), says(SHORT)),
+    fault=asked_in_one,
+)
+"""In Discord what it costs is another each time, for the ids of people are longer or shorter there."""
+
+
 def build_kind(name: str, world: Callable[[], Any]) -> Kind:
     return Kind(
         name,
@@ -76,4 +106,5 @@ OFFERS = [
     build_offer("slack batch offered", slack_world, repeated=True),
     build_offer("discord batch offered", discord_world, repeated=False),
 ]
+
 BATCH_KINDS = [build_kind("slack batch", slack_world), build_kind("discord batch", discord_world)]

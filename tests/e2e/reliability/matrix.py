@@ -113,7 +113,7 @@ class Run:
             await self.world.until(lambda: self.complete(expected), ANSWERING)
             await self.database.closed(ANSWERING)
             await self.world.until(lambda: not self.world.untidy, 2)
-            await until(lambda: self.tidy, DELETING)
+            await until(lambda: self.tidy, DELETING, every=0.05)
         return self.complete(expected) and not self.database.open
 
     @property

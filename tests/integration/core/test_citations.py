@@ -1,6 +1,6 @@
 """What Claude cites of PDFs: numbers in its answer, and pages below it, in every prompt and after a restart alike.
 
-Tests core.claude.stream, core.answering.completions and core.prompting.request.
+Tests core.claude.streams.accumulator, core.answering.completions and core.prompting.request.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ import pytest
 from anthropic.types import Message, Usage
 
 from core.claude.citations import Citation
-from core.claude.stream import CITATION, MessageAccumulator, read_citation
+from core.claude.streams.accumulator import CITATION, MessageAccumulator, read_citation
 from core.domain.events import Deleted
 from core.domain.messages import Attachment
 from core.files.code_blocks import list_code_files

@@ -1,4 +1,7 @@
-"""Gateways whose bookkeeping has slips: no word of an answer is lost, and nothing is booked too low."""
+"""Gateways whose bookkeeping has slips: no word of an answer is lost, and nothing is booked too low.
+
+Tests core.claude.streams.decoder.
+"""
 
 import json
 import re
@@ -8,7 +11,7 @@ import pytest
 
 from core.claude.client import Claude, Completion
 from core.claude.errors import ClaudeError
-from core.claude.stream import AFTER_END
+from core.claude.streams.accumulator import AFTER_END
 from core.domain.content import Text
 from core.domain.models import Model
 from core.domain.personas import Persona

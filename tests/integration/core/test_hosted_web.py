@@ -1,6 +1,6 @@
 """Web search and web fetch over the real SDK: what comes of them, what they cost, and where they may go.
 
-Tests core.claude.client, core.claude.stream, core.tools.hosted and the stand-in's tests.fakes.claude.web.
+Tests core.claude.client, core.claude.streams.accumulator, core.tools.hosted and the stand-in's tests.fakes.claude.web.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from core.billing.prices import read_prices
 from core.claude.citations import WEB, Citation
 from core.claude.client import Activity, Claude, Completion
 from core.claude.metering import dump_completion, restore_completion
-from core.claude.stream import MessageAccumulator
+from core.claude.streams.accumulator import MessageAccumulator
 from core.prompting.code_requests import continue_request
 from core.prompting.request import Request
 from core.tools.hosted import build_web_tools

@@ -9,7 +9,7 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
-from core.claude.stream import AFTER_END
+from core.claude.streams.accumulator import AFTER_END
 from core.domain.content import Text
 from core.domain.errors import CannotShow
 from core.domain.events import Edited

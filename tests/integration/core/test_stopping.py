@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from core.claude.stream import AFTER_END
+from core.claude.streams.accumulator import AFTER_END
 from core.domain.controls import Control
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import Asks

@@ -9,7 +9,7 @@ from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
 from core.claude.citations import WEB, Citation
-from core.claude.stream import (
+from core.claude.streams.accumulator import (
     AFTER_END,
     MalformedStream,
     MessageAccumulator,

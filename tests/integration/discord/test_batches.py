@@ -81,3 +81,28 @@ async def test_a_slash_command_without_a_file_tells_how_one_is_given(guild, clau
 
     assert "Attach a csv file" in told
     assert claude.requests == [] or all(one.path != "/v1/messages" for one in claude.requests)
+
+
+@pytest.mark.parametrize("how", ["message", "slash"])
+async def test_a_task_waits_in_its_own_message_for_its_batch_and_answers_everybody_there(guild, claude, running, how):
+    claude.answer, claude.batches.seconds = lambda body: Answer(text=f"said {last_words(body)}"), None
+    await guild.say("bob", "general", f"<@{guild.me}> Where is the printer?")
+    await settled(guild, running)
+    if how == "message":
+        line = f"<@{guild.me}> !persona compare now translator last=1 batch=yes"
+        await guild.say("ada", "general", line)
+    else:
+        values = {"which": "now translator", "last": 1, "batch": "yes"}
+        await guild.interact("ada", "general", "persona compare", values)
+    await until(lambda: claude.batches.given)
+    await until(lambda: "given to Anthropic" in ours(guild)[-1].content)
+    waiting = ours(guild)[-1].id
+    await until(lambda: labels(guild, waiting) == ["Stop"])
+    claude.batches.end()
+    await until(lambda: "comparison.md" in posted(guild))
+    await until(lambda: not claude.batches.given)
+    await settled(guild, running)
+
+    assert "**The last question of this channel**" in guild.world.posts[waiting].content
+    assert claude.batches.created == 1
+    assert guild.refusals == []

@@ -271,3 +271,44 @@ async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
 
     assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
     assert home.asked == []
+
+
+async def test_a_task_waits_in_its_own_message_for_its_batch_and_answers_everybody_there(home):
+    home.claude.answer = lambda body: Answer(text=f"said {last_words(body)}")
+    root = await home.slack.say("bob", "dev", "<@U0BOT> Where is the printer?")
+    await home.answered()
+    await home.rest()
+    await home.slack.say("ada", "dev", "<@U0BOT> !persona compare now translator last=1 batch=yes", root)
+    await home.slack.until(lambda: "given to Anthropic" in home.texts("dev", root)[-1])
+    waiting = home.ours("dev", root)[-1]
+    buttons = home.slack.buttons("dev", waiting.ts)
+    home.claude.batches.end()
+    await home.slack.until(lambda: "comparison.md" in posted(home, root))
+    await home.slack.until(lambda: not home.claude.batches.given)
+    await home.rest()
+
+    assert waiting.text.startswith("This waits for batch 1, 0 of 2 requests done.")
+    assert buttons == ["Stop"]
+    assert [one for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"] == []
+    shown = next(one for one in home.ours("dev", root) if one.ts == waiting.ts)
+    assert shown.text.startswith("**The last question of this channel**")
+    assert home.claude.batches.created == 1
+
+
+async def test_a_task_that_waits_for_its_batch_is_stopped_by_who_gave_it(home):
+    await home.slack.say("bob", "dev", "<@U0BOT> Where is the printer?")
+    await home.answered()
+    await home.rest()
+    await home.slack.acked(
+        await home.slack.command("ada", "dev", "/confab", "persona compare now translator last=1 batch=yes")
+    )
+    await home.slack.until(lambda: home.claude.batches.given)
+    await home.slack.until(lambda: any("given to Anthropic" in one.text for one in home.slack.visible("dev", "bob")))
+    (waiting,) = [one for one in home.slack.visible("dev", "bob") if "given to Anthropic" in one.text]
+    await home.slack.acked(await home.slack.press("ada", "dev", waiting.ts, "Stop"))
+    await home.slack.until(lambda: not home.claude.batches.given)
+    await home.rest()
+
+    texts = [one.text for one in home.slack.visible("dev", "bob")]
+    assert any(one.startswith("I was asked to stop.") for one in texts)
+    assert not any("This waits for batch" in one for one in texts)

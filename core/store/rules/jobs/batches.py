@@ -21,19 +21,23 @@ NO_BUDGET = "no budget was left for it"
 
 DUE_JOB = "SELECT * FROM jobs WHERE state = 'started' AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 
-# As many rows as fit into one batch, by their number and by their bytes; the first always does.
+# As many rows as fit into one batch, by their number and by their bytes; the first always does. All of one model, for
+# a batch is one row of the ledger.
 NEXT = """
 SELECT count(*) AS count, max(number) AS last, CAST(sum(input_bound) AS BIGINT) AS input_bound,
-    CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced
+    CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced, min(model) AS model
 FROM (
-    SELECT number, input_bound, bound, row_number() OVER (ORDER BY number) AS place,
+    SELECT number, input_bound, bound, model, row_number() OVER (ORDER BY number) AS place,
         sum(size) OVER (ORDER BY number) AS bytes
-    FROM job_rows WHERE job = :job AND state = 'waiting'
+    FROM job_rows WHERE job = :job AND state = 'waiting' AND model IS NOT DISTINCT FROM (
+        SELECT model FROM job_rows WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT 1
+    )
 ) AS waiting WHERE place = 1 OR (place <= :requests AND bytes <= :bytes)
 """
 
 TAKE = """
-UPDATE job_rows SET state = 'sent', batch = :batch WHERE job = :job AND state = 'waiting' AND number <= :last
+UPDATE job_rows SET state = 'sent', batch = :batch
+WHERE job = :job AND state = 'waiting' AND number <= :last AND model IS NOT DISTINCT FROM :model
 """
 
 DUE = "SELECT * FROM batches WHERE due_at <= :now ORDER BY due_at, id LIMIT :most"
@@ -98,7 +102,8 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     token = f"{secrets.token_hex(8)}"
     worst = None if chosen["unpriced"] else chosen["bound"]
     output = planned.output_bound * chosen["count"]
-    asked = replace(planned, question=token, input_bound=chosen["input_bound"], output_bound=output, micro_usd=worst)
+    bounds = {"input_bound": chosen["input_bound"], "output_bound": output, "micro_usd": worst}
+    asked = replace(planned, question=token, model=chosen["model"] or planned.model, **bounds)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
         _refuse_rest(sql, job.id, reserved)
@@ -109,7 +114,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         "channel": job.key.channel,
         "token": token,
         "api_key": terms.api_key,
-        "model": planned.model,
+        "model": asked.model,
         "state": BatchState.PLANNED.value,
         "requests": chosen["count"],
         "reservation": reserved.id,
@@ -118,7 +123,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         "due_at": stamp(sql.now()),
     }
     number = sql.insert_numbered("batches", batch)
-    sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"]})
+    sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"], "model": chosen["model"]})
     return True
 
 

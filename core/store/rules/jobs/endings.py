@@ -40,7 +40,8 @@ def release_job(sql: Sql, question: Row, outcome: Outcome) -> None:
     shown = outcome in {Outcome.SHOWN, Outcome.CARRIED_OUT}
     for job in sql.many(OF_QUESTION, question):
         if job["run"] == question["name"]:
-            close_job(sql, job, kept=shown and job["state"] == JobState.ENDED.value and job["failed"] > 0)
+            table = job["question"] != job["run"]  # else it is of a task, whose requests nobody asks again
+            close_job(sql, job, kept=table and shown and job["state"] == JobState.ENDED.value and job["failed"] > 0)
         elif job["run"] is None and not shown:
             drop_job(sql, job)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope, Scopes
-from core.domain.messages import Question, ThreadKey
+from core.domain.messages import Question, ThreadKey, clean_text
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.budgets import list_limiting_scopes, refuse_request
 from core.store.records.claims import Claim
@@ -65,6 +65,11 @@ ROWS = "SELECT * FROM job_rows WHERE job = :job AND number > :after ORDER BY num
 
 FAIL_WAITING = "UPDATE job_rows SET state = 'failed', problem = :problem WHERE job = :job AND state = 'waiting'"
 
+COSTS = """
+SELECT CAST(coalesce(sum(cost), 0) AS BIGINT) AS cost FROM jobs
+WHERE workspace = :workspace AND channel = :channel AND run = :name AND question = :name
+"""
+
 UNFINISHED = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state IN ('waiting', 'sent') LIMIT 1"
 
 FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed'"
@@ -88,16 +93,28 @@ OF_PLACE = "SELECT * FROM jobs WHERE workspace = :workspace AND {which}"
 OF_MESSAGE = """
 SELECT job FROM job_rows JOIN jobs ON jobs.id = job_rows.job
 WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_rows.message = :message
+UNION SELECT job FROM job_messages JOIN jobs ON jobs.id = job_messages.job
+WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_messages.message = :message
 """
 
 ERASE_ROW = """
 UPDATE job_rows SET cells = '[]', result = NULL, state = 'failed', problem = :problem
-WHERE job = :job AND message = :message
+WHERE job = :job AND (message = :message OR EXISTS (
+    SELECT 1 FROM job_messages WHERE job_messages.job = job_rows.job AND job_messages.number = job_rows.number
+    AND job_messages.message = :message
+))
 """
 
 OF_MESSAGES = """
 SELECT * FROM jobs WHERE workspace = :workspace AND {which} AND EXISTS (
     SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
+    UNION ALL SELECT 1 FROM job_messages WHERE job_messages.job = jobs.id
+)
+"""
+
+OF_TASKS = """
+SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND EXISTS (
+    SELECT 1 FROM job_messages WHERE job_messages.job = jobs.id
 )
 """
 
@@ -136,20 +153,52 @@ def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
     for row in rows:
         bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
         waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
-        waiting["message"] = row.message
-        sql.insert("job_rows", {**waiting, "cells": json.dumps(row.cells, ensure_ascii=False), **bounds})
+        waiting |= {"message": row.message, "model": row.model}
+        cells = clean_text(json.dumps(row.cells, ensure_ascii=False))
+        sql.insert("job_rows", {**waiting, "cells": cells, **bounds})
+        for message in row.messages:
+            sql.insert_new("job_messages", {"job": job, "number": row.number, "message": message})
 
 
 def offer_job(sql: Sql, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
     """Let a job be started, unless a budget would forbid it now. Raises LeaseLost."""
     fence_claim(sql, claim)
+    if refusal := refuse_job(sql, job, planned, scopes):
+        return refusal
+    sql.update("jobs", job, {"state": JobState.OFFERED.value, "total": _count_rows(sql, job)})
+    return None
+
+
+def wait_for_job(sql: Sql, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+    """Start a job whose command waits for it, unless a budget would forbid it now, or it waits no more.
+
+    Raises LeaseLost.
+    """
+    question, now = fence_claim(sql, claim), stamp(sql.now())
+    if question["withdrawn_at"]:
+        return None
+    if refusal := refuse_job(sql, job, planned, scopes):
+        return refusal
+    started = {"state": JobState.STARTED.value, "run": claim.question.name, "begun_at": now, "due_at": now}
+    sql.update("jobs", job, {**started, "total": _count_rows(sql, job)})
+    return None
+
+
+def refuse_job(sql: Sql, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+    """Why a budget would forbid all of its rows now."""
     bounds = sql.many(BOUNDS, {"job": job})[0]
     worst = None if bounds["unpriced"] else bounds["bound"]
     planned = replace(planned, input_bound=bounds["input_bound"], micro_usd=worst)
-    if refusal := refuse_request(sql, planned, list_limiting_scopes(sql, planned, scopes)):
-        return refusal
-    sql.update("jobs", job, {"state": JobState.OFFERED.value, "total": bounds["count"]})
-    return None
+    return refuse_request(sql, planned, list_limiting_scopes(sql, planned, scopes))
+
+
+def _count_rows(sql: Sql, job: int) -> int:
+    return int(sql.many(BOUNDS, {"job": job})[0]["count"])
+
+
+def sum_job_costs(sql: Sql, key: ThreadKey, name: str) -> int:
+    """What the jobs that a command waits for have cost so far, in micro-dollars."""
+    return int(sql.many(COSTS, {**thread_values(key), "name": name})[0]["cost"])
 
 
 def find_job(sql: Sql, key: ThreadKey, name: str) -> Row | None:
@@ -230,7 +279,7 @@ def cancel_job(sql: Sql, number: int) -> str:
 
 def stop_job(sql: Sql, reply: Row) -> bool:
     """Cancel the job that this reply shows, if it shows one."""
-    job = find_job(sql, thread_key(reply), reply["name"]) if is_shown_job(reply) else None
+    job = find_job(sql, thread_key(reply), reply["name"]) if is_shown_job(sql, reply) else None
     return job is not None and cancel_job(sql, job["id"]) == CANCELED
 
 
@@ -276,8 +325,14 @@ def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
 
 
 def forget_jobs(sql: Sql, scope: Scope) -> None:
-    """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs."""
+    """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs.
+
+    Of a thread also those of tasks that were told messages of its channel.
+    """
     erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
+    if scope.thread is not None:
+        for row in sql.many(OF_TASKS, {"workspace": scope.workspace, "channel": scope.channel}):
+            _erase_job(sql, row)
     if scope.person is not None:
         which = "channel = :channel" if scope.channel is not None else "TRUE"
         for row in sql.many(OF_MESSAGES.format(which=which), {"workspace": scope.workspace, "channel": scope.channel}):

@@ -43,7 +43,8 @@ def read_job(row: Row) -> Job:
 
 
 def read_row(row: Row) -> JobRow:
-    return JobRow(row["number"], tuple(json.loads(row["cells"])), RowState(row["state"]), row["result"], row["problem"])
+    cells, state = tuple(json.loads(row["cells"])), RowState(row["state"])
+    return JobRow(row["number"], cells, state, row["result"], row["problem"], row["micro_usd"])
 
 
 def read_batch(row: Row, job: Row | None, now: datetime) -> Batch:

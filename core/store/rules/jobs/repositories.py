@@ -29,6 +29,12 @@ class JobRepository:
     async def offer(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
         return await self._engine.unit(lambda sql: jobs.offer_job(sql, claim, job, planned, scopes))
 
+    async def wait_for(self, claim: Claim, job: int, planned: PlannedRequest, scopes: Scopes) -> BudgetRefusal | None:
+        return await self._engine.unit(lambda sql: jobs.wait_for_job(sql, claim, job, planned, scopes))
+
+    async def sum_cost(self, key: ThreadKey, name: str) -> int:
+        return await self._engine.unit(lambda sql: jobs.sum_job_costs(sql, key, name))
+
     async def find(self, key: ThreadKey, name: str) -> Job | None:
         return await self._engine.unit(lambda sql: _find_job(sql, key, name))
 

@@ -8,7 +8,7 @@ import core
 from core.domain.errors import ConfabError
 
 DETAILS = {
-    "core.claude.stream.MalformedStream",
+    "core.claude.streams.accumulator.MalformedStream",
     "core.commands.craft.moments.UnreadableMoment",
     "core.files.converters.converted.Unreadable",
     "core.store.postgres.connection.CommitLost",
