@@ -185,17 +185,18 @@ async def test_what_others_note_in_the_same_moment_stays_beside_what_claude_prop
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
-    [(" ", "The note is empty."), ("x" * 301, "at most 300")],
+    ("text", "why", "asks"),
+    [(" ", "The note is empty.", True), ("x" * 301, "at most 300", False)],
     ids=["empty", "too long"],
 )
-async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, claude, text, why):
+async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, claude, text, why, asks):
     claude.script(call(use("propose_note", text=text)), Answer(text="Well."))
     async with house(store, claude, board, tools=with_notes()) as assistant:
         asked = board.said("t1", "U1", "remember")
         await assistant.ingest(asked)
-        await parked(store)
-        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
+        if asks:
+            await parked(store)
+            await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
         await closed(store)
 
     told = [one.body for one in claude.requests if one.path == "/v1/messages"][-1]["messages"][-1]["content"][-1]
