@@ -4,6 +4,7 @@ It loads the SDK, which is an extra: imported only where a server is listed.
 """
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -18,9 +19,10 @@ from core.store import inspect, open_store
 from core.tools.mcp.definitions import Offer, OfferedTool
 from core.tools.mcp.session import ServerTrouble, inspect_server
 from core.tools.mcp.settings import McpServer
-from core.tools.mcp.trust import PREFIX, TrustedTools, needs_trust, parse_marks
+from core.tools.mcp.trust import PREFIX, TrustedTools, asks_nobody, needs_trust, parse_marks
 
-SHOWN = 600  # characters of a description
+NAME = 600  # characters of a tool's own name that are shown: the one under which it is used is shown whole
+SILENT = "It says now that it only reads: from now on it asks nobody."
 
 
 async def check_servers(configuration: Configuration) -> CheckResults:
@@ -76,7 +78,9 @@ def trust_server(configuration: Configuration, name: str, *, unasked: bool) -> N
             click.echo("Nothing is changed: Claude goes without them.")
             return
     asyncio.run(allow_offer(configuration.core, server, offer))
-    click.echo(f"What {name} offers now may be used.")
+    for problem in offer.problems:
+        click.echo(f"{name}: {escape_controls(problem)}.")
+    click.echo(f"What may be used of {name} now: {count_noun(len(offer.tools), 'tool')}.")
 
 
 def find_server(configuration: Configuration, name: str) -> McpServer:
@@ -92,19 +96,22 @@ async def review_server(settings: Settings, server: McpServer) -> tuple[Offer, l
     """What a server offers, and of it what acts and is new or changed, a paragraph each. Raises ServerTrouble."""
     marks = (await _load_marks(settings)).get(server.name, {})
     offer = await inspect_server(server)
-    return offer, [_describe_change(one, one.name in marks) for one in offer.tools if needs_trust(one, marks)]
+    return offer, [_describe_change(one, marks) for one in offer.tools if needs_trust(one, marks)]
 
 
-def _describe_change(tool: OfferedTool, known: bool) -> str:
+def _describe_change(tool: OfferedTool, marks: Mapping[str, str]) -> str:
+    """All that Claude is told of a tool: any part of it may be what changed."""
     body = tool.definition.body
-    arguments = list_some(list(body["input_schema"].get("properties", {}))) or "none"
-    words = body["description"].partition("\n")[2][:SHOWN]
-    head = f"{tool.name[:SHOWN]} ({'changed' if known else 'new'}; arguments: {arguments})"
-    return escape_controls(f"{head}\n{words}", "\n").replace("\n", "\n    ")
+    state = "changed" if tool.name in marks else "new"
+    told = [f"{tool.name[:NAME]} ({state}; Claude calls it {tool.definition.name})"]
+    told += [SILENT] * asks_nobody(tool, marks)
+    arguments = json.dumps(body["input_schema"], indent=2, ensure_ascii=False)
+    told += [body["description"].partition("\n")[2], f"Arguments: {arguments}"]
+    return escape_controls("\n".join(told), "\n").replace("\n", "\n    ")
 
 
 async def allow_offer(settings: Settings, server: McpServer, offer: Offer) -> None:
-    """Let all be used that a server offered. Raises StoreUnusable."""
+    """Let what a server offered be used. Raises StoreUnusable."""
     store = await open_store(settings.database_url)
     try:
         await TrustedTools(store.notes).trust(server.name, offer)

@@ -156,7 +156,7 @@ def make_job_worker(
     store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], pace: JobPace
 ) -> JobWorker:
     """Make what gives batches in and collects them."""
-    submission = Submission(store.batches, api, system_clock, pace)
+    submission = Submission(store.batches, api, metering, system_clock, pace)
     collection = Collection(store.batches, api, metering, system_clock, pace)
     return JobWorker(store.batches, submission, collection, wake, pace=pace)
 
@@ -186,7 +186,7 @@ async def chat(settings: Settings, console: "Console", tools: ToolRegistry) -> N
     keys = await asyncio.to_thread(load_audit_keys, settings)
     await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
-    console.awaited.find_ending = store.questions.find_ending
+    console.awaited.find_ending, console.list_jobs = store.questions.find_ending, store.jobs.list_newest
     try:
         async with tell_heads(store.audit), assemble(settings, [console], store, tools=tools) as assistant:
             await console.run(assistant.ingest)

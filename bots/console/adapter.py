@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
-from bots.console.controls import BEGINS, NewestReplies, describe_controls, describe_waiting, find_control
+from bots.console.controls import BEGINS, COMMANDS, NewestReplies, describe_controls, describe_waiting, find_control
+from bots.console.lines.told_batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.lines.typed_lines import (
     HELP,
     SHORT_HELP,
@@ -30,10 +31,9 @@ from core.commands.craft.attached_files import takes_files
 from core.commands.craft.library import offer_personas
 from core.commands.persona import offer_tools
 from core.commands.registry import Parameter, is_answered_privately
-from core.commands.replies import NOTHING
 from core.domain.clock import Clock, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
-from core.domain.errors import UnreadableFile
+from core.domain.errors import StoreUnavailable, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import (
     Asks,
@@ -93,6 +93,9 @@ class Console:
         self.torn: set[str] = set()
         """Questions whose answers stand here in part, for they were interrupted."""
         self._newest = NewestReplies()
+        self.list_jobs: ListJobs = list_none
+        self.greeted = asyncio.Event()
+        """Whether the person has read how it is used here: what was asked before is shown after that."""
         self._interrupts = 0
 
     def attach_given(self, paths: Iterable[str]) -> str:
@@ -112,6 +115,7 @@ class Console:
     async def run(self, ingest: Ingest) -> None:
         with self.terminal.open(self._complete_line):
             if self._message:
+                self.greeted.set()
                 await self._ingest_line(self._message, ingest)
             else:
                 await self._converse(ingest)
@@ -119,14 +123,22 @@ class Console:
                 self.terminal.write(describe_waiting(map(self._place.describe_way, self._newest.waiting)))
 
     async def _converse(self, ingest: Ingest) -> None:
+        if self.terminal.screen:
+            await self._greet()
+        self.greeted.set()
         if self._library:
             shelf = await self._library.read()
             self._table = offer_personas(self._table, [one.name for one in shelf.personas])
-        if self.terminal.screen:
-            self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
         with suppress(PersonLeft):
             while (line := await self._ask(self._prompt)) is not None:
                 await self._take_line(line, ingest)
+
+    async def _greet(self) -> None:
+        """How it is used here, and which batches run or wait, which were begun before."""
+        key, batches = self._place.key, ""
+        with suppress(StoreUnavailable):
+            batches = describe_batches(await self.list_jobs(key, LOOKED), key.channel)
+        self.terminal.write("\n\n".join(filter(None, [WELCOME, "" if self._lock is not None else SECOND, batches])))
 
     async def _take_line(self, line: str, ingest: Ingest) -> None:
         """Do what a line says. Raises PersonLeft."""
@@ -201,6 +213,10 @@ class Console:
         Where another command is given in their place, that is done instead.
         """
         control = find_control(line)
+        if control in COMMANDS and not await self._stop_open(control, ingest):
+            line, control = COMMANDS[control], None
+        elif control in COMMANDS:
+            return
         if control and (control not in APPROVAL or self._newest.find_subject(control, self._place.key)):
             await self._press(control, ingest)
             return
@@ -224,6 +240,12 @@ class Console:
         if line.lower() == HELP:
             self.terminal.write("\n".join(["", "In this terminal also:", "", *describe_moves()]))
 
+    async def _stop_open(self, control: Control, ingest: Ingest) -> bool:
+        """Where Stop is wanted, stop what is answered in this conversation, or waits in it. Whether there was any."""
+        place = self._place.key, self._place.person
+        pressed = Pressed(str(time.time_ns()), *place, control, None, self._clock())
+        return control is Control.STOP and (await ingest(pressed)).new
+
     async def _press(self, control: Control, ingest: Ingest) -> None:
         """Do with the newest answer here what a word says, and wait for what comes of it."""
         name, key, person = str(time.time_ns()), self._place.key, self._place.person
@@ -237,9 +259,8 @@ class Console:
             self.awaited.expect(name, together=awaited if asked else None)
         try:
             receipt = await ingest(Pressed(name, key, person, control, reply, self._clock()))
-            note = NOTHING[control] if control is Control.STOP and not receipt.new else receipt.note
-            if note:
-                self.terminal.write(note)
+            if receipt.note:
+                self.terminal.write(receipt.note)
             if receipt.question and awaited:
                 await self._wait(awaited, ingest, decides=asked is not None)
         finally:

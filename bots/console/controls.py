@@ -20,8 +20,9 @@ VERBS = {
     Control.START: "asks all rows",
     Control.RETRY_FAILED: "asks rows without an answer again",
 }
-BEGINS = {Control.CONTINUE, Control.KEEP, *BATCH}  # what begins an answer of its own
-RUNS = (Control.STOP,)  # what stands below a batch that runs
+BEGINS = {Control.CONTINUE, Control.KEEP}  # what begins an answer of its own
+COMMANDS = {Control.START: "/batch start", Control.RETRY_FAILED: "/batch retry", Control.STOP: "/stop"}
+"""Commands that find what is meant also after a restart: the newest batch of the channel with which it can be done."""
 WAITS = (
     "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type {}"
     "`/allow` or `/deny`."
@@ -51,8 +52,6 @@ class NewestReplies:
     """The questions of those that have ended."""
     waiting: dict[ThreadKey, str] = field(default_factory=dict)
     """The calls that wait to be allowed, as controls name them."""
-    running: dict[ThreadKey, str] = field(default_factory=dict)
-    """The questions that show batches which run."""
 
     def note(self, question: Question, controls: Sequence[Control], subject: str) -> None:
         """A reply to a question is shown, with controls that are about this."""
@@ -62,15 +61,9 @@ class NewestReplies:
             return
         if asked and asked[0] == question.name:
             del self.waiting[question.key]
-        if self.running.get(question.key) == question.name:
-            del self.running[question.key]
-        if controls == RUNS:
-            self.running[question.key] = question.name
-        if controls:
+        if controls and not {*controls} & {*BATCH, Control.STOP}:
             self.answers[question.key] = question.name
 
     def find_subject(self, control: Control, key: ThreadKey) -> str | None:
         """What a control is about in a conversation, as far as it is known here."""
-        if control is Control.STOP:
-            return self.running.get(key)
         return self.waiting.get(key) if control in APPROVAL else self.answers.get(key)

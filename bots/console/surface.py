@@ -15,6 +15,7 @@ from bots.console.place import NO_PAST, NOTHING_SAID
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
+from core.commands.registry import is_task
 from core.domain.clock import find_local_zone
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer
@@ -32,6 +33,7 @@ from core.domain.messages import (
 )
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
+from core.store.records.jobs import FOLLOW
 
 BEGINS_AGAIN = append_note("", "This answer was interrupted. It begins again.")
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
@@ -45,6 +47,7 @@ class Host(Protocol):
     terminal: Terminal
     awaited: AwaitedAnswers
     torn: set[str]
+    greeted: asyncio.Event
 
     def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None: ...
 
@@ -59,6 +62,10 @@ class ConsoleSurface:
     @property
     def us(self) -> str:
         return ""
+
+    @property
+    def has_past(self) -> bool:
+        return False
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         return History((), Reach.CHAIN)
@@ -109,6 +116,7 @@ class ConsoleSurface:
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
+        await self._console.greeted.wait()
         if name in self._console.torn:
             terminal.write(BEGINS_AGAIN)
         following = asyncio.create_task(self._follow_activity(reply))
@@ -127,7 +135,16 @@ class ConsoleSurface:
                 terminal.verbatim(file.words)
         await reply.record_page(f"{name}.1")
         self._console.note_controls(self._question, reply.controls, reply.subject)
+        if reply.notice and name in self._console.awaited:
+            self._keep_attached()
         self._console.awaited.mark_shown(name)
+
+    def _keep_attached(self) -> None:
+        """The files of a command that Claude was to answer, and that was refused, hang on the next message."""
+        if self._question.attachments and is_task(TABLE, self._question.command or ""):
+            for attachment in self._question.attachments:
+                self._console.attachments.add(attachment)
+            self._console.terminal.hint(self._console.attachments.describe_kept())
 
     async def _follow_activity(self, reply: ReplyView) -> None:
         """Say what goes on in the row of the status, each time that it changes."""
@@ -161,8 +178,10 @@ class ConsoleSurface:
 
     @property
     def _heading(self) -> str:
-        """Says to whom an answer belongs that nobody waits for here."""
+        """Says to whom an answer belongs that nobody waits for here; a batch that is followed answers nobody."""
         if self._question.name in self._console.awaited:
             return ""
         person, channel = neutralise_line(self._question.person), neutralise_line(self._question.key.channel)
+        if self._question.command == FOLLOW:
+            return f"(In #{channel})"
         return f"(The answer to {person} in #{channel})"

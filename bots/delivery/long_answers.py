@@ -62,7 +62,8 @@ def explain_unattached(text: str, files: Sequence[File], reason: str) -> str:
     """A whole text with the words of files that could not be attached, and a note that says why."""
     words = [f"```\n{file.words.rstrip()}\n```" for file in files if file.words]
     names = list_some([f"`{file.name}`" for file in files])
-    return append_note("\n\n".join([text, *words]), f"I could not attach {names}: {reason}.")
+    again = next((f" {file.again}" for file in files if file.again), "")
+    return append_note("\n\n".join([text, *words]), f"I could not attach {names}: {reason}.{again}")
 
 
 def _end_at_line(text: str) -> str:

@@ -210,6 +210,7 @@ class Publisher:
         except (CannotShow, Rejected, RateLimited, Uncertain) as error:
             log.error("files could not be attached: %s", error)
             self._unattached = True
+            self._reply.note_unattached()
             whole = explain_unattached(text, files, explain_unattached_files(error))
             await self._retry(partial(self._converge, whole, whole=True))
 

@@ -98,6 +98,10 @@ class DiscordSurface:
     def us(self) -> str:
         return self._us.id
 
+    @property
+    def has_past(self) -> bool:
+        return True
+
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         history = await self._read_history()
         self._authors |= {message.author for message in history.messages}

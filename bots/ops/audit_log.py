@@ -110,6 +110,8 @@ class HeadLog:
                     self._told[head.workspace] = head
         except StoreUnavailable as error:
             log.warning("the newest rows of the audit log are not told now: %s", error)
+        except Exception:  # whatever a database holds: the next hour's look is made all the same
+            log.exception("the newest rows of the audit log could not be read; see `confab audit verify`")
 
     async def _check(self, head: AuditHead) -> None:
         rows = await self._audit.page(head.workspace, head.number - 2) if head.number > 1 else []

@@ -131,5 +131,7 @@ def promise_files(text: str, files: Sequence[File]) -> str:
 
 
 def with_files(text: str, files: Sequence[File]) -> str:
-    """A text, and below it in words the files that it does not tell."""
-    return "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files if file.words)])
+    """A text, and below it in words the files that it does not tell, or how people have them posted again."""
+    told = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files if file.words)])
+    again = next((file.again for file in files if file.again), "")
+    return append_note(told, f"Its files are not here. {again}") if again else told

@@ -135,6 +135,7 @@ class Publisher:
         except REFUSALS as error:
             log.error("files could not be posted: %s", error)
             self._unattached = True
+            self.reply.note_unattached()
             await self.settle(explain_unattached(text, files, explain_refusal(error)))
 
     async def settle_plainly(self, text: str) -> None:

@@ -71,6 +71,10 @@ class SlackSurface:
         self._resumed = False
         """Whether a process before this one may have shown pages of the reply."""
 
+    @property
+    def has_past(self) -> bool:
+        return True
+
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command.
 
@@ -281,6 +285,7 @@ class SlackSurface:
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
+            reply.note_unattached()
             await whisper.say_in_channel(with_files(text, reply.files))
         else:
             await posts.attach(text)

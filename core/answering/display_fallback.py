@@ -43,7 +43,7 @@ class Fallback:
         """
         try:
             await surface.show(reply)
-            return True
+            return not reply.lacks_files
         except TokenRefused:  # it is shown later, and Claude is asked for it once
             await reply.end()
             raise
@@ -62,8 +62,9 @@ class Fallback:
 
     async def _show_plainly(self, surface: Surface, reply: Reply, claim: Claim, text: str, reference: str) -> bool:
         try:
-            await surface.show_plainly(reply, text)
-            return True
+            reply.note_unattached()
+            await surface.show_plainly(reply, reply.without_files if reply.lacks_files else text)
+            return not reply.lacks_files
         except (*OTHERS, CannotShow):
             raise
         except Exception as error:

@@ -57,7 +57,7 @@ class Reply:
         self.subject = question.name
         self.controls: Sequence[Control] = (Control.STOP,) if stoppable else ()
         self.text = self.note = ""
-        self.whole = self.notice = False
+        self.whole = self.notice = self._unattached = False
         self.files: Sequence[File] = ()
         self._noting = False
         self._sure = ensure_held
@@ -122,6 +122,21 @@ class Reply:
         if activity != self.activity:
             self.activity = activity
             self._acting.set()
+
+    def note_unattached(self) -> None:
+        """Its files are not there, and a note says so."""
+        self._unattached = True
+
+    @property
+    def lacks_files(self) -> bool:
+        """Whether files are not there that people can have posted again."""
+        return self._unattached and any(file.again for file in self.files)
+
+    @property
+    def without_files(self) -> str:
+        """Its text where its files can't stand: with a note on how people have them posted again."""
+        again = next((file.again for file in self.files if file.again), "")
+        return append_note(self.text, f"Its files are not here. {again}") if again else self.text
 
     def note_activities(self) -> None:
         """The platform shows nothing of what goes on while there is no text, so a note tells it."""

@@ -135,7 +135,7 @@ class AnswerTask:
     def _find_whole_text(self) -> str:
         """The answer where it is whole: as it was stored, also before a restart, or as it was to be shown."""
         final = self.claim.final_text or self.lease.final_text
-        return final.text if final else self.reply.text if self.reply.whole else ""
+        return final.text if final else self.reply.without_files if self.reply.whole else ""
 
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""

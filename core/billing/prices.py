@@ -145,6 +145,18 @@ class Prices:
         tokens = (input_bound * written + output_bound * max(step.output for step in steps)) * times
         return _round_up(tokens + max(_price_searches(step, searches) for step in steps))
 
+    def worst_batch_cost(
+        self, model: str, longest: int, tokens: tuple[int, int], on: date, geo: str | None = None
+    ) -> int | None:
+        """The most that requests can cost in a batch, of so many tokens of prompts and of answers together.
+
+        The `longest` prompt has so many of them.
+        """
+        if not (steps := self._find_lines_in_force(model, longest, on)):
+            return None
+        told = tokens[0] * max(one.input for one in steps) + tokens[1] * max(one.output for one in steps)
+        return _round_up(told * (IN_THE_US if geo == US else 1) * max(one.batch for one in steps))
+
     def affordable_output(
         self, model: str, input_bound: int, micro_usd: int, on: date, geo: str | None = None, *, searches: int = 0
     ) -> int:

@@ -176,6 +176,14 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
     raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
 
+def is_task(table: Sequence[Command], line: str) -> bool:
+    """Whether a line gives a command that Claude answers."""
+    try:
+        return find_command(table, line)[0].task is not None
+    except UsageError:
+        return False
+
+
 def is_answered_privately(table: Sequence[Command], line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
@@ -215,7 +223,7 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    written = parse_options(row, rest)
+    written, given = parse_options(row, rest), _read_led_texts(row, given)
     emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
@@ -228,6 +236,17 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
             )
     if row.check is not None:
         row.check(found)
+    return found
+
+
+def _read_led_texts(row: Command, given: Mapping[str, str]) -> dict[str, str]:
+    """Values, with the options that stand in the field of a text. Raises UsageError."""
+    found = dict(given)
+    for name in (one.name for one in row.parameters if one.led and one.name in given):
+        inner = parse_options(row, given[name])
+        if twice := next((one for one in inner if one != name and given.get(one, "").strip()), None):
+            raise UsageError(f"{twice} is given more than once. {tell_usage(row)}", twice)
+        found |= {name: "", **inner}
     return found
 
 

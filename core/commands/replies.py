@@ -6,13 +6,14 @@ Its buttons give them too.
 import asyncio
 from contextlib import suppress
 
+from core.commands.batches.following import OTHERS as OTHERS_OF_BATCH
+from core.commands.batches.following import find_running
 from core.commands.registry import (
     Command,
     Invocation,
     RankTooLow,
-    UsageError,
     explain_place,
-    find_command,
+    is_task,
     stands_nowhere,
 )
 from core.domain.controls import Control
@@ -31,6 +32,7 @@ OTHERS = {
     Control.RETRY: "Only who asked, or somebody who manages this channel, can have this answered anew.",
     Control.DELETE: "Only who asked, or somebody who manages this channel, can delete this answer.",
 }
+OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch cancel {0}` stops it."
 DELETED = "It is deleted."
 UNFINISHED = "It is stopped, but not written down yet. Delete it once more in a minute."
 PAUSE = 0.1  # seconds between two looks at an answer that ends
@@ -41,10 +43,22 @@ async def stop_answer(call: Invocation) -> CommandResult:
     """Stop what grows in the thread, or a command that Claude answers: of others it takes their rank."""
     reply = await _find_task(call) or await _find_reply(call, Control.STOP)
     if isinstance(reply, CommandResult):
-        return reply
+        return await _stop_batch(call) or reply
     told = await call.context.store.questions.stop_reply(call.question.key, reply.name)
     await _let_end(call)
     return CommandResult(told)
+
+
+async def _stop_batch(call: Invocation) -> CommandResult | None:
+    """The person's newest batch that runs in this channel is stopped, as nothing else is; one of others is named."""
+    job = None if call.values.get("reply") else await find_running(call)
+    if job is None:
+        return None
+    if job.person != call.question.person:
+        return CommandResult(OTHERS_BATCH.format(job.number))
+    told = await call.context.store.jobs.cancel(job.id)
+    await _let_end(call)
+    return CommandResult(f"This is about batch {job.number}. {told}")
 
 
 async def retry_answer(call: Invocation) -> CommandResult:
@@ -98,7 +112,7 @@ async def _find_task(call: Invocation) -> Asked | None:
     questions, key, person = call.context.store.questions, call.question.key, call.question.person
     if call.values.get("reply") is not None:
         return None
-    tasks = [one for one in await questions.list_commands(key) if _is_task(call, one.line)]
+    tasks = [one for one in await questions.list_commands(key) if is_task(call.context.table, one.line)]
     own = next((one for one in tasks if one.person == person), None)
     others = next((one for one in tasks if one.thread == key.thread), None)
     growing = None if stands_nowhere(call.question) else await questions.find_reply(key, Control.STOP)
@@ -108,14 +122,6 @@ async def _find_task(call: Invocation) -> Asked | None:
         return None
     meant = own or others
     return Asked(meant.name, frozenset({meant.person})) if meant else None
-
-
-def _is_task(call: Invocation, line: str) -> bool:
-    """Whether a line gives a command that Claude answers."""
-    try:
-        return find_command(call.context.table, line)[0].task is not None
-    except UsageError:
-        return False
 
 
 async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResult:
@@ -128,7 +134,8 @@ async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResu
         return CommandResult(NOTHING[control])
     person = call.question.person
     if person not in reply.people and await call.surface.rank(person) < Rank.MANAGER:
-        raise RankTooLow(OTHERS[control])
+        job = await call.context.store.jobs.find(call.question.key, reply.name)
+        raise RankTooLow(OTHERS_OF_BATCH if job and job.run == reply.name else OTHERS[control])
     return reply
 
 

@@ -241,6 +241,8 @@ class File:
     """The reply's text has all of it."""
     kept: bool = False
     """It is for keeping, and not for reading: a terminal writes it to disk."""
+    again: str = ""
+    """How people have it posted again, where it could not be: a sentence. It is kept until it hangs there."""
 
     @property
     def words(self) -> str:

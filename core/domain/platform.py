@@ -66,6 +66,9 @@ class ReplyView(Protocol):
     def replaced(self) -> Sequence[File]:
         """Files of the answer in whose place it stands: they go, as far as they were posted."""
 
+    def note_unattached(self) -> None:
+        """Its files are not there, and a note says so."""
+
     def note_activities(self) -> None:
         """Have what goes on told in a note, for nothing else shows it here while there is no text."""
 
@@ -113,6 +116,10 @@ class Surface(Protocol):
     @property
     def us(self) -> str:
         """Our own id here, by which people mention us; empty where nobody can."""
+
+    @property
+    def has_past(self) -> bool:
+        """Whether what was said in the channel, outside of its threads, can be read: a terminal keeps nothing of it."""
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         """What the platform shows now, oldest first, and how much of the thread that is.

@@ -39,6 +39,26 @@ class Spent:
     model: str | None = None
 
 
+@dataclass(slots=True)
+class Told:
+    """Which rows of a batch have a result by now: each has one at most, whatever is told."""
+
+    batch: Batch
+    rows: set[int] | None
+    """All of them; None where nobody keeps them any more."""
+    seen: set[int] = field(default_factory=set)
+
+    def take(self, custom_id: str) -> int | None:
+        """The row of a result; None where it is not of this batch, or has one already."""
+        number = self.batch.find_row(custom_id)
+        known = self.rows is None or number in self.rows
+        if number is None or number in self.seen or not known or len(self.seen) == self.batch.requests:
+            log.warning("a batch brought a result of no row of its own, or one that came before: %.80s", custom_id)
+            return None
+        self.seen.add(number)
+        return number
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Watches and collects batches."""
@@ -54,13 +74,13 @@ class Collection:
         assert batch.name is not None
         try:
             status = await self.api.describe(batch.name)
+            if status.ended:
+                await self._collect(batch, batch.name)
+                return True
         except BatchError as error:
             if not error.missing:
                 raise
             await self._write_off(batch)
-            return True
-        if status.ended:
-            await self._collect(batch, batch.name)
             return True
         if (batch.canceled or batch.doomed) and not status.canceling:
             await self.api.cancel(batch.name)
@@ -76,8 +96,9 @@ class Collection:
     async def _collect(self, batch: Batch, name: str) -> None:
         """Keep all results, a slice at a time, and settle the batch to what they cost. Raises BatchError."""
         plan, spent, kept = await self.work.read_plan(batch), Spent(), list[RowResult]()
+        told = Told(batch, await self.work.list_sent(batch))
         async for result in self.api.read_results(name):
-            number = batch.find_row(result.custom_id)
+            number = told.take(result.custom_id)
             if number is None:
                 continue
             micro_usd, usage = self._price(batch, result)

@@ -48,21 +48,45 @@ class ScheduleWorker:
             except StoreUnavailable as error:
                 log.error("could not look for schedules: %s", error)
                 seconds = POLL
+            except Exception:
+                log.exception("a bug kept schedules from being looked for")
+                seconds = POLL
             await self._sleep(seconds)
 
     async def leave_due(self) -> float:
         """Leave what is due now; the seconds until it is worth another look. Raises StoreUnavailable."""
         while True:
             found = await self._schedules.list_due(self._platforms(), PORTION)
-            for schedule in found.schedules:
-                await self._leave(schedule, found.now)
-            if len(found.schedules) < PORTION:
+            left = [await self._try_to_leave(schedule, found.now) for schedule in found.schedules]
+            if not all(left):
+                return POLL  # what failed is still due: at once it would fail again
+            if len(left) < PORTION:
                 return min(POLL, found.pause.total_seconds()) if found.pause else POLL
 
+    async def _try_to_leave(self, schedule: Schedule, now: datetime) -> bool:
+        """Whether a schedule was looked after; a bug costs only the schedule that meets it. Raises StoreUnavailable."""
+        try:
+            await self._leave(schedule, now)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("a bug kept schedule %d from its run", schedule.id)
+            return False
+        return True
+
     async def _leave(self, schedule: Schedule, now: datetime) -> None:
-        """Leave the newest of the times that have come, if it is young; those before it are not made up for."""
+        """Leave the newest of the times that have come, if it is young; those before it are not made up for.
+
+        One whose times can't be read has a last run, in which it stops.
+        """
         assert schedule.due_at is not None
         recurrence = Recurrence(schedule.cron)
+        if not recurrence.is_readable(schedule.zone):
+            log.error("the times of schedule %d can't be read in the zone %r", schedule.id, schedule.zone)
+            last = build_run(schedule, schedule.due_at)
+            if await self._schedules.leave_run(schedule, schedule.due_at, None, last):
+                self._wake()
+            return
         due_at = recurrence.find_newest(schedule.zone, schedule.due_at, now)
         next_at = recurrence.find_next(schedule.zone, now)
         question = build_run(schedule, due_at) if now - due_at <= YOUNG else None
@@ -92,6 +116,8 @@ def build_run(schedule: Schedule, due_at: datetime) -> Question:
 def _find_time_before(schedule: Schedule, due_at: datetime) -> datetime:
     """The schedule's time before this one: what the first run tells begins there."""
     recurrence = Recurrence(schedule.cron)
+    if not recurrence.is_readable(schedule.zone):
+        return due_at - BACK
     first = recurrence.find_next(schedule.zone, due_at - BACK) or due_at
     return (
         recurrence.find_newest(schedule.zone, first, due_at - timedelta(seconds=1)) if first < due_at else due_at - BACK

@@ -12,6 +12,7 @@ from typing import IO
 from core.billing.ledger_rows import PlannedRequest, Settlement, list_scopes
 from core.claude.batches.message_batches import BatchStatus, MessageBatches
 from core.claude.errors import BatchError
+from core.claude.metering import Metering
 from core.domain.clock import Clock
 from core.domain.usage import Usage
 from core.jobs.pace import PACE, JobPace
@@ -32,6 +33,7 @@ class Submission:
 
     work: BatchWork
     api: MessageBatches
+    metering: Metering
     clock: Clock
     pace: JobPace = PACE
 
@@ -52,7 +54,13 @@ class Submission:
             persona_wide=None,
         )
         scopes = list_scopes(job.key, job.person, job.homes)
-        while await self.work.plan(job, planned, scopes, BatchTerms(self.pace.requests, BYTES, self.api.api_key)):
+        prices, day, geo = self.metering.prices, self.clock().date(), self.metering.geo
+
+        def price(model: str, longest: int, prompts: int, answers: int) -> int | None:
+            return prices.worst_batch_cost(model, longest, (prompts, answers), day, geo)
+
+        terms = BatchTerms(self.pace.requests, BYTES, self.api.api_key, price)
+        while await self.work.plan(job, planned, scopes, terms):
             pass
 
     async def send(self, batch: Batch) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core.claude.errors import BatchError
@@ -16,12 +16,23 @@ from core.jobs.pace import PACE, JobPace
 from core.jobs.submission import Submission
 from core.store.records.jobs import Batch, BatchState, BatchWork
 
-MOST = 4  # batches that are taken up at once
+MOST = 4  # batches that are worked on at once
 FIRST, LONGEST = 5.0, 1_800.0  # seconds between two tries of one at which something went wrong
 SWEEP = 600.0  # seconds between two looks for jobs that nobody wants any more
 OTHER_KEY = timedelta(hours=1)  # until a batch of another API key is looked at again
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _telling_trouble() -> Iterator[None]:
+    """What goes wrong is in the log, and is tried again."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        log.info("what is to be done about batches can't be looked up: %s", error)
+    except Exception:
+        log.exception("a bug kept batches from their work")
 
 
 @dataclass(slots=True)
@@ -35,38 +46,48 @@ class JobWorker:
     sleep: Sleep = asyncio.sleep
     pace: JobPace = PACE
     swept: float = SWEEP
+    working: set["asyncio.Task[None]"] = field(default_factory=set)
+    """Batches that are worked on: a slow one holds up no other."""
 
     async def run(self) -> None:
         """Do what is due, until cancelled."""
-        while True:
-            try:
-                while await self.work_once():
-                    pass
-                await self._sweep()
-            except StoreUnavailable as error:
-                log.info("what is to be done about batches can't be looked up: %s", error)
-            except Exception:
-                log.exception("a bug kept batches from their work")
-            await self.sleep(self.pace.pause)
+        try:
+            while True:
+                with _telling_trouble():
+                    while await self.work_once():
+                        pass
+                    await self._sweep()
+                await self.sleep(self.pace.pause)
+        finally:
+            for task in self.working:
+                task.cancel()
+            await asyncio.gather(*self.working, return_exceptions=True)
 
     async def work_once(self) -> bool:
-        """Do what is due now. Whether more may be."""
+        """Take up what is due now. Whether more may be."""
         job = await self.work.claim_job(self.pace.lease)
         if job is not None:
             await self.submission.plan(job)
             self.wake()
-        due = await self.work.claim_batches(MOST, self.pace.lease)
-        await asyncio.gather(*map(self._work_on, due))
-        return job is not None or len(due) == MOST
+        free = MOST - len(self.working)
+        due = await self.work.claim_batches(free, self.pace.lease) if free else ()
+        for batch in due:
+            task = asyncio.create_task(self._work_on(batch))
+            self.working.add(task)
+            task.add_done_callback(self.working.discard)
+        if self.working:
+            await asyncio.wait(self.working, timeout=self.pace.pause, return_when=asyncio.FIRST_COMPLETED)
+        return job is not None or bool(due)
 
     async def _work_on(self, batch: Batch) -> None:
-        async with self._hold(batch):
-            try:
-                await self._advance(batch)
-            except BatchError as error:
-                pause = timedelta(seconds=error.retry_after or grow_pause(batch.tries + 1, FIRST, LONGEST))
-                log.log(logging.INFO if batch.tries else logging.WARNING, "a batch has to wait: %s", error)
-                await self.work.postpone(batch, pause, str(error))
+        with _telling_trouble():
+            async with self._hold(batch):
+                try:
+                    await self._advance(batch)
+                except BatchError as error:
+                    pause = timedelta(seconds=error.retry_after or grow_pause(batch.tries + 1, FIRST, LONGEST))
+                    log.log(logging.INFO if batch.tries else logging.WARNING, "a batch has to wait: %s", error)
+                    await self.work.postpone(batch, pause, str(error))
 
     async def _advance(self, batch: Batch) -> None:
         """The next thing to be done about a batch. Raises BatchError."""

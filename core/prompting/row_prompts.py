@@ -1,9 +1,12 @@
 """Row prompts: the same is asked about every row of a table; a prompt and a row become one request. Pure."""
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from core.domain.content import Text
@@ -21,8 +24,12 @@ PROBLEMS = {
     "model_context_window_exceeded": "the row is too long for this model",
 }
 NOTHING_SAID = "Claude had nothing to say to this row"
-UNFORMED = "the answer has not the form that was asked for"
-FIELD = re.compile(r"\{([^{}\"':\n]{1,100})\}")
+UNFORMED = "the answer does not have the form that was asked for"
+BLANK = "there is nothing to ask, for what the prompt names is empty in this row"
+LONGEST = 500_000  # characters of a prompt with its row
+TOO_LONG = "the prompt is too long with this row in it"
+FIELD = re.compile(r"\{([^{}\n]{1,100})\}")
+CODE = re.compile("[\"':]")  # what stands in braces of JSON, and in the name of no column that nobody has
 KINDS = {"text": "string", "number": "number", "integer": "integer", "boolean": "boolean"}
 """What a column of an answer may hold, and what JSON Schema calls it."""
 
@@ -56,21 +63,38 @@ class RowPrompt:
     def answer_columns(self) -> tuple[str, ...]:
         """The columns that the answers make, by names that the table does not have yet."""
         names = tuple(one.name for one in self.fields) or ("answer",)
-        taken = {one.casefold() for one in self.columns}
-        return tuple(f"{one} (answer)" if one.casefold() in taken else one for one in names)
+        return tuple(find_free_names(names, "answer", self.columns))
 
     def find_unknown(self) -> str | None:
         """The first column that the prompt names and the table does not have."""
-        known = {one.casefold() for one in self.columns}
-        return next((one[1] for one in FIELD.finditer(self.prompt) if one[1].strip().casefold() not in known), None)
+        known = self._places
+        found = (one[1] for one in FIELD.finditer(self.prompt) if not CODE.search(one[1]))
+        return next((one for one in found if fold_name(one) not in known), None)
+
+    def list_named(self) -> list[int]:
+        """The places of the columns that the prompt names, as often as it does."""
+        known = self._places
+        folded = (fold_name(one[1]) for one in FIELD.finditer(self.prompt))
+        return [known[one] for one in folded if one in known]
 
     def fill(self, cells: Sequence[Any]) -> str:
         """The prompt with what a row has in the place of each column; without any, the whole row stands below it."""
-        row = dict(zip((one.casefold() for one in self.columns), map(write_cell, cells), strict=False))
-        if FIELD.search(self.prompt):
-            return FIELD.sub(lambda found: row.get(found[1].strip().casefold(), ""), self.prompt)
+        known = self._places
+        if named := self.list_named():
+            written = {place: write_cell(cells[place]) for place in set(named) if place < len(cells)}
+            return FIELD.sub(lambda found: written.get(known.get(fold_name(found[1]), -1), found[0]), self.prompt)
         lines = (f"{name}: {indent(write_cell(cell))}" for name, cell in zip(self.columns, cells, strict=False))
         return "\n".join([self.prompt, "", "[The row:]", *lines])
+
+    def explain_unaskable(self, cells: Sequence[Any]) -> str:
+        """Why nobody can be asked about a row, which is known before it is asked: mostly nothing."""
+        if not (named := Counter(self.list_named())):
+            return ""
+        written = {place: write_cell(cells[place]) for place in named}
+        if len(self.prompt) + sum(len(written[place]) * times for place, times in named.items()) > LONGEST:
+            return TOO_LONG
+        asks = any(map(str.strip, written.values())) or FIELD.sub(self._leave_code, self.prompt).strip()
+        return "" if asks else BLANK
 
     def build_body(self, cells: Sequence[Any]) -> dict[str, Any]:
         """The arguments of the request for a row."""
@@ -83,6 +107,14 @@ class RowPrompt:
             (*self._list_blocks(), Block("user", Text(self.fill(cells)))),
             overhead=self._overhead,
         )
+
+    def _leave_code(self, found: re.Match[str]) -> str:
+        return "" if fold_name(found[1]) in self._places else found[0]
+
+    @property
+    def _places(self) -> Mapping[str, int]:
+        """The places of all columns, by their names as a prompt may write them."""
+        return {fold_name(one): place for place, one in enumerate(self.columns)}
 
     @property
     def input_bound(self) -> int:
@@ -114,7 +146,7 @@ def read_values(fields: Sequence[AnswerField], text: str) -> dict[str, Any] | No
     """The values of an answer by the names of its columns; None where it has not the form that was asked for."""
     start, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[start : end + 1]) if 0 <= start < end else None
+        found = read_json(text[start : end + 1]) if 0 <= start < end else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or any(not _fits(one, found.get(one.name)) for one in fields):
@@ -133,6 +165,31 @@ def read_answer(asked: RowPrompt, text: str, stop: str) -> tuple[str, str]:
         return text.strip(), "" if text.strip() else NOTHING_SAID
     values = read_values(asked.fields, text)
     return ("", UNFORMED) if values is None else (json.dumps(values, ensure_ascii=False), "")
+
+
+def read_json(text: str) -> Any:
+    """JSON as all read it: what Python takes for a number beyond that (`NaN`, `1e999`) is words. Raises ValueError."""
+    return json.loads(text, parse_constant=str, parse_float=_read_number)
+
+
+def _read_number(written: str) -> float | str:
+    number = float(written)
+    return number if math.isfinite(number) else written
+
+
+def find_free_names(names: Iterable[str], mark: str, taken: Iterable[str]) -> list[str]:
+    """The names, those that are taken with a mark behind them, and a number where that is taken too."""
+    known, found = set(map(fold_name, taken)), list[str]()
+    for name in names:
+        marked = (f"{name} ({mark}{number})" for number in chain([""], (f" {one}" for one in count(2))))
+        found.append(next(one for one in chain([name], marked) if fold_name(one) not in known))
+        known.add(fold_name(found[-1]))
+    return found
+
+
+def fold_name(name: str) -> str:
+    """A column's name as a prompt may write it: in small letters or great ones, with other blanks."""
+    return " ".join(name.split()).casefold()
 
 
 def write_cell(cell: Any) -> str:

@@ -318,4 +318,15 @@ MIGRATIONS = (
             "CREATE INDEX job_messages_by_message ON job_messages (message)",
         ),
     ),
+    # The last row of the results that hang there, and of those that are being posted; who said what a row is made of.
+    Migration(
+        "job_portions",
+        (
+            "ALTER TABLE jobs ADD COLUMN posted {integer} NOT NULL DEFAULT 0",
+            "ALTER TABLE jobs ADD COLUMN portion {integer}",
+            "ALTER TABLE job_rows ADD COLUMN author {text}",
+            "DROP INDEX job_rows_by_state",
+            "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
+        ),
+    ),
 )

@@ -99,7 +99,7 @@ def _fit_tool(function: Callable[..., Any], group: str) -> Tool:
     def describe(arguments: Mapping[str, Any]) -> str:
         try:
             return clean_words(built.describe(arguments)) or built.name
-        except Exception:  # whatever a stranger's function makes of arguments that fit no schema
+        except BaseException:  # whatever a stranger's function makes of arguments that fit no schema
             return f"using {built.name}"
 
     return replace(built, run=run, describe=describe)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -33,6 +33,7 @@ TOLD = 5  # wrong arguments that are told of one call
 AT_ONCE = 16  # calls of one plain function that run at the same time; one that never ends keeps its place
 
 UNTOLD = "the parameters of `{}` can't be told in a schema: {}"
+VALUES = 150_000  # of what a function returns: as many bytes at least, and more than one result holds
 NO_JSON = "{} can't be written as JSON, for it holds inf, nan or half a character: give it a finite number, or None"
 
 MARK = "__confab_tool__"
@@ -77,16 +78,31 @@ def tool(
 
 
 def read_result(name: str, returned: Any) -> ToolResult:
-    """What the function of a tool returned: a result as it is, a text, else JSON."""
+    """What the function of a tool returned: a result as it is, a text, else JSON. It may take long."""
     if isinstance(returned, ToolResult):
         return returned
     if returned is None:
         return ToolResult((Text(f"{name} was carried out."),))
     try:
-        words = returned if isinstance(returned, str) else to_json(returned).decode()
+        words = returned if isinstance(returned, str) else to_json(_keep_first(returned, [VALUES])).decode()
     except PydanticSerializationError:
         words = str(returned)
     return ToolResult((Text(clean_text(words) or f"{name} returned an empty text."),))
+
+
+def _keep_first(value: Any, left: list[int]) -> Any:
+    """The first of its values, as many as are `left`: a list may be very long, and an iterator have no end."""
+    left[0] -= 1
+    if isinstance(value, dict):
+        return {key: _keep_first(one, left) for key, one in value.items() if left[0] > 0}
+    if isinstance(value, list | tuple | Iterator):
+        kept = []
+        for one in value:
+            kept.append(_keep_first(one, left))
+            if left[0] <= 0:
+                break
+        return kept
+    return value
 
 
 def build_tool(function: Callable[..., Any], group: str = "", read: ReadResult = read_result) -> Tool:
@@ -104,6 +120,8 @@ def build_tool(function: Callable[..., Any], group: str = "", read: ReadResult =
         raise UnfitFunction(f"`{name}` has no docstring, which tells Claude what it does")
     if not isinstance(mark.seconds, int | float) or not 0 < mark.seconds < math.inf:
         raise UnfitFunction(f"the seconds of `{name}` have to be a number above 0")
+    if inspect.isasyncgenfunction(function):
+        raise UnfitFunction(f"`{name}` is an async function with `yield`: it has to return a list")
     arguments, scoped = _build_model(name, function)
     body = {"name": name, "description": description, "input_schema": _build_schema(name, arguments)}
     _ensure_json(name, body)
@@ -201,15 +219,20 @@ class _Call:
         values = {one.alias or key: getattr(read, key) for key, one in self.arguments.model_fields.items()}
         work = partial(self.function, **values, **dict.fromkeys(self.scoped, scope))
         if inspect.iscoroutinefunction(self.function):
-            return self.read(self.name, await work())
+            returned = await work()
+            short = returned is None or isinstance(returned, str | ToolResult)
+            return self.read(self.name, returned) if short else await self._run_aside(lambda: returned)
         if not self.places.acquire(blocking=False):
             return fail_call(f"{self.name} is busy: {AT_ONCE} calls of it have not ended yet. Nothing was done.")
-        return self.read(self.name, await self._run_aside(work))
+        return await self._run_aside(work, self.places.release)
 
-    async def _run_aside(self, work: Callable[[], Any]) -> Any:
-        """What a plain function returns, in a thread that holds up no end of the process, should it never return."""
+    async def _run_aside(self, work: Callable[[], Any], leave: Callable[[], None] = lambda: None) -> ToolResult:
+        """What a plain function returns, in a thread that holds up no end of the process, should it never return.
+
+        It is read there too: the body of a function with `yield` runs only then.
+        """
         loop = asyncio.get_running_loop()
-        returned: asyncio.Future[Any] = loop.create_future()
+        returned: asyncio.Future[ToolResult] = loop.create_future()
 
         def settle(settling: Callable[[Any], None], outcome: Any) -> None:
             if not returned.done():  # or nobody waits any more
@@ -217,11 +240,11 @@ class _Call:
 
         def run() -> None:
             try:
-                settling = partial(settle, returned.set_result, work())
+                settling = partial(settle, returned.set_result, self.read(self.name, work()))
             except BaseException as error:  # SystemExit too: it has to end the call, not the thread alone
                 settling = partial(settle, returned.set_exception, error)
             finally:
-                self.places.release()
+                leave()
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(settling)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,14 @@ BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
 CROWDED = f"Only {CALLS} calls are made at once; this one was not made. Make it again if you still need it."
 FULL = "[What it brought is left out: the tools of this answer have brought as much as one answer may hold.]"
 MORE = "[A further image is left out.]"
+UNREADABLE = "[An image is left out: it is no JPEG, PNG, GIF or WebP, or not the one that it is said to be.]"
+PICTURES = {
+    "image/jpeg": "/9j/",
+    "image/png": "iVBORw0KGgo",
+    "image/gif": "R0lGOD",
+    "image/webp": "UklGR.{6}XRUJQ",  # RIFF, its size, WEBP
+}
+"""How the base64 begins of each kind of image that the API takes."""
 
 RESULT = TypeAdapter(ToolResult)
 Told = Text | Image | Document
@@ -183,7 +192,7 @@ class ToolRunner:
         error = await self._run(tool, stored)
         if isinstance(error, ToolResult):
             return error
-        if isinstance(error, TimeoutError):
+        if error is None:
             log.warning("the tool %s took longer than %g seconds", tool.name, tool.seconds)
             return fail_call((LATE_ACT if stored.acts else LATE).format(tool.seconds))
         if isinstance(error, CannotAnswer):
@@ -191,13 +200,16 @@ class ToolRunner:
         log.error("the tool %s broke", tool.name, exc_info=error)
         return fail_call(BROKEN_ACT if stored.acts else BROKEN)
 
-    async def _run(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException:
-        """What the tool brings, or how it ended. It runs apart: a library may cancel what nobody asked it to."""
+    async def _run(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException | None:
+        """What the tool brings, or how it ended; None where it took too long.
+
+        It runs apart: a library may cancel what nobody asked it to.
+        """
         task = asyncio.create_task(self._settle(tool, stored))
         try:
             await asyncio.wait({task}, timeout=tool.seconds)
             if not task.done():
-                return TimeoutError()
+                return None
         finally:
             task.cancel()
         return asyncio.CancelledError() if task.cancelled() else task.result()
@@ -220,9 +232,17 @@ def read_result(returned: object) -> ToolResult:
     """What a tool returned, as Claude may be told it and the database keeps it. Raises what is wrong with it."""
     if not isinstance(returned, ToolResult) or not all(isinstance(one, Told) for one in returned.content):
         raise TypeError(f"a tool returned no result: {type(returned).__name__}")
-    result = cap_result(returned)
+    checked = tuple(one if _is_readable(one) else Text(UNREADABLE) for one in returned.content)
+    result = cap_result(replace(returned, content=checked))
     RESULT.dump_json(result, warnings="error")
     return result
+
+
+def _is_readable(part: Told) -> bool:
+    """Whether the API takes it: an image of another kind than it is said to be costs the whole request."""
+    if not isinstance(part, Image) or part.uploaded:
+        return True
+    return bool((begins := PICTURES.get(part.type)) and re.match(begins, part.data))
 
 
 def cap_result(result: ToolResult) -> ToolResult:

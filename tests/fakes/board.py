@@ -37,18 +37,19 @@ class Board:
     instructions = "Nothing is drawn on the board."
 
     def __init__(self) -> None:
-        self.offline = ""
-        self.mute = False
-        """Whether it tells nobody's rank."""
+        self.offline = self.cut = ""
+        """Why it is not connected, and why it shows less of the past than there is."""
+        self.mute = self.deaf = False
+        """Whether it tells nobody's rank, and whether nobody can be told anything alone."""
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {US: "Claude", "U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
         self.zones: dict[str, str] = {}
         """The time zones that it knows of people."""
         self.files: dict[str, bytes] = {}
+        """What hangs on messages, by the ids of attachments."""
         self.hung: dict[str, tuple[File, ...]] = {}
         """The files that hang on our pages, by page."""
-        """What hangs on messages, by the ids of attachments."""
         self.calls: list[str] = []
         self.homes: tuple[str, ...] | None = None
         """Workspaces that who asks shares with us, where the board is all direct messages."""
@@ -76,11 +77,11 @@ class Board:
         """What was said to one person alone: workspace, person, text."""
         self.troubles: list[BaseException] = []
         """What becomes of the next things that are shown."""
-        self.deaf = False
-        """Whether nobody can be told anything alone."""
+        self.troubled: list[str] = []
+        """What was to be shown in a closed thread."""
+        self.keeps = True
+        """Whether what was said in its channels can be read."""
         self.reach = Reach.WHOLE
-        self.cut = ""
-        """Why it shows less of the past than there is."""
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
         self._newest = 0
@@ -167,6 +168,10 @@ class BoardSurface:
     @property
     def us(self) -> str:
         return US
+
+    @property
+    def has_past(self) -> bool:
+        return self._board.keeps
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         self._board.calls.append("history")
@@ -258,6 +263,7 @@ class BoardSurface:
     async def _show_texts(self, reply: ReplyView) -> None:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
+                self._board.troubled.append(text)
                 raise CannotShow("the thread is closed")
             self._board.refuse()
             if text or reply.pages:

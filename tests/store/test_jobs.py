@@ -1,6 +1,6 @@
 """Jobs: rows are kept while they wait, money is set aside before they are sent, and results are kept until posted.
 
-Tests core.answering.tasks.parking, core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.presses,
+Tests core.answering.tasks.parking, core.store.rules.jobs.jobs, core.store.rules.jobs.batches, core.store.rules.jobs.endings, core.store.rules.jobs.erasures, core.store.rules.jobs.portions, core.store.rules.jobs.presses,
 core.store.rules.jobs.records and core.store.rules.jobs.repositories.
 """
 
@@ -20,8 +20,18 @@ from core.domain.usage import Usage
 from core.prompting.row_prompts import RowPrompt
 from core.store import open_store
 from core.store.records.jobs import BatchState, BatchTerms, JobPlan, JobState, NewRow, RowResult, RowState
-from core.store.rules.jobs.jobs import CANCELED, DELETED, GONE, NOTHING_FAILED, OVER, STARTED, STARTED_BEFORE
-from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, stopped
+from core.store.rules.jobs.erasures import DELETED, EDITED, FORGOTTEN
+from core.store.rules.jobs.jobs import (
+    AGAIN,
+    CANCELED,
+    GONE,
+    NOTHING_FAILED,
+    OVER,
+    STARTED,
+    STARTED_BEFORE,
+    UNPOSTED,
+)
+from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, stopped
 
 PLAN = JobPlan(RowPrompt("Sort {text}", ("text",), {"model": "claude-a", "max_tokens": 5}), "claude-a", "a.csv")
 ALL = Scope("slack:T1")
@@ -31,8 +41,10 @@ LEASE = timedelta(seconds=20)
 USAGE = Usage(input=30, output=6)
 
 
-def row(number: int, cell: str = "words", bound: int | None = 10, message: str | None = None) -> NewRow:
-    return NewRow(number, (cell,), 100, 7, bound, message)
+def row(
+    number: int, cell: str = "words", bound: int | None = 10, message: str | None = None, author: str = ""
+) -> NewRow:
+    return NewRow(number, (cell,), 100, 7, bound, message, author)
 
 
 def press(control: Control = Control.START, name: str = "p1", person: str = "U1", question: str = "b1") -> Pressed:
@@ -57,9 +69,9 @@ async def offer(store, *rows: NewRow, **more) -> int:
     return job
 
 
-async def start(store, *rows: NewRow, **more) -> int:
+async def start(store, *rows: NewRow, pressed: str = "b1", **more) -> int:
     job = await offer(store, *rows, **more)
-    await store.questions.ingest(press())
+    await store.questions.ingest(press(question=pressed))
     return job
 
 
@@ -436,6 +448,60 @@ async def test_jobs_are_listed_for_a_month(store, clock):
 # Ends
 
 
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.EXPIRED])
+async def test_results_that_are_not_posted_are_kept_until_somebody_has_them_posted(store, clock, outcome):
+    job = await run(store, row(1))
+    unposted = await store.jobs.post_again(job)
+    await collect(store, RowResult(1, "eins", "", 7))
+    await close(store, outcome)
+    rests = await store.questions.claim_next("p", PLATFORMS)
+    retried = await store.jobs.retry(Question(KEY, "k9", "U1", at(60)), job)
+    told = await store.jobs.post_again(job)
+    kept = await store.jobs.read_rows(job, 0, 9)
+    await store.jobs.note_portion(job, 1)
+    await close(store)
+
+    assert (unposted, rests, told, retried) == ("", None, AGAIN, UNPOSTED.format(1))
+    assert [one.result for one in kept] == ["eins"]
+    assert await store.jobs.read_rows(job, 0, 9) == []
+    assert (await due(store)).doomed
+
+
+async def test_results_that_nobody_has_posted_go_after_a_month(store, clock):
+    job = await run(store, row(1))
+    await collect(store, RowResult(1, "eins", "", 7))
+    await close(store, Outcome.REFUSED)
+    clock.tick(31 * 24 * 3600)
+    await store.batches.drop_old()
+
+    assert await store.jobs.read_rows(job, 0, 9) == []
+    assert await store.questions.claim_next("p", PLATFORMS) is not None
+
+
+async def test_a_job_that_runs_outlives_a_message_that_can_not_be_changed(store):
+    job = await run(store, row(1))
+    await close(store, Outcome.REFUSED)
+    rests = await store.questions.claim_next("p", PLATFORMS)
+    await collect(store, RowResult(1, "eins", "", 7))
+
+    assert rests is None
+    assert await store.questions.claim_next("p", PLATFORMS) is not None
+    assert [one.result for one in await store.jobs.read_rows(job, 0, 9)] == ["eins"]
+
+
+async def test_results_of_several_messages_are_kept_until_the_last_hangs_there(store):
+    job = await run(store, row(1), row(2))
+    await collect(store, RowResult(1, "eins", "", 7), RowResult(2, "zwei", "", 7))
+    await store.jobs.note_portion(job, 1)
+    await close(store)
+    kept, going = await store.jobs.read_rows(job, 0, 9), await find(store)
+    await store.jobs.note_portion(job, 2)
+    await close(store)
+
+    assert (len(kept), going.state, going.posted) == (2, JobState.ENDED, 1)
+    assert await store.jobs.read_rows(job, 0, 9) == []
+
+
 async def test_the_question_that_shows_a_job_waits_until_something_happens_to_it(store):
     await start(store)
     claim = await store.questions.claim_next("p", PLATFORMS)
@@ -520,12 +586,37 @@ async def test_forgetting_erases_jobs(store):
     assert (await due(store)).doomed
 
 
-async def test_a_person_is_forgotten_with_the_rows_that_may_be_their_words(store):
-    mine, others = await offer(store, name="b1"), await offer(store, row(1, message="m1"), name="b2")
-    kept = await offer(store, name="b3")
+async def test_a_person_is_forgotten_with_the_rows_of_their_words_and_no_others(store):
+    theirs, others = row(1, message="m1", author="U9"), row(2, message="m2", author="U2")
+    job = await run(store, theirs, others, row(3))
+    await store.threads.forget(Scope("slack:T1", "C1", "7", person="U9"))
+    elsewhere = await store.jobs.read_rows(job, 0, 9)
     await store.threads.forget(Scope("slack:T1", "C1", person="U9"))
+    rows = await store.jobs.read_rows(job, 0, 9)
+    batch = await due(store)
 
-    assert [bool(await store.jobs.read_rows(one, 0, 9)) for one in (mine, others, kept)] == [True, False, True]
+    assert [one.cells for one in elsewhere] == [("words",)] * 3
+    assert [(one.cells, one.problem) for one in rows] == [((), FORGOTTEN), (("words",), None), (("words",), None)]
+    assert (batch.job, batch.doomed) == (job, False)
+
+
+async def test_a_thread_is_forgotten_with_the_rows_of_its_messages(store):
+    await store.questions.ingest(asked("5"))
+    job = await offer(store, row(1, message="5", author="U2"), row(2, message="6", author="U2"))
+    await store.threads.forget(Scope("slack:T1", "C1", "5", person="U2"))
+
+    assert [one.cells for one in await store.jobs.read_rows(job, 0, 9)] == [(), ("words",)]
+
+
+async def test_a_job_whose_rows_are_all_erased_is_cancelled_and_ends_with_what_it_costs(store):
+    job = await run(store, row(1, message="m1"))
+    await store.questions.ingest(deleted("m1"))
+    before, batch = await find(store), await due(store)
+    await store.batches.end(batch, Settlement(USAGE, "batch", at(60), "claude-a", "b", 21), "")
+    after = await find(store)
+
+    assert (before.state, batch.doomed, batch.job) == (JobState.STARTED, True, job)
+    assert (after.state, after.cost) == (JobState.ENDED, 21)
 
 
 async def test_a_row_goes_with_the_message_that_it_is_made_of(store):
@@ -537,6 +628,47 @@ async def test_a_row_goes_with_the_message_that_it_is_made_of(store):
 
     assert [(one.cells, one.result, one.problem) for one in rows] == [((), None, DELETED), (("words",), "of m2", None)]
     assert await store.jobs.retry(Question(KEY, "k9", "U1", at(60)), job) == NOTHING_FAILED
+
+
+async def test_an_edit_is_followed_by_rows_that_are_not_sent_and_takes_the_others_away(store):
+    waits = await offer(store, row(1, "old", message="m1"), name="b1")
+    sent = await run(store, row(1, "old", message="m1"), row(2, "same", message="m2"), name="b2", pressed="b2")
+    await store.questions.ingest(edited("m1", "brand new", 70))
+    await store.questions.ingest(edited("m2", "same", 70))
+    bound = await store.jobs.read_rows(waits, 0, 9), await store.jobs.read_rows(sent, 0, 9)
+
+    assert [[(one.cells, one.problem) for one in rows] for rows in bound] == [
+        [(("brand new",), None)],
+        [((), EDITED), (("same",), None)],
+    ]
+
+
+async def test_a_retry_of_rows_that_are_all_erased_leaves_no_job(store):
+    job = await run(store, row(1, message="m1"), row(2, message="m2"))
+    await store.questions.ingest(deleted("m1"))
+    await collect(store, RowResult(2, "of m2", "", 7))
+    await close(store)
+    told = await store.jobs.retry(Question(KEY, "k9", "U1", at(60)), job)
+
+    assert told == NOTHING_FAILED
+    assert [one.number for one in await store.jobs.list_newest(KEY, 9)] == [1]
+
+
+async def test_rows_are_priced_anew_when_they_are_planned(store):
+    await start(store)
+    terms = replace(TERMS, price=lambda _model, longest, prompts, answers: 1_000 * longest + prompts + answers)
+    await plan(store, terms)
+    batch = await due(store)
+
+    assert batch.bound == 7_000 + 21 + 15 + 3
+
+
+async def test_prices_that_are_no_higher_change_nothing(store):
+    await start(store)
+    await plan(store, replace(TERMS, price=lambda _model, longest, prompts, answers: 29))
+    batch = await due(store)
+
+    assert batch.bound == 30
 
 
 async def test_a_question_that_shows_a_job_that_is_gone_closes(store):

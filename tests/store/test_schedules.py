@@ -142,6 +142,17 @@ async def test_who_resumes_what_stopped_takes_it_over(store):
     assert resumed == replace(kept, author="U2", due_at=at(3660))
 
 
+async def test_what_stopped_is_not_paused_so_that_who_resumes_it_takes_it_over(store):
+    kept = await store.schedules.add(new())
+    await store.schedules.stop(kept.id, Stop.RANK)
+
+    paused = await store.schedules.change(command("U2"), 1, ScheduleChange.PAUSE, None)
+    resumed = await store.schedules.change(command("U2"), 1, ScheduleChange.RESUME, at(3660))
+
+    assert paused == replace(kept, stopped=Stop.RANK, due_at=None)
+    assert resumed == replace(kept, author="U2", due_at=at(3660))
+
+
 async def test_the_audit_log_tells_who_added_paused_resumed_and_removed_and_that_one_stopped(store):
     kept = await store.schedules.add(new())
     for change in (ScheduleChange.PAUSE, ScheduleChange.PAUSE, ScheduleChange.RESUME):

@@ -229,6 +229,15 @@ async def test_people_are_found_by_the_names_that_claude_was_told(store):
     assert await store.past.find_people(KEY, "Ad_") == frozenset()
 
 
+async def test_people_are_found_in_whatever_case_also_of_other_letters_than_english_has(store):
+    await ingest(store, asked("1"))
+    await store.threads.remember_names(KEY, {"U1": "Ödön", "U2": "ZOË", "U3": "Zoe"})
+
+    found = [await store.past.find_people(KEY, name) for name in ("ödön", "ÖDÖN", "zoë")]
+
+    assert found == [{"U1"}, {"U1"}, {"U2"}]
+
+
 LINKS = {
     "a message": (LinkTarget("2", "C1"), FoundThread(KEY, rooted=True)),
     "a message in its thread": (LinkTarget("2", "1"), FoundThread(KEY, rooted=True)),

@@ -3,6 +3,8 @@
 Tests core.store.sqlite.sql_adapter.
 """
 
+from sqlite3 import OperationalError
+
 import pytest
 from sqlite_utils import Database
 
@@ -27,6 +29,23 @@ def test_a_row_is_added_and_its_id_is_told(sql):
     assert sql.many(ALL, {}) == [{"id": 1, "page": "a", "after": None}, {"id": 2, "page": "b", "after": None}]
     assert sql.one(ALL, {}) == {"id": 1, "page": "a", "after": None}
     assert sql.one("SELECT id FROM pages WHERE page = :page", {"page": "c"}) is None
+
+
+def test_a_text_that_is_not_utf_8_is_read_as_it_can_be_and_those_beside_it_as_they_are(sql):
+    sql.insert("pages", {"page": "é", "after": "x"})
+    sql.execute("INSERT INTO pages (page, after) VALUES ('b', CAST(x'ff41' AS TEXT))", {})
+
+    assert sql.many(ALL, {}) == [{"id": 1, "page": "é", "after": "x"}, {"id": 2, "page": "b", "after": "\ufffdA"}]
+    assert sql.one("SELECT after FROM pages WHERE id = 2", {}) == {"after": "\ufffdA"}
+
+
+def test_what_writes_is_not_run_twice_where_what_it_returns_is_not_utf_8(sql):
+    sql.insert("pages", {"page": "a", "after": "x"})
+
+    with pytest.raises(OperationalError):
+        sql.many("UPDATE pages SET after = after || CAST(x'ff' AS TEXT) RETURNING after", {})
+
+    assert sql.many("SELECT length(CAST(after AS BLOB)) AS size FROM pages", {}) == [{"size": 2}]
 
 
 def test_several_reads_are_told_each(sql):

@@ -115,7 +115,7 @@ async def house(
     pace = JobPace(pause, timedelta(seconds=20), timedelta(), timedelta(), timedelta(minutes=1), linger, batch_requests)
     jobs = JobWorker(
         store.batches,
-        Submission(store.batches, claude.batches, clock, pace),
+        Submission(store.batches, claude.batches, metering, clock, pace),
         Collection(store.batches, claude.batches, metering, clock, pace),
         assistant.worker.wake,
         pace=pace,

@@ -9,7 +9,7 @@ from core.answering.final_answer import DECLINED, Answer, refuse
 from core.answering.policy import AnswerWith, Decision, Ignore, Proceed
 from core.commands.registry import name_person
 from core.commands.schedules.recurrence import Recurrence
-from core.commands.schedules.schedule import WHY
+from core.commands.schedules.schedule import WHY, quote_line
 from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
@@ -21,6 +21,8 @@ from core.store.records.schedules import Schedule, ScheduledRun, Stop
 
 PAUSE, TRIES = 10.0, 6  # seconds before a platform that is too busy is asked again, at first; nobody waits for a run
 ASKED = 5  # people who may be managers and are looked at
+OWN = (Stop.PLACE, Stop.TIMES)  # who added it may mend these
+BRIEF = 40  # characters of what a schedule gives that stand above a run
 LIMITED = "A budget of who set this schedule has too little left for it."
 
 Result = TypeVar("Result")
@@ -34,11 +36,12 @@ async def wait_out(work: Callable[[], Awaitable[Result]], sleep: Sleep) -> Resul
 
 
 async def write_heading(run: ScheduledRun | None, question: Question, surface: Surface) -> str:
-    """Which schedule it is of, for which time, and by whom: the line above what a run says."""
+    """Which schedule it is of, for which time, what it gives, when, and by whom: the line above what a run says."""
     if run is None:
         return ""
     name = await name_person(surface, run.schedule.author)
-    return f"*{question.values[HEADING]}: {Recurrence(run.schedule.cron).words}, by {name}*"
+    what = quote_line(run.schedule, BRIEF).replace("*", "")  # which would end the line's own emphasis in plain texts
+    return f"*{question.values[HEADING]}: {what}, {Recurrence(run.schedule.cron).words}, by {name}*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class RunCheck:
         """
         if run is None or not run.schedule.active:
             return Ignore(outcome=Outcome.WITHDRAWN)
+        if not Recurrence(run.schedule.cron).is_readable(run.schedule.zone):
+            return await self._stop(claim, run.schedule, Stop.TIMES, surface)
         if run.late:
             log.warning("a run of a schedule has waited too long, and is skipped")
             await self.store.schedules.note_skipped(run.schedule.id, claim.question.at)
@@ -94,7 +99,7 @@ class RunCheck:
             await self.store.schedules.stop(schedule.id, why)
             return Ignore(outcome=Outcome.WITHDRAWN)
         reason = WHY[why].format(await name_person(surface, schedule.author))
-        answer = refuse(f"This schedule has stopped, for {reason}. {_tell_way(schedule)}")
+        answer = refuse(f"This schedule has stopped, for {reason}. {_tell_way(schedule, why)}")
         await self.store.questions.store_final_text(claim, answer.final_text)
         await self.store.schedules.stop(schedule.id, why)
         return AnswerWith(answer)
@@ -102,12 +107,12 @@ class RunCheck:
     async def _tell_somebody(self, schedule: Schedule, why: Stop, surface: Surface) -> bool:
         """Whether somebody who manages the channel, and reads along there, could be told alone.
 
-        That it can't be posted there is for who added it.
+        What `OWN` names is for who added it.
         """
         where = f"Schedule {schedule.number} of <#{schedule.channel}>, {Recurrence(schedule.cron).words},"
-        text = f"{where} has stopped, for {WHY[why].format(f'<@{schedule.author}>')}. {_tell_way(schedule)}"
+        text = f"{where} has stopped, for {WHY[why].format(f'<@{schedule.author}>')}. {_tell_way(schedule, why)}"
         try:
-            people = [schedule.author] if why is Stop.PLACE else await self._list_managers(schedule, surface)
+            people = [schedule.author] if why in OWN else await self._list_managers(schedule, surface)
             for person in people[:1]:
                 await self.platforms[schedule.key.platform].tell(schedule.workspace, person, text)
                 return True
@@ -121,7 +126,9 @@ class RunCheck:
         return [one for one in asked if await surface.has_member(one) and await surface.rank(one) >= Rank.MANAGER]
 
 
-def _tell_way(schedule: Schedule) -> str:
+def _tell_way(schedule: Schedule, why: Stop) -> str:
+    if why is Stop.TIMES:
+        return f"`schedule list` in the channel shows it; `schedule remove {schedule.number}`, and add it anew."
     resume = f"`schedule resume {schedule.number}` lets it go on in the name of who says so."
     return f"`schedule list` in the channel shows it, and {resume}"
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from itertools import count
 from typing import BinaryIO
 
 import anthropic
@@ -107,14 +108,16 @@ class MessageBatches:
         return list(found.values())
 
     async def read_results(self, name: str) -> AsyncGenerator[BatchResult, None]:
-        """What became of its requests, in no order, once it has ended. Raises BatchError."""
+        """What became of its requests, in no order, once it has ended; each comes in time. Raises BatchError."""
         async with self._asking(None):
-            lines = await self._client.messages.batches.results(name)
+            async with asyncio.timeout(self._seconds):
+                lines = await self._client.messages.batches.results(name)
             try:
-                number = 0
-                async for line in lines:
+                for number in count(1):
+                    async with asyncio.timeout(self._seconds):
+                        if (line := await anext(lines, None)) is None:
+                            return
                     yield _read_result(line)
-                    number += 1
                     if number % PAUSE == 0:
                         await asyncio.sleep(0)  # many lines may have come at once
             finally:
@@ -148,7 +151,7 @@ class MessageBatches:
         except anthropic.APIStatusError as error:
             raise _classify(error, creates=creates) from error
         except TimeoutError as error:
-            raise BatchError(f"no answer in {seconds:g} seconds") from error
+            raise BatchError(f"no answer in {self._seconds if seconds is None else seconds:g} seconds") from error
         except (anthropic.AnthropicError, *BROKEN, AttributeError, TypeError, ValueError) as error:
             raise BatchError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from error
 

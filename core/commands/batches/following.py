@@ -2,20 +2,30 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from core.commands.batches.progress import HEAD, describe_end, describe_job, describe_progress
-from core.commands.batches.results import SLICE, write_results
+from core.commands.batches.progress import (
+    HEAD,
+    describe_end,
+    describe_job,
+    describe_offer,
+    describe_portion,
+    describe_progress,
+)
+from core.commands.batches.results import SLICE, write_portion
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, RankTooLow, UsageError
 from core.domain.controls import Control
 from core.domain.messages import CommandResult, Question, Rank
-from core.domain.wording import count_noun
 from core.store.records.jobs import Job, JobState, RowState
 
-NONE = "There are no batches in this channel. `help batch` tells how to begin one."
+NONE = "There are no batches in this channel. `help batch run` tells how to begin one."
+NONE_FITS = "No batch of this channel {}. `batch list` shows them all."
 UNKNOWN = "There is no batch {} in this channel. `batch list` numbers them."
 OTHERS = "Only who gave this batch, or somebody who manages this channel, can do that."
 TAKEN_BACK = "This batch is gone, with all of its rows."
+AGAIN = "They are kept for 30 days: `batch show {}` posts them."
 LISTED = 20  # batches
+LOOKED = 100  # batches among which the newest is looked for with which something can be done
 REASONS = 3  # of rows without an answer that are told
 
 
@@ -28,9 +38,13 @@ async def show_batch(call: Invocation) -> CommandResult:
     if not question.private:
         return CommandResult(TAKEN_BACK)
     job = await _find_job(call)
+    if told := await jobs.post_again(job.id):
+        return CommandResult(told)
     progress = await jobs.measure(job.id)
     if job.state is JobState.STARTED:
         return CommandResult(describe_progress(job, progress, call.context.clock()))
+    if job.state is JobState.OFFERED:
+        return CommandResult(describe_offer(job, progress))
     return CommandResult(f"{HEAD}\n{describe_job(job)}")
 
 
@@ -40,19 +54,29 @@ async def _follow(call: Invocation, job: Job) -> CommandResult:
     if job.state is JobState.STARTED or job.plan is None:
         text = describe_progress(job, progress, call.context.clock())
         return CommandResult(text, offers=(Control.STOP,), waits=job.changes)
-    answered = progress.count(RowState.DONE)
-    files = await write_results(jobs, job.id, job.plan.prompt, f"batch-{job.number}") if answered else []
-    text = describe_end(job, progress, await _list_problems(call, job))
-    return CommandResult(text, tuple(files), offers=(Control.RETRY_FAILED,) if job.failed else ())
+    problems = await _list_problems(call, job)
+    if not progress.count(RowState.DONE):
+        return CommandResult(describe_end(job, progress, problems), offers=_offer_retry(job))
+    portion = await write_portion(jobs, job.id, job.plan.prompt, job.posted)
+    await jobs.note_portion(job.id, portion.last)
+    text = describe_portion(job, portion) if job.posted else describe_end(job, progress, problems, portion)
+    files = portion.name_files(f"batch-{job.number}", job.posted, AGAIN.format(job.number))
+    return CommandResult(text, files, offers=_offer_retry(job) if portion.whole else ())
+
+
+def _offer_retry(job: Job) -> tuple[Control, ...]:
+    return (Control.RETRY_FAILED,) if job.failed else ()
 
 
 async def _list_problems(call: Invocation, job: Job) -> Sequence[str]:
-    """Why rows have no answer, the most frequent reasons first: `2 expired`."""
+    """Why rows have no answer, the most frequent reasons first, each as it stands in the rows and how often."""
     found, after = Counter[str](), 0
     while job.failed and (rows := await call.context.store.jobs.read_rows(job.id, after, SLICE)):
         found.update(one.problem or "" for one in rows if one.state is RowState.FAILED)
         after = rows[-1].number
-    told = [f"{count_noun(count, 'row')}, {problem}" for problem, count in found.most_common(REASONS)]
+    if found.total() == 1:
+        return list(found)
+    told = [f"\u201c{problem}\u201d ({count:,})" for problem, count in found.most_common(REASONS)]
     rest = found.total() - sum(count for _, count in found.most_common(REASONS))
     return [*told, *([f"{rest:,} for other reasons"] if rest else [])]
 
@@ -63,21 +87,28 @@ async def list_batches(call: Invocation) -> CommandResult:
 
 
 async def start_batch(call: Invocation) -> CommandResult:
-    return await _change(call, call.context.store.jobs.start)
+    return await _change(call, await _find_job(call, START), call.context.store.jobs.start)
 
 
 async def retry_batch(call: Invocation) -> CommandResult:
-    return await _change(call, call.context.store.jobs.retry)
+    return await _change(call, await _find_job(call, RETRY), call.context.store.jobs.retry)
 
 
 async def cancel_batch(call: Invocation) -> CommandResult:
     jobs = call.context.store.jobs
-    return await _change(call, lambda _question, job: jobs.cancel(job))
+    return await _change(call, await _find_job(call, CANCEL), lambda _question, job: jobs.cancel(job))
 
 
-async def _change(call: Invocation, change: Callable[[Question, int], Awaitable[str]]) -> CommandResult:
-    """Do something with a batch, for who gave it or manages the channel. Raises RankTooLow, UsageError."""
-    job, person = await _find_job(call), call.question.person
+async def find_running(call: Invocation) -> Job | None:
+    """The newest batch of the channel that runs; one of who gave this command before all others."""
+    found = await call.context.store.jobs.list_newest(call.question.key, LOOKED)
+    running = [one for one in found if one.state is JobState.STARTED and not one.canceled]
+    return max(running, key=lambda one: (one.person == call.question.person, one.number), default=None)
+
+
+async def _change(call: Invocation, job: Job, change: Callable[[Question, int], Awaitable[str]]) -> CommandResult:
+    """Do something with a batch, for who gave it or manages the channel. Raises RankTooLow."""
+    person = call.question.person
     if person != job.person and await call.surface.rank(person) < Rank.MANAGER:
         raise RankTooLow(OTHERS)
     told = await change(call.question, job.id)
@@ -86,22 +117,46 @@ async def _change(call: Invocation, change: Callable[[Question, int], Awaitable[
     return CommandResult(told)
 
 
-async def _find_job(call: Invocation) -> Job:
-    """The batch that is meant: the newest, where no number says which. Raises UsageError."""
-    number = call.values.get("number")
-    job = await call.context.store.jobs.find_numbered(call.question.key, int(number) if number else None)
-    if job is None:
-        raise UsageError(UNKNOWN.format(int(number)) if number else NONE, "number")
-    return job
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What can be done with some batches, whether with this one, and what is said where it can be with none."""
+
+    takes: Callable[[Job], bool]
+    otherwise: str
+
+
+START = Change(lambda job: job.state is JobState.OFFERED, "waits for a start")
+RETRY = Change(lambda job: job.state is JobState.CLOSED and job.plan is not None, "has rows that could be asked again")
+CANCEL = Change(
+    lambda job: job.state is JobState.OFFERED or (job.state is JobState.STARTED and not job.canceled),
+    "runs or waits for a start",
+)
+
+
+async def _find_job(call: Invocation, change: Change | None = None) -> Job:
+    """The batch that is meant: without a number the newest, with which `change` can be done. Raises UsageError."""
+    jobs, number = call.context.store.jobs, call.values.get("number")
+    if number:
+        named = await jobs.find_numbered(call.question.key, int(number))
+        if named is None:
+            raise UsageError(UNKNOWN.format(int(number)), "number")
+        return named
+    known = await jobs.list_newest(call.question.key, LOOKED)
+    fitting = [one for one in known if change is None or change.takes(one)]
+    if not fitting:
+        raise UsageError(NONE_FITS.format(change.otherwise) if known and change else NONE, "number")
+    return next((one for one in fitting if change is CANCEL and one.state is JobState.STARTED), fitting[0])
 
 
 NUMBER = (
-    Parameter("number", ParameterKind.NUMBER, "which batch, as `batch list` numbers them; the newest if left out"),
+    Parameter(
+        "number", ParameterKind.NUMBER, "which batch, as `batch list` numbers them; left out: the newest that fits"
+    ),
 )
 ROWS = (
     Command("batch list", "List the batches of this channel", list_batches, private=True),
     Command("batch show", "Show how far a batch is", show_batch, NUMBER, private=True),
     Command("batch start", "Ask all rows of a batch that was offered", start_batch, NUMBER, private=True),
     Command("batch retry", "Ask the rows of a batch again that have no answer", retry_batch, NUMBER, private=True),
-    Command("batch cancel", "Ask no more of a batch; what is answered comes", cancel_batch, NUMBER, private=True),
+    Command("batch cancel", "Stop a batch, or drop one that was only offered", cancel_batch, NUMBER, private=True),
 )

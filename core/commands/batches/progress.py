@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.billing.budgets import dollars
+from core.commands.batches.results import Portion
 from core.domain.wording import count_noun
 from core.store.records.jobs import Job, JobProgress, JobState, RowState
 
@@ -27,11 +28,20 @@ def describe_progress(job: Job, progress: JobProgress, now: datetime) -> str:
     if done:
         lines.append(f"{done:,} of {count_noun(job.rows, 'row')} are done.")
     elif progress.batches > 1:
-        ended = progress.batches - progress.running
+        ended = progress.batches - progress.running - progress.planned
         lines.append(f"{ended:,} of {progress.batches:,} parts have ended.")
-    if progress.bound is not None:
+    if progress.batches and progress.bound is not None:
         lines.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return f"{lines[0]}\n\n{' '.join(lines[1:])}"
+
+
+def describe_offer(job: Job, progress: JobProgress) -> str:
+    """What a batch that waits to be started takes, and how it goes on."""
+    most = "" if progress.bound is None else f" It costs at most {dollars(progress.bound)}."
+    return (
+        f"{_name_job(job)}\n\nIt waits for Start.{most} `batch start {job.number}` asks all of its rows, and "
+        f"`batch cancel {job.number}` drops it."
+    )
 
 
 def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
@@ -39,7 +49,7 @@ def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
     done = progress.count(RowState.DONE) + progress.count(RowState.FAILED)
     sentences = [f"This waits for batch {job.number}, {done:,} of {count_noun(job.rows, 'request')} done."]
     sentences.append(_describe_state(job, progress, now))
-    if progress.bound is not None:
+    if progress.batches and progress.bound is not None:
         sentences.append(f"At most {dollars(progress.bound)} is set aside for it.")
     return " ".join(sentences)
 
@@ -48,24 +58,46 @@ def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
         return "It is cancelled. What was answered by then comes in a moment."
     if not progress.batches:
-        return "Money is being set aside for it."
+        return "It is being prepared."
+    if progress.batches == progress.planned:
+        return "It is being given to Anthropic."
     since = _describe_time(now - (job.begun_at or job.at))
     return f"It was given to Anthropic {since} ago, and is answered within a day, mostly much sooner."
 
 
-def describe_end(job: Job, progress: JobProgress, problems: Sequence[str]) -> str:
+def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], portion: Portion | None = None) -> str:
     """What came of a batch."""
     answered = progress.count(RowState.DONE)
     cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
-    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} are answered. {cost}"]
+    verb = "is" if answered == 1 else "are"
+    sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
         sentences.append("It was cancelled.")
     if job.problem:
         sentences.append(job.problem)
     if job.failed:
         has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
-        sentences.append(f"{has} no answer: {'; '.join(problems)}.")
+        sentences.append(f"{has} no answer: {', '.join(problems)}.")
+    if portion is not None and not portion.whole:
+        sentences.append(f"They come in several messages, a file each: this one ends with row {portion.last:,}.")
+    elif portion is not None and portion.lines is None:
+        sentences.append("There is no jsonl file, for it would be too large.")
+    if portion is not None:
+        sentences += _tell_cut(portion)
     return f"{_name_job(job)}\n\n{' '.join(sentences)}"
+
+
+def describe_portion(job: Job, portion: Portion) -> str:
+    """What a message says whose files go on with the results of the one before."""
+    sentences = [f"Rows {portion.first:,} to {portion.last:,}.", *_tell_cut(portion)]
+    return f"{_name_job(job)}\n\n{' '.join(sentences)}"
+
+
+def _tell_cut(portion: Portion) -> list[str]:
+    """That rows are not told whole, if any are not."""
+    if not portion.cut:
+        return []
+    return [f"The long cells of {count_noun(portion.cut, 'row')} are cut, for a file takes no more."]
 
 
 def describe_job(job: Job) -> str:

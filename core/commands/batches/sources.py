@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.commands.batches.encodings import LEGACY
 from core.commands.batches.tables import WHAT, RowTable, TableRow, read_table
 from core.commands.craft.material import Material
 from core.commands.craft.ranges import describe_range, read_range
 from core.commands.craft.task import TaskRun
 from core.commands.registry import UsageError
 from core.domain.messages import MESSAGE
+from core.domain.wording import list_some
 from core.prompting.file_names import write_file_name
 from core.prompting.names import OURS
 from core.rendering.reply_notes import remove_notes
 
+NO_NAMES = "If it is a row, put a line with names above it, and attach the file again."
+CODE_PAGE = "The file is read as Windows-1252. If letters look wrong, save it as UTF-8."
+NAMED = 5  # columns that a preview names
 COLUMNS = ("time", "author", "text", "link")
 LAST = 200  # messages of a channel, where it is only said since when
 NOTHING = "There are no messages here that could be rows."
@@ -31,6 +36,10 @@ class Source:
     count: int
     words: str
     message: str
+    note: str = ""
+    """How a file was taken, where it may be meant otherwise."""
+    advice: str = ""
+    """What to do where its columns are no names."""
 
 
 async def read_source(run: TaskRun) -> Source:
@@ -42,7 +51,8 @@ async def read_source(run: TaskRun) -> Source:
     table = await _read_file(run)
     (file,) = run.question.attachments
     message = run.values.get(MESSAGE, run.question.name)
-    return Source(table.columns, table, table.count, write_file_name(file.name), message)
+    note, advice = _describe_table(table)
+    return Source(table.columns, table, table.count, write_file_name(file.name), message, note, advice)
 
 
 async def _read_file(run: TaskRun) -> RowTable:
@@ -57,9 +67,21 @@ async def _read_file(run: TaskRun) -> RowTable:
     return await asyncio.to_thread(read_table, content)
 
 
+def _describe_table(table: RowTable) -> tuple[str, str]:
+    """How a file was taken, and what to do where that is wrong."""
+    code_page = CODE_PAGE if table.encoding == LEGACY else ""
+    if table.lines:
+        return code_page, ""
+    names = list_some([f"`{one.replace('`', chr(39))}`" for one in table.columns], NAMED)
+    return (
+        f"The first line names the columns: {names}. {NO_NAMES} {code_page}".strip(),
+        f"The first line names them. {NO_NAMES}",
+    )
+
+
 def _list_messages(found: Material) -> list[TableRow]:
     return [
-        TableRow(number, _tell_message(found, number - 1), message.id)
+        TableRow(number, _tell_message(found, number - 1), message.id, "" if message.mine else message.author)
         for number, message in enumerate(found.messages, 1)
     ]
 

@@ -26,9 +26,9 @@ from core.commands.batches.inquiry import (
     ensure_answered,
 )
 from core.commands.craft.material import DATA, Material
-from core.commands.craft.ranges import PARAMETERS, describe_range, read_range
+from core.commands.craft.ranges import PARAMETERS, describe_range, read_range, rehearse_range
 from core.commands.craft.task import ENDINGS, TaskResult, TaskRun, explain_end, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.messages import MadeFile
 from core.domain.wording import count_noun
 from core.prompting.names import OURS, clean_name
@@ -138,6 +138,12 @@ def list_lines(found: Material) -> list[Line]:
         )
         for number, (message, link) in enumerate(zip(found.messages, found.links, strict=True), 1)
     ]
+
+
+async def rehearse_classes(call: Invocation) -> None:
+    """Raises UsageError for categories or messages that can't be meant so."""
+    read_categories(call.values["categories"])
+    await rehearse_range(call)
 
 
 def read_categories(written: str) -> list[str]:
@@ -271,6 +277,7 @@ ROWS = (
         private=True,
         public=(IN_BATCH,),
         task=classify,
+        rehearse=rehearse_classes,
         repeatable=True,
     ),
 )

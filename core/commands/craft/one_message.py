@@ -1,12 +1,12 @@
 """The `translate`, `explain` and `ask about` commands: what Claude says about one message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.commands.craft.material import DATA, Material, read_material
-from core.commands.craft.ranges import stands_in_no_thread
+from core.commands.craft.ranges import rehearse_range, stands_in_no_thread
 from core.commands.craft.task import TaskPrompt, TaskRun, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.errors import CannotAnswer
 from core.domain.messages import MESSAGE, PastRange
 
@@ -31,11 +31,23 @@ Answer the question about the last message that you are shown; those above it ar
 
 async def translate(run: TaskRun) -> TaskPrompt:
     """Have Claude translate the message. Raises CannotAnswer, UsageError."""
-    language = run.values.get("to", "")
-    if len(language) > LANGUAGE or any(one in language for one in "\n<>[]{}"):
-        raise UsageError("to is the name of a language, such as German or Brazilian Portuguese.", "to")
+    language = _read_language(run.values)
     found = await _read_message(run, before=0)
     return run.ask(TRANSLATE.format(language or OWN_LANGUAGE), found.write(), found.finish)
+
+
+def _read_language(values: Mapping[str, str]) -> str:
+    """The language that is named; empty where none is. Raises UsageError."""
+    language = values.get("to", "")
+    if len(language) > LANGUAGE or any(one in language for one in "\n<>[]{}"):
+        raise UsageError("to is the name of a language, such as German or Brazilian Portuguese.", "to")
+    return language
+
+
+async def rehearse_message(call: Invocation) -> None:
+    """Raises UsageError where no message can be read here, or no such language is known."""
+    _read_language(call.values)
+    await rehearse_range(call)
 
 
 async def explain(run: TaskRun) -> TaskPrompt:
@@ -97,6 +109,7 @@ ROWS = (
         action="Translate this",
         asks=f"Translate this message into {OWN_LANGUAGE}. Give the translation alone.",
         task=translate,
+        rehearse=rehearse_message,
         repeatable=True,
     ),
     Command(
@@ -107,6 +120,7 @@ ROWS = (
         action="Explain this",
         asks="Explain this message to me: what it says, the words and the background that I have to know. Be brief.",
         task=explain,
+        rehearse=rehearse_message,
         repeatable=True,
     ),
 )

@@ -6,12 +6,14 @@ from datetime import datetime
 from core.commands.craft.material import Material, read_material
 from core.commands.craft.moments import UnreadableMoment, parse_moment
 from core.commands.craft.task import TaskRun
-from core.commands.registry import Parameter, ParameterKind, UsageError
+from core.commands.registry import Invocation, Parameter, ParameterKind, UsageError
 from core.domain.errors import CannotAnswer, NothingToTell
 from core.domain.messages import SINCE_RUN, PastRange, Question
 from core.domain.wording import count_noun
 
 MOST = 2_000  # messages that are read
+UNCOUNTED = f"last is a number from 1 to {MOST:,}."
+NO_PAST = "There is no channel here that could be read. Words for Claude and `usage` can be scheduled."
 OLDER = "There are older ones; `last` takes up to {:,}."
 
 PARAMETERS = (
@@ -51,12 +53,26 @@ async def read_news(run: TaskRun, last: int) -> Material:
     return found
 
 
+async def rehearse_range(call: Invocation) -> None:
+    """Raises UsageError where no messages can be meant so, or none be read here."""
+    count, since = call.values.get("last"), call.values.get("since")
+    if count and not 1 <= int(count) <= MOST:
+        raise UsageError(UNCOUNTED, "last")
+    try:
+        if since:
+            parse_moment(since, call.context.clock(), call.context.zone)
+    except UnreadableMoment as error:
+        raise UsageError(str(error), "since") from None
+    if not call.surface.has_past and (count or since or stands_in_no_thread(call.question)):
+        raise UsageError(NO_PAST)
+
+
 async def choose_range(run: TaskRun, last: int) -> PastRange:
     """Which messages are meant. Raises UsageError."""
     count, since = run.values.get("last"), run.values.get("since")
     wanted = int(count) if count else MOST if since else last
     if not 1 <= wanted <= MOST:
-        raise UsageError(f"last is a number from 1 to {MOST:,}.", "last")
+        raise UsageError(UNCOUNTED, "last")
     if not (count or since or stands_in_no_thread(run.question)):
         return PastRange(run.question.key.thread, MOST)
     if since is None:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from core.billing.budgets import dollars
 from core.commands.craft.material import DATA, LINKED, Material
-from core.commands.craft.ranges import PARAMETERS, describe_range, read_news, read_range
+from core.commands.craft.ranges import PARAMETERS, describe_range, read_news, read_range, rehearse_range
 from core.commands.craft.task import TaskPrompt, TaskRun, leave_to_claude
 from core.commands.registry import Command
 from core.domain.wording import count_noun
@@ -85,6 +85,7 @@ ROWS = (
         PARAMETERS,
         private=True,
         task=summarize,
+        rehearse=rehearse_range,
         repeatable=True,
     ),
 )

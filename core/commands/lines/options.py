@@ -13,6 +13,7 @@ MISPLACED = (
     "{0}= stands behind words that it belongs before: `{1} {2} ...`. "
     "If it is one of the words, put all of them into quotes."
 )
+UNKNOWN = "There is no `{0}=`.{1} If it is one of the words, put all of them into quotes."
 QUOTES = '"“”„'  # keyboards make curly ones of straight ones
 OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
 # `++` and no blanks before: or a long word is read again and again.
@@ -20,6 +21,7 @@ _OPTION = re.compile(rf"(?<!\w)(\w++)=([{QUOTES}][^{QUOTES}]*[\"“”]|\S*)")
 _LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
 _PAIR = re.compile(r"([\w-]{1,40})\s*[=:\s]\s*(\S{0,40})")  # as people write pairs by mistake
 LINE = 120  # characters of a usage line that is told with a refusal
+BLANKS = 20  # between a text in quotes and the pairs behind it
 NAME = 40  # characters that are quoted of what a command does not take
 
 
@@ -68,6 +70,8 @@ class Parameter:
     label: str = ""
     prose: bool = False
     """Whether it is words that stand in quotes before a long text, of which nobody could tell them."""
+    led: bool = False
+    """Whether options stand before a long text in the field of a form too, and a pair of another name is refused."""
     unnamed: bool = False
     """Whether it needs no name although it may be left out, and so may others."""
 
@@ -110,14 +114,17 @@ def _refuse_words(row: Shape, text: str) -> str:
 def parse_options(row: Shape, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter. Raises UsageError.
 
-    Pairs come before a long text: one of this command's behind its first words is refused, and one of another name is
-    words. A short text may have its pairs after it too. Words behind a value without quotes are its own, up to the next
-    pair, where no other parameter may want them. Quotes around a whole text are no part of it, and all in them is.
+    Pairs come before a long text, or behind it where it is in quotes: one of this command's amid its words is refused,
+    and one of another name is words. A short text may have its pairs after it too. Words behind a value without quotes
+    are its own, up to the next pair, where no other parameter may want them. Quotes around a whole text are no part of
+    it, and all in them is.
     """
     trailing = find_trailing_parameter(row)
     if trailing and trailing.kind in WORDS and (whole := _read_quoted(rest.strip())):
         return {trailing.name: whole}
     rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(is_list, row.parameters)) else rest
+    if trailing and _is_long(trailing):
+        rest = _put_options_first(row, trailing, rest)
     options = list(_find_leading_options(row, rest) if _is_long(trailing) else _find_options(row, rest))
     found: dict[str, str] = {}
     between, at, twice, said = [], 0, "", False
@@ -137,6 +144,34 @@ def parse_options(row: Shape, rest: str) -> dict[str, str]:
     if twice:
         raise UsageError(f"{twice} is given more than once. {tell_usage(row)}")
     return found | ({trailing.name: _clean_text(row, trailing, text)} if text and trailing else {})
+
+
+def _put_options_first(row: Shape, trailing: Parameter, rest: str) -> str:
+    """A line with the pairs before its long text that stand behind its quotes.
+
+    Raises UsageError for a pair of no known name, before or behind the text, where that is led by options.
+    """
+    leading = [0, *(one.end() for one in _find_leading_options(row, rest))]
+    begin = len(rest) - len(rest[leading[-1] :].lstrip())
+    if trailing.led and (unknown := _OPTION.match(rest, begin)):
+        raise _refuse_option(row, unknown[1])
+    cut = at = len(rest.rstrip())
+    for option in reversed([*_OPTION.finditer(rest, begin)] if rest[begin : begin + 1] in OPENING else []):
+        if rest[option.end() : at].strip() or not (trailing.led or row.parameter(option[1])):
+            break
+        at = option.start()
+        blanks = len(rest[max(begin, at - BLANKS) : at]) - len(rest[max(begin, at - BLANKS) : at].rstrip())
+        if blanks and at - blanks - begin > 1 and rest[at - blanks - 1] in CLOSING:
+            cut = at
+    for option in _OPTION.finditer(rest, cut):
+        if not row.parameter(option[1]):
+            raise _refuse_option(row, option[1])
+    return f"{rest[cut:]} {rest[:cut]}"
+
+
+def _refuse_option(row: Shape, name: str) -> UsageError:
+    near = find_near(name, [one.name for one in row.parameters])
+    return UsageError(UNKNOWN.format(name[:NAME], f" Did you mean `{near}=`?" if near else f" {tell_usage(row)}"))
 
 
 def _read_quoted(text: str) -> str:

@@ -78,14 +78,17 @@ def list_schedules(sql: Sql, key: ThreadKey) -> list[Schedule]:
 def change_schedule(
     sql: Sql, command: Question, number: int, change: ScheduleChange, due_at: datetime | None
 ) -> Schedule | None:
-    """Pause, resume or remove the schedule of that number; of one that is so already nothing changes."""
+    """Pause, resume or remove the schedule of that number; of one that is so already nothing changes.
+
+    One that stopped rests already: to pause it would hide why, and that who resumes it takes it over.
+    """
     key = command.key
     lock_channel(sql, key.workspace, key.channel)
     row = next((row for row in _list_rows(sql, key) if row["number"] == number), None)
     if row is None or (row["removed"] and change is not ScheduleChange.REMOVE):
         return None
     before = read_schedule(row)
-    if before.removed or (change is ScheduleChange.PAUSE and before.paused):
+    if before.removed or (change is ScheduleChange.PAUSE and not before.active):
         return before
     if change is ScheduleChange.RESUME and before.active:
         return before

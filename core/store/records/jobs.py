@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,6 +17,7 @@ from core.store.records.claims import Claim
 OFFERED_FOR = timedelta(days=1)  # that a job waits to be started
 FOLLOW = "batch show"  # the command whose answer shows a job until its results are posted
 RETRYABLE_FOR = timedelta(days=1)  # that rows which failed are kept for another try
+UNPOSTED_FOR = timedelta(days=30)  # that results are kept which could not be posted
 LISTED_FOR = timedelta(days=30)  # that a job is listed whose results are posted
 
 
@@ -29,7 +30,7 @@ class JobState(Enum):
     """Somebody has to start it."""
     STARTED = "started"
     ENDED = "ended"
-    """All that can be known of its rows is; they wait to be posted."""
+    """All that can be known of its rows is; they wait until all of them are posted."""
     CLOSED = "closed"
     """Its results are posted, or nobody wants them."""
 
@@ -92,10 +93,14 @@ class NewRow:
     bound: int | None
     message: str | None = None
     """The message that it was made of."""
+    author: str = ""
+    """Who said that; empty where we did."""
     model: str | None = None
     """Which model is asked, where that is not the same for all."""
     messages: tuple[str, ...] = ()
     """The messages that stand in a request of a task: when one of them is deleted, it goes too."""
+    problem: str = ""
+    """Why it can't be asked; then it takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,8 @@ class Job:
     failed: int = 0
     """Rows without an answer, once it has ended."""
     changes: int = 0
+    posted: int = 0
+    """The last row of the results that hang there."""
     begun_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -172,6 +179,8 @@ class JobProgress:
     batches: int = 0
     running: int = 0
     """Batches that Anthropic has and that have not ended."""
+    planned: int = 0
+    """Batches that Anthropic does not have yet."""
 
     def count(self, state: RowState) -> int:
         return self.rows.get(state, 0)
@@ -222,6 +231,8 @@ class BatchTerms:
     bytes: int
     api_key: str
     """The fingerprint of the key."""
+    price: Callable[[str, int, int, int], int | None] | None = None
+    """The most that requests of a model cost now, by tokens of the longest prompt, of all prompts, all answers."""
 
 
 class Jobs(Protocol):
@@ -271,6 +282,12 @@ class Jobs(Protocol):
     async def cancel(self, job: int) -> str:
         """Ask no more of it; what is answered by then comes. What came of that, in a sentence."""
 
+    async def note_portion(self, job: int, last: int) -> None:
+        """The results up to this row are being posted: once they hang there, those behind it follow."""
+
+    async def post_again(self, job: int) -> str:
+        """Have results posted that could not be. What came of that, in a sentence: empty where none wait for it."""
+
     async def park(self, claim: Claim, changes: int) -> None:
         """Let the question that shows a job wait until more than so many `changes` happened to it. Raises LeaseLost."""
 
@@ -301,6 +318,9 @@ class BatchWork(Protocol):
 
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         """Its rows behind this number."""
+
+    async def list_sent(self, batch: Batch) -> set[int] | None:
+        """The numbers of its rows, whatever came of them; None where nobody keeps them any more."""
 
     async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
         """It is at Anthropic under this name, with so many requests: some rows may have gone before it was sent.

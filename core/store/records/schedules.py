@@ -25,6 +25,8 @@ class Stop(Enum):
     """The channel is gone, or closed to us."""
     ENDED = "ended"
     """We were removed from the workspace."""
+    TIMES = "times"
+    """Its times can't be read, for this machine does not know the zone."""
 
 
 class ScheduleChange(Enum):

@@ -12,6 +12,7 @@ from core.store.records.claims import Claim
 from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
+from core.store.rules.jobs.portions import keep_unposted
 from core.store.rules.jobs.schedules import begin_thread
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.made_files import keep_made_files
@@ -309,6 +310,9 @@ def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     for row in rows:
         if _stays_open(row, asked.get(row["name"]), outcome, edited=edited):
             sql.update("questions", row["id"], FREED)
+        elif keep_unposted(sql, row, outcome):  # a job's results, which a command posts again
+            sql.update("claims", claim.id, {"process": None})
+            return
         else:
             close_question(sql, row, outcome)
     sql.execute(RELEASE, {"claim": claim.id})

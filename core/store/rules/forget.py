@@ -12,7 +12,7 @@ from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
-from core.store.rules.jobs.jobs import forget_jobs
+from core.store.rules.jobs.erasures import forget_jobs
 from core.store.rules.private_answers import drop_private_answers
 from core.store.rules.questions import erase_calls, withdraw_questions
 from core.store.rules.summaries import drop_all_summaries

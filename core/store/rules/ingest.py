@@ -23,7 +23,7 @@ from core.store.places.audit import is_end_recorded, record_audit
 from core.store.places.schedules import stop_schedules
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
-from core.store.rules.jobs.jobs import erase_jobs, erase_row_of
+from core.store.rules.jobs.erasures import erase_jobs, erase_row_of, follow_edit
 from core.store.rules.jobs.presses import ingest_job_press
 from core.store.rules.messages import (
     add_missing_parts,
@@ -212,6 +212,8 @@ def _build_late_question(key: ThreadKey, event: Edited) -> Question:
 def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
     row = find_message(sql, event.key, event.message.id)
     key = _choose_thread(sql, event, row)
+    if not _is_older(event.message, row):
+        follow_edit(sql, event.key.workspace, event.key.channel, event.message.id, event.message.text)
     asks = event.asks is Asks.CERTAINLY and not _is_gone(sql, event, key, row) and not _is_older(event.message, row)
     if asks and not is_tracked(sql, key):
         track_thread(sql, key, private=False)

@@ -113,8 +113,8 @@ ORDER BY at DESC, message DESC
 """
 
 KNOWN_BY = """
-SELECT DISTINCT subject FROM told
-WHERE workspace = :workspace AND channel = :channel AND kind = 'person' AND lower(words) = lower(:name)
+SELECT DISTINCT subject, words FROM told
+WHERE workspace = :workspace AND channel = :channel AND kind = 'person'
 """
 
 IN_THREAD = """
@@ -283,9 +283,11 @@ def search_page(sql: Sql, key: ThreadKey, search: Search, position: Position | N
 
 
 def find_people(sql: Sql, key: ThreadKey, name: str) -> frozenset[str]:
-    """The ids of those whom Claude was told by this name in any tracked thread of a channel."""
-    rows = sql.many(KNOWN_BY, {"workspace": key.workspace, "channel": key.channel, "name": name})
-    return frozenset(row["subject"] for row in rows)
+    """The ids of those whom Claude was told by this name, in whatever case, in any tracked thread of a channel."""
+    sought = name.casefold()  # compared here, for SQLite knows the case of ASCII alone
+    place = {"workspace": key.workspace, "channel": key.channel}
+    rows = sql.many(KNOWN_BY, place)
+    return frozenset(row["subject"] for row in rows if row["words"].casefold() == sought)
 
 
 def find_thread_of(sql: Sql, key: ThreadKey, target: LinkTarget) -> FoundThread | None:

@@ -15,6 +15,9 @@ from core.domain.clock import Clock
 from core.store.audit_log import AuditKeys
 from core.store.sql_port import Row, Values
 
+UNDECODABLE = "Could not decode to UTF-8"  # how the driver's error begins
+QUERIES = ("SELECT", "WITH")  # how statements begin that can be run twice
+
 
 class SqliteSql:
     """Keeps the protocol `Sql` in the open transaction of a database."""
@@ -25,14 +28,10 @@ class SqliteSql:
         self.keys = keys or AuditKeys()
 
     def one(self, statement: str, values: Values) -> Row | None:
-        found = self._run(statement, values)
-        row = found.fetchone()
-        return row and {column[0]: value for column, value in zip(found.description, row, strict=True)}
+        return next(iter(self._fetch(statement, values, most=1)), None)
 
     def many(self, statement: str, values: Values) -> list[Row]:
-        found = self._run(statement, values)
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found]
+        return self._fetch(statement, values)
 
     def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
         return [self.many(*one) for one in asked]
@@ -67,9 +66,28 @@ class SqliteSql:
         union = " UNION ".join([seed, *arms])
         return f"WITH RECURSIVE {name} ({column}) AS ({union} LIMIT :{most}) SELECT {column} FROM {name}"  # noqa: S608
 
+    def _fetch(self, statement: str, values: Values, most: int = -1) -> list[Row]:
+        """Rows of a statement. A text that is not UTF-8, which only others can have written, is read as it can be."""
+        try:
+            return _read_rows(self._run(statement, values), most)
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith(UNDECODABLE) or not statement.lstrip().startswith(QUERIES):
+                raise
+        strict, self.db.conn.text_factory = self.db.conn.text_factory, lambda raw: raw.decode(errors="replace")
+        try:
+            return _read_rows(self._run(statement, values), most)
+        finally:
+            self.db.conn.text_factory = strict
+
     def _run(self, statement: str, values: Values) -> sqlite3.Cursor:
         """`Database.execute` and `query` would look for what the statement does: we know, and are in a transaction."""
         return self.db.conn.execute(statement, _bind_lists(values))
+
+
+def _read_rows(found: sqlite3.Cursor, most: int) -> list[Row]:
+    rows = found.fetchall() if most < 0 else found.fetchmany(most)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _insertion(table: str, row: Values) -> str:

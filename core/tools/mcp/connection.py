@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.domain.backoff import grow_pause
 from core.domain.errors import StoreUnavailable
-from core.domain.messages import Question
+from core.domain.messages import Question, clean_text
 from core.domain.tools import ToolResult, fail_call
-from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
+from core.domain.wording import list_some
+from core.tools.mcp.definitions import ACTS, ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.places import CallPlaces, ServerBusy
 from core.tools.mcp.results import read_result
 from core.tools.mcp.session import (
@@ -31,6 +32,9 @@ FIRST, LONGEST = 1.0, 60.0  # seconds between two tries to connect
 CALM = 10.0  # seconds between two lists, where a server tells of changes without end
 READING = 15.0  # seconds for the pictures of a result
 QUIET = 600.0  # seconds in which the same is told to the operator once
+KINDS = 20  # of warnings about one server that are told in that time, of what is wrong with its list
+FURTHER = "more is wrong with it than is told here; see `confab check`"
+WARNING = 2_000  # characters of a warning
 REFUSAL = 2_000  # characters of an error that a server tells
 
 log = logging.getLogger(__name__)
@@ -40,14 +44,24 @@ log = logging.getLogger(__name__)
 class ServerLog:
     """Warnings about one server, for the operator: one of a kind once in a while, however often it is true."""
 
-    server: str
+    server: McpServer
     last: dict[str, float] = field(default_factory=dict)
 
     def warn(self, kind: str, more: str = "") -> None:
         now = asyncio.get_running_loop().time()
-        if now - self.last.get(kind, -QUIET) >= QUIET:
-            self.last = {one: at for one, at in self.last.items() if now - at < QUIET} | {kind: now}
-            log.warning("MCP server %s: %s%s", self.server, kind, more and f": {more}")
+        self.last = {one: at for one, at in self.last.items() if now - at < QUIET}
+        if kind not in self.last:
+            self.last[kind] = now
+            told = self.server.hide_secrets(f"{kind}{more and f': {more}'}")
+            log.warning("MCP server %s: %s", self.server.name, told[:WARNING])
+
+    def warn_of_list(self, problems: Iterable[str]) -> None:
+        """Of what is wrong with a list, of which a server can make up any amount, so many are told at that time."""
+        for problem in problems:
+            if len(self.last) >= KINDS and problem not in self.last:
+                self.warn(FURTHER)
+                return
+            self.warn(problem)
 
 
 class McpConnection:
@@ -140,8 +154,7 @@ class McpConnection:
         usable = await self._select_usable(offer)
         self._offer, self._usable = offer, usable
         self._failures, self._next_try = 0, 0.0
-        for problem in (*offer.problems, *session.link.describe_list()):
-            self._log.warn(problem)
+        self._log.warn_of_list((*offer.problems, *session.link.describe_list()))
 
     async def _list(self, session: McpSession) -> list[ListedTool]:
         try:
@@ -158,9 +171,9 @@ class McpConnection:
             return [tool for tool in offer.tools if not tool.definition.acts]
         withheld = sorted({tool.name for tool in offer.tools} - {tool.name for tool in usable})
         if withheld:
-            names = ", ".join(repr(name[:60]) for name in withheld)
+            names = list_some([repr(self._server.hide_secrets(name)[:60]) for name in withheld])
             yes = f"`confab mcp trust {self._server.name}` shows and allows them"
-            self._log.warn(f"tools that act are new or changed since it was first seen, and left out: {names}; {yes}")
+            self._log.warn("tools that act are new or changed since it was first seen, and left out", f"{names}; {yes}")
         return usable
 
     def _delay_next_try(self) -> None:
@@ -197,22 +210,27 @@ class McpConnection:
 
     async def call(self, question: Question, tool: OfferedTool, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool. Whatever goes wrong is told to Claude; what the server is to blame for, to the operator too."""
-        if tool.definition.acts and self._offer and self._offer.marks.get(tool.name) != tool.mark:
+        if self._has_changed(tool):
             return fail_call(f"The server {self._server.name} changed this tool meanwhile, so it was not called.")
         ends = self._now() + self._limits.call
         try:
             async with self._places.take(question, self._limits.call / 2):
                 result = await self._try_call(tool, arguments, ends)
             async with asyncio.timeout(READING):
-                return await read_result(result)
+                return await read_result(result, self._server)
         except ServerTrouble as trouble:
             if isinstance(trouble, ServerBusy):
                 self._log.warn("it is slow, so calls were not made", str(trouble))
             elif not isinstance(trouble, ServerRefused | ServerUnclear):
                 self._log.warn("a call failed", str(trouble))
-            return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
+            return fail_call(_describe_trouble(self._server, trouble, acts=tool.definition.acts))
         except TimeoutError:
             return fail_call("The tool was carried out, but its result takes too long to read.")
+
+    def _has_changed(self, tool: OfferedTool) -> bool:
+        """Whether a tool that acts, then or as the newest list says, is not what it was when it was given."""
+        newest = self._offer.marks.get(tool.name, "") if self._offer else tool.mark
+        return newest != tool.mark and (tool.definition.acts or newest.startswith(ACTS))
 
     async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any], ends: float) -> Any:
         """Call it within its time, again where the session was gone and nothing can happen twice."""
@@ -230,18 +248,18 @@ class McpConnection:
         return await session.call(tool.name, arguments, ends - self._now())
 
 
-def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str:
+def _describe_trouble(server: McpServer, trouble: ServerTrouble, *, acts: bool) -> str:
     """A sentence for Claude."""
     unsure = " It is not known whether it was done: say so, and do not call it again unasked." if acts else ""
-    if isinstance(trouble, ServerRefused):
-        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
-    if isinstance(trouble, ServerUnclear):
-        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
+    if isinstance(trouble, ServerRefused | ServerUnclear):
+        told = server.hide_secrets(clean_text(str(trouble)))[:REFUSAL]
+        open_end = f".{unsure}" if unsure and isinstance(trouble, ServerUnclear) else ""
+        return f"The server {server.name} answered with an error: {told}{open_end}"
     if isinstance(trouble, ServerBusy):
-        earlier = f"The server {server} has not answered earlier calls{trouble.whose} yet"
+        earlier = f"The server {server.name} has not answered earlier calls{trouble.whose} yet"
         return f"{earlier}, so nothing was done. It may have time later."
     if isinstance(trouble, ServerSlow):
-        return f"The server {server} gave {trouble}.{unsure}"
+        return f"The server {server.name} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:
-        return f"The connection to the server {server} broke before it answered.{unsure}"
-    return f"The server {server} can't be reached just now, so nothing was done."
+        return f"The connection to the server {server.name} broke before it answered.{unsure}"
+    return f"The server {server.name} can't be reached just now, so nothing was done."

@@ -17,9 +17,11 @@ TOOLS = 128  # of one server that are used
 TOLD = 100_000  # bytes of all definitions of one server: more would fill a model's context by itself
 NAME = 128  # characters, of ^[a-zA-Z0-9_-]{1,128}$
 DESCRIPTION = 4_000  # bytes
-MARK = 7  # characters that tell names apart which are cut or cleaned to the same
+MARK = 8  # characters of a mark of its own that a name has which is not the server's: it goes to no other tool
 CUT = " [...]"
 FRAME = 'A tool of the server "{}", which describes it so:\n{}'
+_UNFIT = re.compile(r"[^a-z0-9_-]")
+_MARKED = re.compile(rf"_[0-9a-f]{{{MARK}}}\Z")
 READS, ACTS = "reads:", "acts:"  # how a mark begins
 
 
@@ -60,24 +62,23 @@ def build_offer(server: McpServer, listed: Iterable[ListedTool]) -> Offer:
     everything = sorted(listed, key=lambda tool: not server.allows(tool.name))
     known = {tool.name: tool for tool in everything[:LISTED]}
     marks = {tool.name: mark_tool(tool) for tool in known.values()}
-    for one in sorted(known.values(), key=lambda tool: (_is_cleaned(server, tool.name), tool.name)):
+    for one in sorted(known.values(), key=lambda tool: tool.name):
         if not server.allows(one.name):
             continue
         schema = normalize_schema(one.schema)
         if problem := next(find_doubts(schema), ""):
-            problems.append(_describe_doubt(one.name, problem))
+            problems.append(_describe_doubt(server, one.name, problem))
             continue
         name = name_tool(server, one.name)
-        name = name if name not in tools else f"{name[: NAME - MARK]}_{_digest(one.name)[: MARK - 1]}"
         definition = _define_tool(server, name, one, schema)
         tools.setdefault(name, OfferedTool(one.name, definition, marks[one.name]))
     used, invalid = _select_first([tools[name] for name in sorted(tools)])
-    problems += [_describe_doubt(one.name, INVALID) for one in invalid]
+    problems += [_describe_doubt(server, one.name, INVALID) for one in invalid]
     if len(tools) > len(used) + len(invalid):
         whole = f"{len(tools) - len(invalid)} tools" if len(everything) <= LISTED else f"more than {LISTED:,} tools"
         problems.append(f"it has {whole}, of which the first {len(used)} are used; name those that matter in `tools`")
     missing = sorted(((server.tools or frozenset()) | server.acts | server.denied) - {one.name for one in everything})
-    problems += [f"it has no tool {_show_name(one)}, which the file names" for one in missing]
+    problems += [f"it has no tool {_show_name(server, one)}, which the file names" for one in missing]
     return Offer(used, tuple(problems), marks)
 
 
@@ -102,8 +103,8 @@ def _select_first(tools: Sequence[OfferedTool]) -> tuple[tuple[OfferedTool, ...]
     return tuple(used), invalid
 
 
-def _describe_doubt(name: str, problem: str) -> str:
-    return f"{_show_name(name)} is left out: {problem}"
+def _describe_doubt(server: McpServer, name: str, problem: str) -> str:
+    return f"{_show_name(server, name)} is left out: {problem}"
 
 
 def mark_tool(listed: ListedTool) -> str:
@@ -115,24 +116,36 @@ def mark_tool(listed: ListedTool) -> str:
 def _define_tool(server: McpServer, name: str, listed: ListedTool, schema: dict[str, Any]) -> ToolDefinition:
     body = {
         "name": name,
-        "description": FRAME.format(server.name, _cut(clean_text(listed.description), DESCRIPTION)),
-        "input_schema": schema,
+        "description": FRAME.format(
+            server.name, _cut(server.hide_secrets(clean_text(listed.description)), DESCRIPTION)
+        ),
+        "input_schema": _hide_in_schema(server, schema),
     }
     return ToolDefinition(name, body, acts=listed.name in server.acts or not listed.reads_only)
 
 
+def _hide_in_schema(server: McpServer, schema: dict[str, Any]) -> dict[str, Any]:
+    written = json.dumps(schema, ensure_ascii=False)
+    hidden = server.hide_secrets(written)
+    if hidden == written:
+        return schema
+    told: dict[str, Any] = json.loads(hidden)
+    return told
+
+
 def name_tool(server: McpServer, name: str) -> str:
-    """The name under which people choose it and Claude calls it: in small letters, as all names of tools are."""
-    return re.sub(r"[^a-z0-9_-]", "_", f"{server.name}__{name}".lower())[:NAME]
+    """The name under which people choose it and Claude calls it: in small letters, as all names of tools are.
+
+    It depends on nothing else that is listed, so what is allowed under a name is allowed for this tool alone. One that
+    is cut or cleaned has a mark of the server's own name for it, and so has one that looks as if it had.
+    """
+    own = f"{server.name}__{name}"
+    cleaned = _UNFIT.sub("_", own.lower())[: NAME - MARK - 1]
+    return own if own == cleaned and not _MARKED.search(own) else f"{cleaned}_{_digest(name)[:MARK]}"
 
 
-def _is_cleaned(server: McpServer, name: str) -> bool:
-    """Whether it can't keep its own name, and makes way for one that can."""
-    return name_tool(server, name) != f"{server.name}__{name}"
-
-
-def _show_name(name: str) -> str:
-    return repr(clean_text(name)[:60])
+def _show_name(server: McpServer, name: str) -> str:
+    return repr(server.hide_secrets(clean_text(name))[:60])
 
 
 def _cut(text: str, limit: int) -> str:

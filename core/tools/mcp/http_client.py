@@ -4,8 +4,9 @@ import json
 import math
 import re
 import secrets
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import httpx2
@@ -22,7 +23,10 @@ CONNECT = 10.0  # seconds until a connection stands
 NOTICE = 5.0  # seconds for what wants no answer: the SDK sends nothing else meanwhile
 REDIRECTS = 3  # that are followed in a row
 LARGEST = 16_000_000  # bytes of one answer: more is refused before it fills the memory
+LINES = 5_000  # of events in a second that are taken of a session, whose server may write empty ones without end
+PIECE = 500  # lines that are read before others have their turn: about two milliseconds
 LISTEN = "subscriptions/listen"  # the request whose answer lasts as long as the session
+CANCELLED = "notifications/cancelled"  # tells that nobody waits for an answer any more
 LATE = "no answer in time"
 PLAIN, UTF_8 = "identity", "utf-8"
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
@@ -30,10 +34,44 @@ UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2
 ENDS = 200  # bytes of an answer behind its result, in which its id is looked for
 OTHER = "it answers another request"
 _RETRY = re.compile(rb"(?<=[\r\n])r")
+_LINES = re.compile(rb"(?:[^\r\n]*+(?:\r\n|\r|\n)){1,%d}+|[^\r\n]++" % PIECE)
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _ID, _VERSION = rb'"id"\s*:\s*"?(\d{1,18})"?\s*', rb'"jsonrpc"\s*:\s*"2\.0"\s*'
 _BEGINNING = re.compile(rb'\s*\{\s*(?:%b,\s*|%b,\s*)*"(?:result|error)"\s*:' % (_ID, _VERSION))
 _END = re.compile(rb",\s*%b(?:,\s*%b)?\}\s*$" % (_ID, _VERSION))
 """How an answer begins and ends: its id stands before its result or behind it."""
+
+T = TypeVar("T")
+
+
+class StreamPace:
+    """What is taken of a session's streams in a second: `lines`, and bytes; who sends more has to wait."""
+
+    def __init__(
+        self,
+        lines: int = LINES,
+        size: int = LARGEST,
+        *,
+        now: Callable[[], float] = anyio.current_time,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._most = lines, size
+        self._now, self._sleep = now, sleep
+        self._since = -math.inf
+        self._lines = self._size = 0
+
+    async def keep(self, piece: bytes) -> None:
+        """Wait until one more piece may be taken; all else has its turn in any case."""
+        await self._sleep(0)
+        while self._is_full() and (left := self._since + 1 - self._now()) > 0:
+            await self._sleep(left)
+        if self._now() >= self._since + 1:
+            self._since, self._lines, self._size = self._now(), 0, 0
+        self._lines += len(_LINE_END.findall(piece))
+        self._size += len(piece)
+
+    def _is_full(self) -> bool:
+        return self._lines >= self._most[0] or self._size >= self._most[1]
 
 
 class SteadyClient(httpx2.AsyncClient):
@@ -47,10 +85,18 @@ class SteadyClient(httpx2.AsyncClient):
     has_session: bool = False
     longest: float = math.inf
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pace = StreamPace()
+        self._streams: WeakValueDictionary[str, BoundedStream] = WeakValueDictionary()
+        """The events that answer a request, by its id."""
+
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         self.has_session = self.has_session or SESSION in request.headers
         request.headers["accept-encoding"] = PLAIN
         told: Any = json.loads(await request.aread()) if request.method == "POST" else None
+        if told and told.get("method") == CANCELLED and (stream := self._streams.get(str(told["params"]["requestId"]))):
+            stream.end()
         deadline = anyio.current_time() + self._bound_seconds(told)
         with anyio.move_on_at(deadline):
             return await self._send(request, deadline, told["id"] if _wants_answer(told) else None, options)
@@ -73,7 +119,10 @@ class SteadyClient(httpx2.AsyncClient):
             return await _drop_body(response)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-            response.stream = BoundedStream(response.stream, deadline, asked, streamed=streamed)
+            pace = self._pace if streamed else None
+            response.stream = bounded = BoundedStream(response.stream, deadline, asked, pace)
+            if streamed and asked is not None:
+                self._streams[str(asked)] = bounded
         return response
 
     def _bound_seconds(self, told: Any) -> float:
@@ -143,28 +192,46 @@ class BoundedStream(httpx2.AsyncByteStream):
     """
 
     def __init__(
-        self, stream: httpx2.AsyncByteStream, deadline: float, asked: str | int | None = None, *, streamed: bool
+        self,
+        stream: httpx2.AsyncByteStream,
+        deadline: float,
+        asked: str | int | None = None,
+        pace: StreamPace | None = None,
     ) -> None:
+        """With a `pace` it is a stream of events."""
         self._stream = stream
-        self._deadline = deadline
         self._asked = asked
-        self._streamed = streamed
-        self._meter = JsonMeter(events=streamed)
+        self._pace = pace
+        self._meter = JsonMeter(events=pace is not None)
         self._line_begins = True
+        self._deadline = deadline
+        self._waiting = anyio.CancelScope()
+
+    def end(self) -> None:
+        """Nobody waits for it any more."""
+        self._deadline = self._waiting.deadline = -math.inf
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         count, whole = 0, []
         chunks = aiter(self._stream)
         try:
-            while chunk := await self._read(chunks):
+            while (chunk := await self._wait(anext(chunks, None))) is not None:
+                if self._pace:
+                    for piece in _LINES.findall(chunk):
+                        await self._wait(self._pace.keep(piece))
+                        self._meter.count(piece)
+                        yield self._mute_retry(piece)
+                    continue
                 count += len(chunk)
                 self._meter.count(chunk)
-                if not self._streamed and count > LARGEST:
+                if count > LARGEST:
                     raise httpx2.StreamError(TOO_LARGE)
-                whole += [] if self._streamed else [chunk]
-                yield self._mute_retry(chunk) if self._streamed else chunk
+                whole.append(chunk)
+                yield chunk
         except JsonTooLarge:
-            raise (httpx2.SSEError if self._streamed else httpx2.StreamError)(TOO_LARGE) from None
+            raise self._make_error(TOO_LARGE) from None
+        except TimeoutError:
+            raise self._make_error(LATE) from None
         except httpx2.TransportError as error:
             raise httpx2.StreamError(f"the answer broke off ({type(error).__name__})") from None
         if whole and self._asked is not None and not _is_answer(b"".join(whole), self._asked):
@@ -173,13 +240,15 @@ class BoundedStream(httpx2.AsyncByteStream):
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def _read(self, chunks: AsyncIterator[bytes]) -> bytes:
-        """The next piece that holds anything; nothing at the end."""
-        with anyio.move_on_at(self._deadline):
-            while (chunk := await anext(chunks, None)) == b"":
-                pass
-            return chunk or b""
-        raise httpx2.StreamError(LATE)
+    async def _wait(self, awaited: Awaitable[T]) -> T:
+        """What is awaited, within the time of the request. Raises TimeoutError."""
+        with anyio.CancelScope(deadline=self._deadline) as self._waiting:
+            return await awaited
+        raise TimeoutError
+
+    def _make_error(self, why: str) -> Exception:
+        """Of one that ends events, the SDK does not ask to hear the rest."""
+        return (httpx2.SSEError if self._pace else httpx2.StreamError)(why)
 
     def _mute_retry(self, chunk: bytes) -> bytes:
         """The same without what `retry` says, which may be any number. No other field of an event begins so."""

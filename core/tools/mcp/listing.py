@@ -14,6 +14,8 @@ from core.tools.mcp.definitions import LISTED, ListedTool
 SLICE = 50  # tools that are read before others have their turn: about two milliseconds
 MIRRORED = "x-mcp-header"  # in a schema: the SDK has to know the tool, whose arguments it repeats in headers
 MOST_MIRRORED = 64  # tools of a page of which the SDK is told: it reads all of them in one go
+MALFORMED = 20  # names of tools in a form that is none which are kept
+NAME = 1_000  # characters of such a name
 PAGE = "confab/page"  # in a result's `_meta`: under which number the tools of the page were kept
 PAGES_KEPT = 4  # that nobody has taken; a server may send any number of them unasked
 
@@ -27,7 +29,7 @@ class ListedPages:
     """
 
     malformed: set[str] = field(default_factory=set)
-    """Names of tools that were listed in a form that is none."""
+    """The first names of tools that were listed in a form that is none."""
     _pages: dict[int, Sequence[ListedTool]] = field(default_factory=dict)
     _number: int = 0
 
@@ -59,7 +61,8 @@ class ListedPages:
                 continue
             tool = _read_tool(one)
             if tool is None:
-                self.malformed.add(one["name"])
+                if len(self.malformed) < MALFORMED:
+                    self.malformed.add(one["name"][:NAME])
                 continue
             found.append(tool)
             if len(mirrored) < MOST_MIRRORED and _is_mirrored(tool.schema):

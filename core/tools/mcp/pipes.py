@@ -122,11 +122,11 @@ async def _write_messages(messages: ObjectReceiveStream[SessionMessage], pipe: B
 
 
 async def _end_process(process: Process) -> None:
-    """As MCP says: its input ends, then it has time, then it is ended with all that it started."""
+    """As MCP says: its input ends, then it has time, then it is ended. What it started ends in any case."""
     await _close(process.stdin)
-    if not await _wait_for_end(process):
-        await terminate_posix_process_tree(process, ENDING)
-        await _wait_for_end(process)
+    await _wait_for_end(process)
+    await terminate_posix_process_tree(process, ENDING)
+    await _wait_for_end(process)
     await _close(process.stdout)
     transport = getattr(getattr(process, "_process", None), "_transport", None)
     if transport is not None:  # open as long as a process that left the group has the pipe, and nothing else closes it
@@ -139,10 +139,9 @@ async def _close(pipe: Any) -> None:
         await pipe.aclose()
 
 
-async def _wait_for_end(process: Process) -> bool:
-    """Whether it ended in time. `wait` would wait for whoever else has its pipes, too."""
+async def _wait_for_end(process: Process) -> None:
+    """Wait until it ended, if it does in time. `wait` would wait for whoever else has its pipes, too."""
     for _ in range(round(ENDING / POLL)):
         if process.returncode is not None:
-            return True
+            return
         await anyio.sleep(POLL)
-    return False

@@ -33,7 +33,7 @@ class McpTools:
         self._servers = servers
         self._trusted: TrustedTools | None = None
         self._limits = limits or SessionLimits()
-        self._logs = {server.name: ServerLog(server.name) for server in servers}
+        self._logs = {server.name: ServerLog(server) for server in servers}
         questions = share_places(len(servers))
         self._places = {server.name: CallPlaces(questions) for server in servers}
         self._connections: dict[tuple[str, str], McpConnection] = {}

@@ -5,6 +5,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import mcp_types as types
@@ -14,6 +15,7 @@ from core.domain.messages import clean_text
 from core.domain.tools import ToolResult
 from core.domain.wording import fold_lines
 from core.files.conversion import convert_file
+from core.tools.mcp.settings import McpServer
 
 TOKENS = 50_000  # of one result
 BYTES = 3 * TOKENS - 1_000  # of text, about, beside our notes; a picture counts as many as text of its tokens has
@@ -27,14 +29,19 @@ VALUES = BYTES // 2  # of a table: so many take more bytes than a result holds, 
 Part: TypeAlias = Text | Image | Document
 
 
-async def read_result(result: types.CallToolResult) -> ToolResult:
-    """What came of a call. Each part is data: nothing of it is fetched, and nothing is taken for words of ours."""
-    parts = [await _read_block(block) for block in result.content[:BLOCKS]]
-    if result.structured_content is not None and not any(isinstance(part, Text) for part in parts):
-        parts.append(Text(await asyncio.to_thread(_write_structured, result.structured_content)))
+async def read_result(result: types.CallToolResult, server: McpServer) -> ToolResult:
+    """What came of a call. Each part is data: nothing of it is fetched, and nothing is taken for words of ours.
+
+    Secrets of the server's file are hidden in all words, for a server may repeat what it is given.
+    """
+    reader = _ResultReader(server)
+    parts = [await reader.read_block(block) for block in result.content[:BLOCKS]]
+    spoken = any(isinstance(one, types.TextContent) and one.text.strip() for one in result.content[:BLOCKS])
+    if result.structured_content is not None and not spoken:
+        parts.append(Text(await asyncio.to_thread(reader.write_structured, result.structured_content)))
     parts += [Text(FULL)] if len(result.content) > BLOCKS else []
-    spoken = (part for part in parts if not (isinstance(part, Text) and not part.text.strip()))
-    return ToolResult(tuple(_bound_content(spoken)) or (Text(EMPTY),), failed=result.is_error)
+    told = (part for part in parts if not (isinstance(part, Text) and not part.text.strip()))
+    return ToolResult(tuple(_bound_content(told)) or (Text(EMPTY),), failed=result.is_error)
 
 
 def keep_first(value: Any, left: list[int]) -> Any:
@@ -45,18 +52,6 @@ def keep_first(value: Any, left: list[int]) -> Any:
     if isinstance(value, list):
         return [keep_first(one, left) for one in value if left[0] > 0]
     return value
-
-
-def _write_structured(content: dict[str, Any]) -> str:
-    """As JSON, piece by piece until there is more than one result holds: written in one go it would stop the loop."""
-    pieces: list[str] = []
-    length = 0
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(content):
-        pieces.append(piece)
-        length += len(piece)
-        if length > BYTES:
-            break
-    return clean_text("".join(pieces)[: BYTES + 1])
 
 
 def _bound_content(parts: Iterable[Part]) -> Iterator[Part]:
@@ -75,28 +70,51 @@ def _bound_content(parts: Iterable[Part]) -> Iterator[Part]:
             return
 
 
-async def _read_block(block: types.ContentBlock) -> Part:
-    if isinstance(block, types.TextContent):
-        return Text(clean_text(block.text[: BYTES + 1]))
-    if isinstance(block, types.ImageContent):
-        return await _read_image(block.data, "the picture")
-    if isinstance(block, types.AudioContent):
-        return Text(f"[A sound, {_fold(block.mime_type)}, which can't be heard here.]")
-    if isinstance(block, types.ResourceLink):
-        told = ", ".join(_fold(one) for one in (block.name, block.description or "") if one)
-        return Text(f"[A resource, not fetched: {_fold(block.uri)} ({told})]")
-    return await _read_resource(block.resource)
+@dataclass(frozen=True, slots=True)
+class _ResultReader:
+    """Reads the parts of a result of one server."""
 
+    server: McpServer
 
-async def _read_resource(resource: types.TextResourceContents | types.BlobResourceContents) -> Part:
-    if isinstance(resource, types.TextResourceContents):
-        return Text(clean_text(f"[The resource {_fold(resource.uri)}:]\n{resource.text[: BYTES + 1]}"))
-    if (resource.mime_type or "").startswith("image/"):
-        return await _read_image(resource.blob, _fold(resource.uri))
-    size = len(resource.blob) * 3 // 4
-    return Text(
-        f"[The resource {_fold(resource.uri)}, {_fold(resource.mime_type or 'a file')}, {size:,} bytes, not shown.]"
-    )
+    async def read_block(self, block: types.ContentBlock) -> Part:
+        if isinstance(block, types.TextContent):
+            return Text(self._take(block.text))
+        if isinstance(block, types.ImageContent):
+            return await _read_image(block.data, "the picture")
+        if isinstance(block, types.AudioContent):
+            return Text(f"[A sound, {self._fold(block.mime_type)}, which can't be heard here.]")
+        if isinstance(block, types.ResourceLink):
+            told = ", ".join(self._fold(one) for one in (block.name, block.description or "") if one)
+            return Text(f"[A resource, not fetched: {self._fold(block.uri)} ({told})]")
+        return await self._read_resource(block.resource)
+
+    async def _read_resource(self, resource: types.TextResourceContents | types.BlobResourceContents) -> Part:
+        if isinstance(resource, types.TextResourceContents):
+            return Text(f"[The resource {self._fold(resource.uri)}:]\n{self._take(resource.text)}")
+        if (resource.mime_type or "").startswith("image/"):
+            return await _read_image(resource.blob, self._fold(resource.uri))
+        size, kind = len(resource.blob) * 3 // 4, self._fold(resource.mime_type or "a file")
+        return Text(f"[The resource {self._fold(resource.uri)}, {kind}, {size:,} bytes, not shown.]")
+
+    def write_structured(self, content: dict[str, Any]) -> str:
+        """As JSON, piece by piece until a result holds no more: written in one go it would stop the loop."""
+        pieces: list[str] = []
+        length = 0
+        for piece in json.JSONEncoder(ensure_ascii=False).iterencode(content):
+            pieces.append(piece)
+            length += len(piece)
+            if length > BYTES:
+                break
+        return self._take("".join(pieces))
+
+    def _take(self, text: str) -> str:
+        """As much of a text as a result holds. No secret is cut, or made whole, once they are hidden."""
+        return self.server.hide_secrets(clean_text(text[: BYTES + 1 + self.server.longest_secret]))[: BYTES + 1]
+
+    def _fold(self, text: str) -> str:
+        """What a server names, on one line and without the brackets of notes."""
+        hidden = self.server.hide_secrets(clean_text(text))
+        return fold_lines(hidden).replace("[", "(").replace("]", ")")[:LINE]
 
 
 async def _read_image(data: str, name: str) -> Part:
@@ -107,8 +125,3 @@ async def _read_image(data: str, name: str) -> Part:
         return Text(f"[{name} is broken.]")
     converted = await convert_file(name, content)
     return converted.shown or Text(f"[{name} can't be shown: {converted.problem or 'it is no picture'}]")
-
-
-def _fold(text: str) -> str:
-    """What a server names, on one line and without the brackets of notes."""
-    return fold_lines(clean_text(text)).replace("[", "(").replace("]", ")")[:LINE]

@@ -110,7 +110,7 @@ class McpSession:
         self._limits = limits
         self._changed = changed
         self._mode = mode
-        self.link = Link()
+        self.link = Link(server)
         self.counted = False
         """Whoever keeps it has taken its failure into account."""
         self.unheard = False
@@ -253,6 +253,7 @@ class McpSession:
         found: list[ListedTool] = []
         cursor: str | None = None
         self.link.endless = False
+        self.link.listing.malformed.clear()
         for _ in range(PAGES):
             page = await client.list_tools(cursor=cursor)
             found += self.link.listing.take_page(page)

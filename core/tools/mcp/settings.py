@@ -20,6 +20,7 @@ NAME = re.compile(r"[a-z0-9](?:_?[a-z0-9-]){0,30}")  # two underscores divide it
 TAKEN = {"web", "code", "history", "files", "time", "none", "default"}  # words that personas choose tools by
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 PLACE = re.compile(r"[a-z]+:[^/\s]+(?:/[^/\s]+)?")
+HIDDEN = "[secret]"
 SECRET = 6  # characters: what is shorter is no secret, and hiding it would make a log unreadable
 WORD = 8  # characters of a header's word that may be a secret, also where it stands in the file itself
 INSTALL = (
@@ -64,6 +65,17 @@ class McpServer:
 
     def allows(self, tool: str) -> bool:
         return tool not in self.denied and (self.tools is None or tool in self.tools)
+
+    def hide_secrets(self, text: str) -> str:
+        """A text without them, before it is cut: a part of one is still a secret."""
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    @property
+    def longest_secret(self) -> int:
+        """Characters of the longest of them."""
+        return max(map(len, self.secrets), default=0)
 
     def serves(self, key: ThreadKey) -> bool:
         """Whether a conversation may use it."""

@@ -32,7 +32,8 @@ STREAM = "SSE stream ended"  # how the SDK begins its own errors about an answer
 class Link:
     """What is known of the way to a server besides its messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: McpServer) -> None:
+        self.server = server
         self.lost = asyncio.Event()
         """Nothing will come any more."""
         self.client: SteadyClient | None = None
@@ -56,7 +57,8 @@ class Link:
 
     def describe_list(self) -> list[str]:
         """What is wrong with the list of tools itself: a clause each."""
-        wrong = [f"{name[:60]!r} is left out: it is no definition of a tool" for name in sorted(self.listing.malformed)]
+        hidden = sorted(map(self.server.hide_secrets, self.listing.malformed))
+        wrong = [f"{name[:60]!r} is left out: it is no definition of a tool" for name in hidden]
         return wrong + [f"its list of tools has more than {PAGES} pages, of which no more are read"] * self.endless
 
 
@@ -77,7 +79,7 @@ async def open_transport(server: McpServer, link: Link, longest: float) -> Async
             async with streamable_http_client(server.url, http_client=client, max_sse_event_size=LARGEST) as streams:
                 yield WatchedStream(streams[0], link), streams[1]
         return
-    with ErrorOutput() as errors:
+    with ErrorOutput(server) as errors:
         link.errors = errors
         async with open_pipes(server, errors.file, link.fail) as streams:
             yield WatchedStream(streams[0], link), streams[1]
@@ -168,7 +170,9 @@ class WatchedStream:
 class ErrorOutput:
     """What a process writes to its standard error, of which the end is kept: in it stands why it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: McpServer) -> None:
+        self._server = server
+        self._longest = max((len(one.encode()) for one in server.secrets), default=0)
         self._descriptor, writer = os.pipe()
         os.set_blocking(self._descriptor, False)
         self.file = os.fdopen(writer, "w", encoding="utf-8")
@@ -185,12 +189,14 @@ class ErrorOutput:
         self.file.close()
 
     def describe(self) -> str:
-        """Its last line."""
-        lines = [line.strip() for line in self._tail.decode(errors="replace").splitlines() if line.strip()]
+        """Its last line, without secrets and the rest of one that was cut."""
+        told = self._server.hide_secrets(self._tail.decode(errors="replace"))
+        whole = told if len(self._tail) < TAIL + self._longest else told[self._longest :]
+        lines = [line.strip() for line in whole.splitlines() if line.strip()]
         return f"its last words: {lines[-1][:LINE]}" if lines else ""
 
     def _read(self) -> None:
         try:
-            self._tail = (self._tail + os.read(self._descriptor, CHUNK))[-TAIL:]
+            self._tail = (self._tail + os.read(self._descriptor, CHUNK))[-TAIL - self._longest :]
         except BlockingIOError:
             return

@@ -16,19 +16,25 @@ class TrustedTools:
         self._notes = notes
 
     async def select(self, server: str, offer: Offer) -> Sequence[OfferedTool]:
-        """The tools of an offer that may be used. A server that was never seen before is trusted as it is.
+        """The tools of an offer that may be used. A server whose tools were never seen before is trusted as it is.
 
-        Raises StoreUnavailable.
+        One that lists nothing has not been seen yet: it may still be starting. Raises StoreUnavailable.
         """
         marks = await self._load(server)
         if marks is None:
-            await self.trust(server, offer)
+            if offer.marks:
+                await self._save(server, offer.marks)
             return offer.tools
         return [tool for tool in offer.tools if not needs_trust(tool, marks)]
 
     async def trust(self, server: str, offer: Offer) -> None:
-        """Let all tools of an offer be used. Raises StoreUnavailable."""
-        await self._notes.put(_name_note(server), json.dumps(offer.marks, sort_keys=True))
+        """Let the tools of an offer be used, and none that the server lists beside them. Raises StoreUnavailable."""
+        noted = await self._load(server) or {}
+        kept = {name: mark for name, mark in noted.items() if name in offer.marks}
+        await self._save(server, {**kept, **{tool.name: tool.mark for tool in offer.tools}})
+
+    async def _save(self, server: str, marks: Mapping[str, str]) -> None:
+        await self._notes.put(_name_note(server), json.dumps(dict(marks), sort_keys=True))
 
     async def _load(self, server: str) -> Mapping[str, str] | None:
         noted = await self._notes.get(_name_note(server))
@@ -39,6 +45,11 @@ def needs_trust(tool: OfferedTool, marks: Mapping[str, str]) -> bool:
     """Whether a tool that acts, or did when it was first seen, is new or changed since."""
     noted = marks.get(tool.name, "")
     return (tool.definition.acts or noted.startswith(ACTS)) and noted != tool.mark
+
+
+def asks_nobody(tool: OfferedTool, marks: Mapping[str, str]) -> bool:
+    """Whether a tool that asked first is one that only reads from now on."""
+    return not tool.definition.acts and marks.get(tool.name, "").startswith(ACTS)
 
 
 def parse_marks(noted: str) -> Mapping[str, str]:

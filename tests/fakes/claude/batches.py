@@ -59,6 +59,12 @@ class Batches:
     """How many requests of a batch were answered by the time that it was canceled."""
     expires: frozenset[str] = frozenset()
     """Ids of requests that nobody got to."""
+    told: Callable[[list[bytes]], list[bytes]] = list
+    """The lines of results that are told in place of these."""
+    stuck: set[str] = field(default_factory=set)
+    """Batches of whose results no more than the first comes."""
+    lost: set[str] = field(default_factory=set)
+    """Batches that are there, and their results are not."""
     given: dict[str, Batch] = field(default_factory=dict)
     ever: list[Batch] = field(default_factory=list)
     """All that there ever were, also those that are deleted."""
@@ -125,7 +131,7 @@ class Batches:
         batch = self._find(name)
         if batch.ended is None:
             raise missing("Batch has not ended yet, so there are no results.")
-        if batch.at + KEPT <= self.clock():
+        if batch.at + KEPT <= self.clock() or name in self.lost:
             raise missing("The results of this batch are no longer available.")
         lines = sorted(batch.results.items(), key=lambda one: one[0][::-1], reverse=True)
         return (f"{json.dumps({'custom_id': custom, 'result': result})}\n".encode() for custom, result in lines)

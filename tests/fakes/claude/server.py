@@ -303,7 +303,8 @@ class ClaudeFake:
         fault = self._next(_scripted_path(call.http))
         if isinstance(fault, Fault) and not fault.after:
             return _fail(call, fault)
-        lines = list(self.batched[_key_of(call)].results(name))
+        batches = self.batched[_key_of(call)]
+        lines = batches.told(list(batches.results(name)))
         response = web.StreamResponse(headers={"content-type": "application/x-jsonl", "request-id": call.id})
         await response.prepare(call.http)
         for number, line in enumerate(lines):
@@ -311,6 +312,8 @@ class ClaudeFake:
                 reset(call.http)
                 return response
             await response.write(line)
+            while name in batches.stuck:
+                await asyncio.sleep(0.01)
         for told in self._on_done:
             await told(call.index)
         await response.write_eof()

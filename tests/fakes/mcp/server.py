@@ -37,8 +37,11 @@ class McpFake(FakeTools):
         """In what characters it comes."""
         self.streams = False
         """What is canned comes as an event."""
-        self.odd: dict[str, tuple[int, dict[str, str], bytes] | None] = {}
-        """Calls of a tool, or else requests of a method, are answered with this status, headers and body, or never."""
+        self.odd: dict[str, tuple[int, dict[str, str], bytes] | bytes | None] = {}
+        """Calls of a tool, or else requests of a method, are answered with this status, headers and body, or never.
+
+        Bytes alone are events, which are written again and again, as long as anybody reads them.
+        """
         self.dropped: list[str] = []
         """Those that were never answered, and that nobody waits for any more."""
         self.hanging = False
@@ -95,11 +98,7 @@ class McpFake(FakeTools):
             await self._app(scope, _replay(body, receive), _drop)
             await _refuse(send, status)
         elif (name := _name_call(body) if asked == "tools/call" else asked) in self.odd:
-            if (odd := self.odd[name]) is None:
-                await _wait_for_end(receive)
-                self.dropped.append(name)
-            else:
-                await _send(send, *odd)
+            await self._answer_oddly(name, receive, send)
         elif self.canned and asked == "tools/call":
             await self._tell_canned(body, send)
         elif self.raw and asked == "tools/list":
@@ -109,6 +108,13 @@ class McpFake(FakeTools):
             await _answer(send, 400, {"jsonrpc": "2.0", "id": json.loads(body)["id"], "error": UNKNOWN})
         else:
             await self._app(scope, _replay(body, receive), send)
+
+    async def _answer_oddly(self, name: str, receive: Any, send: Any) -> None:
+        if isinstance(odd := self.odd[name], tuple):
+            await _send(send, *odd)
+            return
+        await (_flood(odd, receive, send) if odd else _wait_for_end(receive))
+        self.dropped.append(name)
 
     async def _tell_canned(self, body: bytes, send: Any) -> None:
         asked = json.loads(body)
@@ -148,6 +154,14 @@ def _name_call(body: bytes) -> str:
 async def _wait_for_end(receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _flood(events: bytes, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    ended = asyncio.create_task(_wait_for_end(receive))
+    while not ended.done():
+        await send({"type": "http.response.body", "body": events, "more_body": True})
+        await asyncio.sleep(0)
 
 
 async def _drop(_message: Any) -> None:

@@ -108,6 +108,10 @@ class Faults:
     def script(self, method: str, fault: Fault, times: int) -> None:
         self._next[method].extend([fault] * times)
 
+    def forgive(self, method: str) -> None:
+        """Let no more calls of a method meet a fault."""
+        self._next[method].clear()
+
     def take(self, method: str, now: float, place: Limited) -> Fault | None:
         """The fault that meets this request, if any; it is used up."""
         for name in (method, EVERY):

@@ -68,6 +68,17 @@ async def test_a_batch_is_offered_started_with_a_word_and_its_results_are_writte
     ]
 
 
+async def test_a_file_stays_attached_until_something_was_done_with_it(environment, tmp_path):
+    (tmp_path / "words.csv").write_text("text\nHello\nThanks\n")
+    lines = ["/attach words.csv", "/batch Say {txt}", "/batch max_tokens=0 Say {text}", "/attach", "/batch Say {text}"]
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
+        shown = await said(environment, tmp_path, *lines, "/attach")
+
+    refused, listed, offered = (shown.index(one) for one in ("There is no column", "- words.csv", "This is batch 1."))
+    assert refused < listed < offered < shown.index("Nothing is attached.")
+
+
 async def read_until(process, words: str) -> str:
     """What the terminal shows until these words stand there."""
     shown = ""

@@ -16,6 +16,7 @@ from tests.support.terminal_chat import chat, said
 from tests.support.waiting import PATIENCE
 
 ADD = '/schedule add "0 9 1 1 *" Say it.'
+DIGEST = "/schedule add every day at 9 summarize"
 
 
 def make_due(folder, ago: timedelta) -> None:
@@ -36,10 +37,11 @@ async def test_what_is_due_is_said_in_the_terminal_that_is_open(environment, tmp
             await process.wait()
 
     assert (
-        "Schedule 1: at 09:00 on January 1, in the time of UTC, I post here what Claude answers to `Say it.`." in added
+        "Schedule 1: at 09:00 on January 1, in the time of UTC (`zone=` before the times names another), I post here what Claude answers to `Say it.`."
+        in added
     )
     assert "Schedule 1 of " in shown.decode()
-    assert "at 09:00 on January 1, by ada" in shown.decode()
+    assert "`Say it.`, at 09:00 on January 1, by ada" in shown.decode()
 
 
 async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, tmp_path):
@@ -51,3 +53,9 @@ async def test_what_nobody_was_there_for_is_skipped_and_listed_so(environment, t
 
     assert "was skipped, more than an hour late" in shown
     assert "Schedule 1 of " not in shown
+
+
+async def test_a_digest_is_refused_where_there_is_no_channel_to_read(environment, tmp_path):
+    shown = await said(environment, tmp_path, DIGEST)
+
+    assert "There is no channel here that could be read." in " ".join(shown.split())

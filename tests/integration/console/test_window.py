@@ -1,7 +1,7 @@
 """The terminal as a person sees it: `confab chat` at a pseudo-terminal, compared screen by screen with an emulator's.
 
 Tests bots.console.adapter, bots.console.terminal, bots.console.live_input, bots.console.status_row,
-bots.console.log_stream, bots.console.place, bots.console.other_terminals.
+bots.console.log_stream, bots.console.place, bots.console.other_terminals, bots.console.lines.told_batches.
 """
 
 import asyncio
@@ -515,3 +515,33 @@ async def test_an_answer_that_another_terminal_takes_over_is_given_up_and_the_ne
             f"{PROMPT} and on", "Whole: ada: and on", "", PROMPT,
         ]  # fmt: skip
         assert awake.text.count("Whole") == 1
+
+
+async def test_batches_that_wait_or_run_are_told_of_at_the_next_start_and_words_find_them_in_a_new_conversation(
+    environment, claude, tmp_path
+):
+    claude.batches.seconds = None
+    (tmp_path / "words.csv").write_text("text\nHello\nThanks\n")
+    async with chat(environment, tmp_path, 100, 35) as window:
+        window.type("/attach words.csv\r")
+        await window.shows("[words.csv]>")
+        window.type("/batch Say {text}\r")
+        await window.shows("This is batch 1.")
+        window.type("/exit\r")
+        await window.process.wait()
+    async with chat(environment, tmp_path, 100, 35) as window:
+        offered = window.text
+        window.type("/new\r/start\r")
+        await window.shows("is answered within a day")
+        ours = window.text
+        window.type("/exit\r")
+        await window.process.wait()
+    async with chat(environment, tmp_path, 100, 35) as window:
+        running = window.text
+        window.type("/new\r/stop\r")
+        await window.shows("This is about batch 1. It is cancelled")
+
+    assert "Batch 1 of #general waits for a start. /start asks all of its rows, /batch cancel drops it." in offered
+    assert "The answer to" not in ours
+    assert "Batch 1 runs in #general. /stop stops it; its results are shown here." in running
+    assert running.startswith("Talk to Claude.")

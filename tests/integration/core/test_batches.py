@@ -1,24 +1,32 @@
 """Batches at Claude's API, whatever goes wrong there: each is made once, collected, paid exactly, and deleted.
 
 Tests core.claude.batches.message_batches, core.jobs.pace, core.jobs.submission, core.jobs.collection, core.jobs.worker, core.commands.batches.preview,
-core.commands.batches.following, core.commands.batches.sources and core.commands.batches.progress.
+core.commands.batches.following, core.commands.batches.sources, core.commands.batches.offers and core.commands.batches.progress.
 """
 
 import asyncio
+import csv
+import io
+import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anthropic
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.ledger_rows import Scope
+from core.billing.ledger_rows import PlannedRequest, Scope
+from core.commands.batches.offers import ALL_FAILED
+from core.commands.batches.preview import NOTHING_TO_ASK
 from core.domain.controls import Control
 from core.domain.messages import Attachment
-from core.store.records.jobs import JobState
+from core.prompting.row_prompts import BLANK
+from core.store.records.jobs import JobState, RowState
+from core.store.rules.jobs.batches import PERSONAL_BUDGET
 from tests.fakes.board import START
 from tests.fakes.claude.client import ASK
 from tests.fakes.claude.script import Answer, Fault, last_words
-from tests.support.board_house import closed, command, key, press
+from tests.support.board_house import closed, command, give, key, press
 from tests.support.house import house
 from tests.support.waiting import PATIENCE, until
 
@@ -201,7 +209,7 @@ async def test_a_batch_that_somebody_deleted_at_anthropic_stands_at_its_bound(st
         await drive(store, board)
 
         assert "0 of 4 rows are answered." in board.shown("t1")[1]
-        assert "4 rows, the batch is gone at Anthropic" in board.shown("t1")[1]
+        assert "\u201cthe batch is gone at Anthropic\u201d (4)" in board.shown("t1")[1]
 
 
 async def test_a_batch_of_another_key_waits_for_that_key(store, claude, board):
@@ -231,3 +239,175 @@ async def test_an_offer_that_the_house_cannot_keep_is_none(store, claude, board)
     async with offered(store, claude, board, line="batch nothing {there}"):
         assert board.whispered or board.shown("t1")
         assert await store.jobs.find_numbered(key(), None) is None
+
+
+async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_once(store, claude, board):
+    table = b"id,text\n" + b"".join(b"%d,%s\n" % (number, b"x" * 90_000) for number in range(1, 111))
+    async with offered(store, claude, board, table, "batch Say {id}") as assistant:
+        await start(assistant, board)
+        await asyncio.wait_for(ended(store), 4 * PATIENCE)
+        await closed(store)
+        shown, attached = board.shown("t1")[1:], board.attached("t1")[1:]
+        files = {file.name: file.content for files in board.hung.values() for file in files}
+        told = [int(line.partition(b",")[0]) for one in files.values() for line in one.splitlines()[1:]]
+
+        assert attached == [["batch-1-rows-1-to-105.csv"], ["batch-1-rows-106-to-110.csv"]]
+        assert shown[0].endswith("They come in several messages, a file each: this one ends with row 105.")
+        assert shown[1].endswith("Rows 106 to 110.")
+        assert told == list(range(1, 111))
+
+
+async def test_a_message_that_can_not_be_changed_ends_no_batch_that_runs(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given and len(board.shown("t1")) == 2)
+        board.closed.add(key())
+        board.slept(100)
+        await until(lambda: board.troubled)
+        claude.batches.end()
+        await until(lambda: len(board.troubled) > 1)
+        board.closed.clear()
+        await give(assistant, store, "batch show 1", name="x1")
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_whose_results_are_gone_is_written_off(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, alone=False) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        claude.batches.lost |= claude.batches.given.keys()
+        claude.batches.end()
+        await drive(store, board)
+
+        assert "4 rows, the batch is gone at Anthropic" in board.shown("t1")[1]
+        assert claude.batches.given == {}
+
+
+def rename(line: bytes, number: int) -> bytes:
+    """The result of another row."""
+    told = json.loads(line)
+    token = told["custom_id"].rpartition("-")[0]
+    return json.dumps({**told, "custom_id": f"{token}-{number}"}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(lambda lines: [lines[0], *lines, lines[0]], id="twice"),
+        pytest.param(lambda lines: [*lines, rename(lines[0], 99)], id="of a row that was never sent"),
+        pytest.param(lambda lines: [b'{"custom_id": "x-1", "result": {"type": "expired"}}\n', *lines], id="of others"),
+    ],
+)
+async def test_a_result_of_no_row_of_the_batch_and_one_that_comes_again_cost_nothing(store, claude, board, told):
+    claude.batches.told = told
+    async with offered(store, claude, board) as assistant:
+        await start(assistant, board)
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_whose_results_do_not_come_holds_up_no_other(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, batch_requests=3) as assistant:
+        await start(assistant, board)
+        await until(lambda: len(claude.batches.given) == 2)
+        slow, other = claude.batches.given
+        claude.batches.stuck.add(slow)
+        claude.batches.end(slow)
+        await until(lambda: any(one.path.endswith(f"{slow}/results") for one in claude.requests))
+        claude.batches.end(other)
+        job = await store.jobs.find_numbered(key(), 1)
+        async with asyncio.timeout(PATIENCE):
+            while not (await store.jobs.measure(job.id)).count(RowState.DONE):
+                await asyncio.sleep(0.02)
+        claude.batches.stuck.clear()
+        await drive(store, board)
+
+        assert answers(board) == ALL
+
+
+async def test_a_batch_that_is_not_given_in_yet_does_not_say_so(store, claude, board):
+    async with offered(store, claude, board, batch_requests=2) as assistant:
+        claude.script(*[Fault(429, "rate_limit_error", retry_after="600")] * 2, path=CREATE)
+        await start(assistant, board)
+        await until(lambda: sum(one.path == CREATE for one in claude.requests) == 2)
+        await give(assistant, store, "batch show 1", name="x1")
+        told = board.whispered[-1]
+        board.slept(700)
+        await drive(store, board)
+
+        assert "It is being given to Anthropic." in told
+        assert "0 of 2 parts have ended." in told
+
+
+async def test_an_empty_cell_costs_its_row_alone_which_is_never_asked(store, claude, board):
+    table = b'{"text": ""}\n{"text": null}\n{"text": "Thanks"}\n{"text": " "}\n{"text": "Please"}\n'
+    async with offered(store, claude, board, table, "batch {text}") as assistant:
+        preview = board.shown("t1")[0]
+        await start(assistant, board)
+        await drive(store, board)
+
+    assert "3 rows can't be asked" in preview
+    assert "said Thanks" in preview
+    assert [(one["answer"], one["error"]) for one in csv.DictReader(io.StringIO(result(board)))] == [
+        ("", BLANK),
+        ("", BLANK),
+        ("said Thanks", ""),
+        ("", BLANK),
+        ("said Please", ""),
+    ]
+
+
+async def test_a_batch_in_which_no_row_can_be_asked_is_refused(store, claude, board):
+    async with offered(store, claude, board, b'{"text": ""}\n{"text": null}\n', "batch {text}"):
+        assert board.whispered + board.shown("t1") == [NOTHING_TO_ASK]
+        assert claude.billed == []
+
+
+async def test_a_row_that_the_api_refuses_costs_no_other_its_preview(store, claude, board):
+    async with offered(store, claude, board, line="batch categories=a,b {text}"):
+        first = board.shown("t1")[0]
+    claude.answer = lambda body: (
+        Fault(400, "invalid_request_error") if "Hello" in last_words(body) else Answer(text="ok")
+    )
+    async with house(store, claude, board) as assistant:
+        file = Attachment("f1", "a.csv", "text/csv", len(TABLE))
+        await assistant.ingest(command("batch Tell {text}", name="b2", attachments=(file,)))
+        await closed(store)
+
+    assert ALL_FAILED in first
+    assert "(Claude's API refused this row)" in board.shown("t1")[1]
+    assert ALL_FAILED not in board.shown("t1")[1]
+
+
+@pytest.mark.parametrize("public", [None, 9_000_000])
+async def test_nobody_else_hears_of_a_persons_budget(store, claude, board, public):
+    mine = Budget(Scope("board:w1", person="U1"), Period.DAY, 7_770_000, "UTC", "U1", START)
+    await store.ledger.allow(mine, 0)
+    if public:
+        await store.ledger.allow(Budget(Scope("board:w1", "c1"), Period.DAY, public, "UTC", "U1", START), 0)
+    async with offered(store, claude, board) as assistant:
+        await store.ledger.allow(replace(mine, micro_usd=PREVIEW + 1), 1)
+        await start(assistant, board)
+        await drive(store, board)
+
+    told = "\n".join(board.shown("t1"))
+    assert not any(word in told for word in ("$7.77", "your budget", "$0.000031", "No budget"))
+    assert ("this channel's budget of $9.00 a day" in told) is bool(public)
+    assert PERSONAL_BUDGET in board.shown("t1")[1]
+
+
+async def test_the_refusal_of_a_channels_budget_names_that_one_where_a_persons_has_less_left(store, claude, board):
+    elsewhere = PlannedRequest(key(channel="c2"), "q", "U1", "claude-haiku-5-5", 0, 9, 9, START, 500)
+    await store.ledger.reserve(elsewhere, [])
+    await store.ledger.allow(Budget(Scope("board:w1", person="U1"), Period.DAY, 1_500, "UTC", "U1", START), 0)
+    await store.ledger.allow(Budget(Scope("board:w1", "c1"), Period.DAY, 1_050, "UTC", "U1", START), 0)
+    async with offered(store, claude, board):
+        (told,) = board.shown("t1")
+
+    assert "of this channel's budget of $0.0010 a day $0.0010 is left" in told

@@ -4,6 +4,7 @@ Tests core.jobs.submission, core.jobs.collection, core.commands.batches.preview,
 """
 
 import asyncio
+import json
 import os
 import sys
 import tracemalloc
@@ -53,13 +54,15 @@ async def claude_elsewhere() -> AsyncIterator[str]:
         await process.wait()
 
 
-async def carry_out(url: str, folder: Any, rows: int, watch: Any = nullcontext) -> tuple[Board, float, Any]:
+async def carry_out(
+    url: str, folder: Any, rows: int, watch: Any = nullcontext, table: str = ""
+) -> tuple[Board, float, Any]:
     """A batch of so many rows, from its command to its posted results; the most memory that it took, in bytes.
 
-    And what was seen by `watch` meanwhile.
+    And what was seen by `watch` meanwhile. Of a `table` that is given there is only the offer.
     """
     board = Board()
-    table = "text\n" + "".join(f"{number:0{ROW - 1}}\n" for number in range(1, rows + 1))
+    given, table = table, table or "text\n" + "".join(f"{number:0{ROW - 1}}\n" for number in range(1, rows + 1))
     board.files["f1"] = table.encode()
     settings = Settings(anthropic_api_key=KEY, anthropic_base_url=url, confab_model="claude-haiku-5-5", _env_file=None)
     store = await open_store(f"sqlite:///{folder}/{rows}.db")
@@ -72,6 +75,8 @@ async def carry_out(url: str, folder: Any, rows: int, watch: Any = nullcontext) 
             async with watch() as seen:
                 await assistant.ingest(command("batch Say {text}", name="b1", attachments=(file,)))
                 await closed(store)
+                if given:
+                    return board, 0, seen
                 await assistant.ingest(Pressed("s1", key(), "U1", Control.START, "b1", board.now(), "{}"))
                 while (job := await store.jobs.find_numbered(key(), 1)) is None or job.state is not JobState.CLOSED:
                     await asyncio.sleep(0.1)
@@ -126,3 +131,15 @@ async def test_ten_times_as_many_rows_take_hardly_more_memory_than_their_files(t
     print(f"{rows:,} rows {large / 1e6:.1f} MB, a tenth {small / 1e6:.1f} MB, of which files {files / 1e6:.1f} MB")
     assert count_rows(many)[0] == rows
     assert large - small < files + 2 * ROW * rows + GROWTH * 1e6
+
+
+async def test_rows_that_hold_as_much_as_one_may_hold_the_loop_for_less_than_20_ms(tmp_path):
+    values = f"[{','.join(['[1]'] * 7_400)}]"
+    row = json.dumps({"text": "a", "long": ["x" * 90_000], "two": "y" * 90_000, "more": json.loads(values)})
+    async with claude_elsewhere() as url:
+        await carry_out_once(url, tmp_path)
+        board, _, stalls = await carry_out(url, tmp_path, 20, measure_stalls, f"{row}\n" * 20)
+
+    print(f"longest stall {max(stalls) * 1000:.1f} ms")
+    assert "20 rows of a.csv" in board.shown("t1")[0]
+    assert max(stalls) < STALL

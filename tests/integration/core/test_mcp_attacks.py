@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.store import open_store
 from core.tools.mcp.settings import McpServer
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
-from tests.support.mcp_tools import SCOPE, find, names, over_http, text, tools_of
+from tests.support.mcp_tools import PIPES, SCOPE, call, find, names, over_http, text, tools_of
 from tests.support.waiting import until
 
 JSON, EVENTS = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
@@ -162,3 +163,36 @@ async def test_a_server_that_tells_of_changes_progress_and_wishes_without_end_ta
         assert not told.failed
         assert int(told.words) <= 2
         assert spent < 2
+
+
+async def test_a_secret_that_a_server_repeats_in_an_error_is_not_told(store):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake, secrets=("the vault",))) as provider:
+        fake.listed = [define("refuse", schema={"type": "object"})]
+
+        told = await call(provider, "refuse", code=-32_001, data=None)
+
+    assert told.words == "The server tickets answered with an error: [secret] is closed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["by itself", "by a crash"])
+async def test_what_a_program_started_ends_with_it_however_that_ends(store, tmp_path, end):
+    noted = tmp_path / "pid"
+    script = f'sleep 600 >/dev/null 2>&1 </dev/null & echo $! >> {noted}; exec "$@"'
+    server = McpServer("tickets", command=("sh", "-c", script, "sh", *PIPES.command))
+    async with tools_of(store, server) as provider:
+        await find(provider, "crash")
+        if end == "by a crash":
+            await call(provider, "crash")
+
+    started = [int(pid) for pid in noted.read_text().split()]
+    assert len(started) == (2 if end == "by a crash" else 1)
+    await until(lambda: not any(map(is_running, started)))
+
+
+def is_running(pid):
+    """Whether there is such a process that has not ended: one that nobody waits for stays as a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

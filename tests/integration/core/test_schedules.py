@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.messages import Asks, Message, Question, Rank, ThreadKey
 from core.jobs.schedules import POLL, ScheduleWorker
-from core.store.records.schedules import ScheduleChange
+from core.store.records.schedules import NewSchedule, ScheduleChange
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer
 from tests.support.board_house import closed, command, messages
@@ -81,16 +81,29 @@ async def test_words_for_claude_are_answered_in_the_channel_at_their_time_with_a
     await home.pass_to(START + timedelta(hours=1, minutes=30))
 
     assert told == (
-        "Schedule 1: at 10:30 on Monday through Friday, in the time of UTC, I post here what Claude answers to "
+        "Schedule 1: at 10:30 on Monday through Friday, in the time of UTC (`zone=` before the times names another), "
+        "I post here what Claude answers to "
         "`Remind us of the stand-up.`. Set by Ada. The next times are:\n\n"
         "- Fri 2 Jan 2026, 10:30\n- Mon 5 Jan 2026, 10:30\n- Tue 6 Jan 2026, 10:30\n\n"
         "No budget limits what it costs; `budget set` gives this channel one."
     )
     assert early == POLL
     assert home.texts() == [
-        "*Schedule 1 of Fri 2 Jan 2026, 10:30: at 10:30 on Monday through Friday, by Ada*\n\nStand up, all of you."
+        "*Schedule 1 of Fri 2 Jan 2026, 10:30: `Remind us of the stand-up.`, at 10:30 on Monday through Friday, "
+        "by Ada*\n\nStand up, all of you."
     ]
     assert home.asked == [[("user", "Remind us of the stand-up.")]]
+
+
+async def test_the_line_above_a_run_stays_one_line_whatever_the_words_are(home):
+    await home.give('schedule add "every day at 10" Say *hello* to `all`\nand then tell us everything that you know.')
+
+    await home.pass_to(START + timedelta(hours=1))
+
+    (text,) = home.texts()
+    assert text.partition("\n")[0] == (
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello to 'all' and then tell us ev…`, at 10:00 every day, by Ada*"
+    )
 
 
 async def test_what_is_said_below_a_run_is_answered_and_claude_knows_what_it_had_posted(home):
@@ -120,7 +133,7 @@ async def test_what_was_missed_for_less_than_an_hour_is_made_up_for_once(home):
     await home.pass_to(START + timedelta(minutes=59))
 
     assert [text.partition(":")[0] for text in home.texts()] == ["*Schedule 1 of Fri 2 Jan 2026, 09"]
-    assert "09:45: every 15th minute" in home.texts()[0]
+    assert "09:45: `Say hello.`, every 15 minutes" in home.texts()[0]
 
 
 async def test_what_was_missed_for_longer_is_skipped_and_the_list_says_so(home):
@@ -186,7 +199,7 @@ async def test_what_confab_says_itself_may_be_scheduled(home):
     await home.pass_to(START + timedelta(hours=1))
 
     (text,) = home.texts()
-    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\n")
+    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: `usage since=week`, at 10:00 every day, by Ada*\n\n")
     assert home.asked == []
 
 
@@ -212,6 +225,33 @@ async def test_a_schedule_stops_where_its_author_lost_their_rank_and_a_manager_i
     assert "stopped, for Cy does not manage this channel any more; `schedule resume 1` takes it over" in listed
 
 
+async def test_a_schedule_whose_zone_is_not_known_here_stops_and_who_added_it_is_told(home):
+    await home.give('schedule add "every day at 10" Say hello.')
+    (kept,) = await home.store.schedules.list(HERE)
+    unknown = NewSchedule(
+        HERE, "k0", "U1", kept.cron, "Mars/Olympus", "Say hello.", prompt=True, due_at=START + timedelta(hours=1)
+    )
+    await home.store.schedules.add(unknown)
+
+    await home.pass_to(START + timedelta(hours=1))
+
+    listed = await home.give("schedule list")
+    assert len(home.texts()) == 1
+    assert home.board.told == [
+        (
+            "board:w1",
+            "U1",
+            "Schedule 2 of <#c1>, at 10:00 every day, has stopped, for its times or its time zone can't be read where I "
+            "run. `schedule list` in the channel shows it; `schedule remove 2`, and add it anew.",
+        )
+    ]
+    assert listed.endswith(
+        "at 10:00 every day (Mars/Olympus), `Say hello.`, by Ada: stopped, for its times or its time zone can't be read "
+        "where I run; `schedule remove 2` takes it away"
+    )
+    assert "can't be read where I run: `0 10 * * *` in Mars/Olympus." in await home.give("schedule resume 2")
+
+
 async def test_where_no_manager_can_be_told_alone_the_channel_is_told(home):
     home.board.managers = ("U2",)
     home.board.deaf = True
@@ -221,7 +261,7 @@ async def test_where_no_manager_can_be_told_alone_the_channel_is_told(home):
     await home.pass_to(START + timedelta(hours=1))
 
     assert home.texts() == [
-        "*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\n"
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Ada*\n\n"
         "This schedule has stopped, for Ada is not in this channel any more. `schedule list` in the channel shows it, and "
         "`schedule resume 1` lets it go on in the name of who says so."
     ]
@@ -241,7 +281,7 @@ async def test_who_resumes_a_schedule_that_stopped_has_it_run_in_their_name(home
         "Resumed by Bob."
     )
     assert [text.partition("\n")[0] for text in home.texts()] == [
-        "*Schedule 1 of Sat 3 Jan 2026, 10:00: at 10:00 every day, by Bob*"
+        "*Schedule 1 of Sat 3 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Bob*"
     ]
 
 
@@ -263,7 +303,9 @@ async def test_a_run_counts_to_the_channels_budget_and_one_that_it_refuses_says_
 
     (text,) = home.texts()
     assert "Each run counts to this channel's budget of $0.000001 a month, of which $0.000001 is left." in told
-    assert text.startswith("*Schedule 1 of Fri 2 Jan 2026, 10:00: at 10:00 every day, by Ada*\n\nI can't ask Claude")
+    assert text.startswith(
+        "*Schedule 1 of Fri 2 Jan 2026, 10:00: `Say hello.`, at 10:00 every day, by Ada*\n\nI can't ask Claude"
+    )
     assert home.asked == []
 
 

@@ -216,6 +216,7 @@ ODD: dict[str, Any] = {
     "exit": SystemExit("bad"),
     "interrupt": KeyboardInterrupt(),
     "falsy": Falsy(),
+    "a time limit of its own": TimeoutError("no answer in 0.1 s"),
     "nothing": None,
     "no content": ToolResult(None),  # type: ignore[arg-type]
     "words": ToolResult("words"),  # type: ignore[arg-type]

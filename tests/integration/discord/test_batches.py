@@ -71,7 +71,7 @@ async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, cl
     listed = await answered(running, await guild.interact("ada", "general", "batch list"))
 
     assert before == claude.batches.given == {}
-    assert told == "-# It is dropped."
+    assert told == "-# It is cancelled. None of its rows were asked, and I keep nothing of them."
     assert "There are no batches in this channel." in listed
     assert guild.refusals == []
 

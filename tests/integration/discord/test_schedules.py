@@ -56,9 +56,12 @@ async def test_a_run_is_a_message_of_its_own_and_a_reply_to_it_is_answered(guild
     await settled(guild, running)
 
     heading, _, text = page.content.partition("\n")
-    assert "Schedule 1: at 09:00 on Monday through Friday, in the time of UTC, I post here" in said
+    assert (
+        "Schedule 1: at 09:00 on Monday through Friday, in the time of UTC (`zone=` before the times names another), I post here"
+        in said
+    )
     assert heading.strip("*_").startswith("Schedule 1 of ")
-    assert heading.strip("*_").endswith(": at 09:00 on Monday through Friday, by Ada")
+    assert heading.strip("*_").endswith(": `Remind us of the stand-up.`, at 09:00 on Monday through Friday, by Ada")
     assert text.strip() == "Stand up, all of you."
     assert page.reference is None
     assert told(claude)[-1][-2:] == [("assistant", "Stand up, all of you."), ("user", "Bob: Why?")]

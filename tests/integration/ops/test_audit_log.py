@@ -74,6 +74,39 @@ async def test_the_first_row_that_was_altered_is_named_with_exit_code_1(heads, t
     assert run.stdout.splitlines()[1:3] == ["slack:T024: row 2 is not as it was written", ""]
 
 
+async def test_a_row_that_is_not_utf_8_is_named_by_the_check_and_in_the_log(heads, settings, store, tmp_path, caplog):
+    alter(tmp_path, "UPDATE audit SET details = CAST(x'ff41' AS TEXT) WHERE workspace = 'slack:T024' AND number = 3")
+
+    run = run_confab("audit", "verify", folder=tmp_path)
+    await HeadLog(store.audit).tell()
+
+    assert run.returncode == 1
+    assert run.stdout.splitlines()[1:3] == ["slack:T024: row 3 is not as it was written", ""]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "audit log: row 3 of slack:T024 was altered, or sealed with a key that is not here; see `confab audit verify`"
+    ]
+
+
+async def test_heads_are_looked_at_again_after_whatever_went_wrong(caplog):
+    class Broken:
+        async def heads(self):
+            raise ValueError("a row of another kind")
+
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await HeadLog(Broken()).run(sleep)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the newest rows of the audit log could not be read; see `confab audit verify`"
+    ] * 2
+
+
 async def test_the_newest_rows_are_missed_by_who_knows_the_head(heads, settings, tmp_path):
     forged = AuditHead(HERE, 2, "ab" * 32)
     copied = tmp_path / "copy"

@@ -3,16 +3,23 @@
 Tests core.commands.batches, core.jobs.worker, core.store.rules.jobs.presses.
 """
 
+import asyncio
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
+from core.domain.messages import ThreadKey
+from core.store.records.jobs import JobState
 from tests.fakes.claude.script import Answer, Fault, last_words
+from tests.fakes.slack.faults import Fault as SlackFault
 from tests.fakes.slack.nouns import File
 from tests.support.slack_house import at_home
+from tests.support.waiting import PATIENCE
 
+DEV = ThreadKey("slack:T024", "C0DEV", "")
 TABLE = "id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
 PREVIEW = """\
 **4 rows of words.csv**, with claude-haiku-5-5
@@ -22,6 +29,8 @@ PREVIEW = """\
 | 1 | Hello | `de:Translate Hello` |
 | 2 | Goodbye | `de:Translate Goodbye` |
 | 3 | Thanks | `de:Translate Thanks` |
+
+The first line names the columns: `id`, `text`. If it is a row, put a line with names above it, and attach the file again.
 
 All of them cost about $0.000022 at batch prices, and at most $"""
 
@@ -100,8 +109,11 @@ async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home)
     await start(home, root, preview)
     await end(home, root)
     await home.slack.until(lambda: not home.claude.batches.given)
+    async with asyncio.timeout(PATIENCE):
+        while await home.store.batches.count_due():
+            await asyncio.sleep(0.02)
 
-    assert await home.store.batches.count_due() == 0
+    assert home.claude.batches.given == {}
 
 
 async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(home):
@@ -121,7 +133,7 @@ async def test_rows_without_an_answer_say_why_and_are_asked_again_with_a_button(
     await home.rest()
 
     assert "4 of 5 rows are answered." in texts[1]
-    assert "1 row has no answer: 1 row, Claude had trouble with this row." in texts[1]
+    assert "1 row has no answer: Claude had trouble with this row." in texts[1]
     assert [(one["text"], one["error"]) for one in first][3] == ("Goodbye", "Claude had trouble with this row")
     assert [(one["row"], one["answer"]) for one in rows(home, root, "batch-2.csv")] == [("4", "de:Translate Goodbye")]
 
@@ -137,7 +149,7 @@ async def test_stop_ends_a_batch_with_what_was_answered_by_then(home):
     await home.rest()
 
     assert "2 of 4 rows are answered." in home.texts("dev", root)[1]
-    assert "It was cancelled. 2 rows have no answer: 2 rows, cancelled." in home.texts("dev", root)[1]
+    assert "It was cancelled. 2 rows have no answer: \u201ccancelled\u201d (2)." in home.texts("dev", root)[1]
     assert [one["answer"] for one in rows(home, root)] == ["de:Translate Hello", "de:Translate Goodbye", "", ""]
 
 
@@ -150,7 +162,7 @@ async def test_categories_are_a_column_and_nothing_else_is_taken_for_one(home):
     texts = await end(home, root)
     form = home.claude.batches
 
-    assert "3 rows, the answer has not the form that was asked for" in texts[1]
+    assert "\u201cthe answer does not have the form that was asked for\u201d (3)" in texts[1]
     assert [one["category"] for one in rows(home, root)] == ["", "", "praise", ""]
     assert form.created == 1
 
@@ -180,7 +192,10 @@ async def test_the_last_messages_of_a_channel_are_rows(home):
     ("line", "content", "said"),
     [
         pytest.param(
-            "batch {txt}", TABLE, "There is no column `{txt}`. The columns are `{id}`, `{text}`.", id="column"
+            "batch {txt}",
+            TABLE,
+            "There is no column `{txt}`. The columns are `{id}`, `{text}`. The first line names them.",
+            id="column",
         ),
         pytest.param("batch x", "", "This file has no rows.", id="an empty file"),
         pytest.param("batch x", "a,b\n", "This file has no rows.", id="a header alone"),
@@ -260,6 +275,20 @@ async def test_a_batch_is_run_on_the_file_of_a_message_from_its_menu(home):
     assert [one["answer"] for one in rows(home, root)][:2] == ["de:Translate Hello", "de:Translate Goodbye"]
 
 
+async def test_the_field_of_a_prompt_takes_options_too(home):
+    home.claude.answer = lambda body: Answer(text=json.dumps({"category": "praise"}))
+    root = await home.slack.say("bob", "dev", "Here are the words.", files=[attached(TABLE)])
+    await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
+    (view,) = home.slack.world.views
+    given = {"prompt": {"prompt": {"type": "plain_text_input", "value": '"Sort {text}" categories="praise, bug"'}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, given))
+    await home.slack.until(lambda: home.texts("dev", root))
+    await home.rest()
+
+    assert "| row | text | category |" in home.texts("dev", root)[0]
+    assert {last_words(one) for one in home.asked} == {"Sort Hello", "Sort Goodbye", "Sort Thanks"}
+
+
 async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
     root = await home.slack.say("bob", "dev", "No file here.")
     await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
@@ -271,6 +300,47 @@ async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
 
     assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
     assert home.asked == []
+
+
+@pytest.mark.parametrize("fault", [SlackFault(status=503), SlackFault(error="storage_limit_reached")])
+async def test_results_that_slack_takes_no_files_of_are_kept_and_posted_again_by_a_command(home, fault):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    home.slack.fail_next("files.getUploadURLExternal", fault, 40)
+    home.claude.batches.end()
+    await home.slack.until(lambda: "could not attach" in home.texts("dev", root)[-1])
+    await home.rest()
+    told = home.texts("dev", root)[-1]
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch retry 1"))
+    home.slack.faults.forgive("files.getUploadURLExternal")
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: len(posted(home, root)) == 2)
+    await home.rest()
+    job = await home.store.jobs.find_numbered(DEV, 1)
+
+    assert "They are kept for 30 days: `batch show 1` posts them." in told
+    assert "could not attach" not in home.texts("dev", root)[1]
+    assert [one["answer"] for one in rows(home, root)][:2] == ["de:Translate Hello", "de:Translate Goodbye"]
+    assert job.state is JobState.CLOSED
+
+
+async def test_results_of_a_channel_that_is_archived_are_posted_once_it_is_open_again(home):
+    root, preview = await offer(home)
+    await start(home, root, preview)
+    await home.slack.until(lambda: "given to Anthropic" in home.texts("dev", root)[-1])
+    await home.rest()
+    channel = home.slack.world.channels["C0DEV"]
+    home.slack.world.channels["C0DEV"] = replace(channel, archived=True)
+    home.claude.batches.end()
+    await home.slack.until(lambda: any("Its files are not here." in one for one in home.texts("dev", root)))
+    await home.rest()
+    home.slack.world.channels["C0DEV"] = channel
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: len(posted(home, root)) == 2)
+    await home.rest()
+
+    assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
+    assert "4 of 4 rows are answered." in home.texts("dev", root)[1]
 
 
 async def test_a_task_waits_in_its_own_message_for_its_batch_and_answers_everybody_there(home):

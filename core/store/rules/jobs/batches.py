@@ -18,21 +18,33 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 UNSENT = "unsent"  # how a request ended that was never made
 NO_BUDGET = "no budget was left for it"
+PERSONAL_BUDGET = "A budget has too little left for all of it. Who gave the batch sees with `budget show` which one."
 
 DUE_JOB = "SELECT * FROM jobs WHERE state = 'started' AND due_at <= :now ORDER BY due_at, id LIMIT 1"
 
-# As many rows as fit into one batch, by their number and by their bytes; the first always does. All of one model, for
-# a batch is one row of the ledger.
-NEXT = """
+# The first rows, as many as one batch takes by their number; what is behind them costs nothing. All of one model, for a
+# batch is one row of the ledger.
+FIRST = """
+SELECT number, size, input_bound, bound, model FROM job_rows
+WHERE job = :job AND state = 'waiting' AND model IS NOT DISTINCT FROM (
+    SELECT model FROM job_rows WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT 1
+) ORDER BY number LIMIT :requests
+"""
+
+# Of these as many as fit into it by their bytes; the first always does.
+FITTING = """
+SELECT * FROM (
+    SELECT number, input_bound, bound, model, sum(size) OVER (ORDER BY number) - size AS before,
+        sum(size) OVER (ORDER BY number) AS size
+    FROM ({first}) AS first_ones
+) AS summed WHERE before = 0 OR size <= :bytes
+"""
+
+MEASURE = """
 SELECT count(*) AS count, max(number) AS last, CAST(sum(input_bound) AS BIGINT) AS input_bound,
-    CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced, min(model) AS model
-FROM (
-    SELECT number, input_bound, bound, model, row_number() OVER (ORDER BY number) AS place,
-        sum(size) OVER (ORDER BY number) AS bytes
-    FROM job_rows WHERE job = :job AND state = 'waiting' AND model IS NOT DISTINCT FROM (
-        SELECT model FROM job_rows WHERE job = :job AND state = 'waiting' ORDER BY number LIMIT 1
-    )
-) AS waiting WHERE place = 1 OR (place <= :requests AND bytes <= :bytes)
+    max(input_bound) AS longest, CAST(sum(bound) AS BIGINT) AS bound, count(*) FILTER (WHERE bound IS NULL) AS unpriced,
+    CAST(sum(size) AS BIGINT) AS size, min(model) AS model
+FROM ({rows}) AS chosen
 """
 
 TAKE = """
@@ -54,6 +66,8 @@ EXTEND = "UPDATE batches SET due_at = :due WHERE id = :id AND token = :token"
 REQUESTS = """
 SELECT * FROM job_rows WHERE batch = :id AND state = 'sent' AND number > :after ORDER BY number LIMIT :most
 """
+
+SENT = "SELECT number FROM job_rows WHERE batch = :id AND job = :job"
 
 BEGIN = """
 UPDATE batches SET state = 'sending', begun_at = :now WHERE id = :id AND state = 'planned'
@@ -94,19 +108,21 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     row = sql.one(BY_ID, {"job": job.id})
     if row is None or row["run"] != job.run or row["state"] != JobState.STARTED.value or row["canceled"]:
         return False
-    chosen = sql.many(NEXT, {"job": job.id, "requests": terms.requests, "bytes": terms.bytes})[0]
+    chosen = _choose_rows(sql, job, terms)
     if not chosen["count"]:
         sql.update("jobs", job.id, {"due_at": None})
         end_if_done(sql, job.id)
         return False
     token = f"{secrets.token_hex(8)}"
-    worst = None if chosen["unpriced"] else chosen["bound"]
     output = planned.output_bound * chosen["count"]
+    model = chosen["model"] or planned.model
+    worst = _price_rows(chosen, model, output, terms)
     bounds = {"input_bound": chosen["input_bound"], "output_bound": output, "micro_usd": worst}
-    asked = replace(planned, question=token, model=chosen["model"] or planned.model, **bounds)
+    asked = replace(planned, question=token, model=model, **bounds)
     reserved = reserve_request(sql, asked, scopes)
     if isinstance(reserved, BudgetRefusal):
-        _refuse_rest(sql, job.id, reserved)
+        public = PERSONAL_BUDGET if reserved.personal and job.homes is None else reserved.reason
+        _refuse_rest(sql, job.id, public)
         return False
     batch = {
         "job": job.id,
@@ -127,9 +143,28 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
     return True
 
 
-def _refuse_rest(sql: Sql, job: int, refusal: BudgetRefusal) -> None:
+def _choose_rows(sql: Sql, job: Job, terms: BatchTerms) -> Row:
+    """How many of the rows that wait one batch takes, and what they take. Mostly all of the first ones fit."""
+    values = {"job": job.id, "requests": terms.requests, "bytes": terms.bytes}
+    chosen = sql.many(MEASURE.format(rows=FIRST), values)[0]
+    fits = not chosen["count"] or chosen["size"] <= terms.bytes
+    return chosen if fits else sql.many(MEASURE.format(rows=FITTING.format(first=FIRST)), values)[0]
+
+
+def _price_rows(chosen: Row, model: str, output: int, terms: BatchTerms) -> int | None:
+    """The most that these rows can cost: as they were measured, or more where prices have risen since."""
+    measured = None if chosen["unpriced"] else int(chosen["bound"])
+    if terms.price is None:
+        return measured
+    now = terms.price(model, chosen["longest"], chosen["input_bound"], output)
+    if now is None or (measured is not None and now <= measured):
+        return now and measured
+    return now + int(chosen["count"])  # each row is rounded
+
+
+def _refuse_rest(sql: Sql, job: int, problem: str) -> None:
     """A budget forbids what is left of a job: it ends with what is asked by now, and says so."""
-    sql.update("jobs", job, {"problem": refusal.reason, "due_at": None})
+    sql.update("jobs", job, {"problem": problem, "due_at": None})
     sql.execute(FAIL_WAITING, {"job": job, "problem": NO_BUDGET})
     end_if_done(sql, job)
 
@@ -171,6 +206,11 @@ def read_plan(sql: Sql, batch: Batch) -> JobPlan | None:
 
 def list_requests(sql: Sql, batch: Batch, after: int, most: int) -> list[JobRow]:
     return [read_row(row) for row in sql.many(REQUESTS, {"id": batch.id, "after": after, "most": most})]
+
+
+def list_sent(sql: Sql, batch: Batch) -> set[int] | None:
+    """The numbers of its rows, whatever came of them; None where nobody keeps them any more."""
+    return {row["number"] for row in sql.many(SENT, {"id": batch.id, "job": batch.job})} or None
 
 
 def note_name(sql: Sql, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
@@ -245,6 +285,7 @@ def end_batch(sql: Sql, batch: Batch, settled: Settlement, problem: str) -> list
 def _end(sql: Sql, row: Row, settled: Settlement, problem: str) -> list[BudgetStatus]:
     """Settle a batch, and end its rows. What was reserved for rows whose cost nobody knows stays as an estimate."""
     sql.execute(FAIL_REST, {"id": row["id"], "problem": problem})
+    sql.update("batches", row["id"], {"state": BatchState.COLLECTED.value})
     job = _find_job(sql, row)
     nearly = settle_request(sql, Reservation(row["reservation"], row["workspace"]), settled)
     cost = row["bound"] if settled.usage is None else settled.micro_usd

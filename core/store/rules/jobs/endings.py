@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from core.domain.messages import Outcome
-from core.store.records.jobs import LISTED_FOR, OFFERED_FOR, RETRYABLE_FOR, JobState
+from core.store.records.jobs import LISTED_FOR, OFFERED_FOR, RETRYABLE_FOR, UNPOSTED_FOR, JobState
 from core.store.rules.erasures import record_erasure
 from core.store.sql_port import Row, Sql, stamp
 
@@ -29,6 +29,14 @@ CLOSE = "UPDATE jobs SET state = 'closed', plan = CASE WHEN :kept THEN plan END,
 UNSTARTED = "SELECT * FROM jobs WHERE state IN ('read', 'offered') AND at <= :until"
 
 RETRYABLE = "SELECT * FROM jobs WHERE state = 'closed' AND plan IS NOT NULL AND ended_at <= :until"
+
+UNPOSTED = "SELECT * FROM jobs WHERE state = 'ended' AND ended_at <= :until"
+
+# Its answer says that the job is gone.
+WAKE = """
+UPDATE questions SET parked = 'woken'
+WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
+"""
 
 LISTED = "SELECT * FROM jobs WHERE state = 'closed' AND at <= :until"
 
@@ -63,9 +71,12 @@ def drop_job(sql: Sql, job: Row) -> None:
 
 
 def drop_old_jobs(sql: Sql) -> None:
-    """Offers that nobody took up go, rows that nobody had asked again, and jobs that are listed no more."""
+    """Offers that nobody took up go, results that could not be posted, rows that nobody had asked again, old jobs."""
     for job in _list_older(sql, UNSTARTED, OFFERED_FOR):
         drop_job(sql, job)
+    for job in _list_older(sql, UNPOSTED, UNPOSTED_FOR):
+        drop_job(sql, job)
+        sql.execute(WAKE, job)
     for job in _list_older(sql, RETRYABLE, RETRYABLE_FOR):
         sql.execute(DELETE_ROWS, job)
         sql.execute(FORGET_PLAN, job)

@@ -4,32 +4,34 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope, Scopes
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scopes
 from core.domain.messages import Question, ThreadKey, clean_text
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.budgets import list_limiting_scopes, refuse_request
 from core.store.records.claims import Claim
-from core.store.records.jobs import FOLLOW, Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
+from core.store.records.jobs import Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
 from core.store.rules.claims import fence_claim
 from core.store.rules.jobs.endings import drop_job
+from core.store.rules.jobs.portions import leave_run
 from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
 from core.store.rules.questions import (
-    find_question,
     is_shown_job,
-    keep_question,
     thread_key,
     thread_values,
-    withdraw_questions,
 )
 from core.store.sql_port import Row, Sql, stamp
 
 STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
+NOT_STARTED = "This batch was not started yet, so no row of it has failed."
+STILL_RUNS = "This batch still runs. Its rows without an answer can be asked again once it has ended."
+NEVER_ASKED = "It is cancelled. None of its rows were asked, and I keep nothing of them."
 GONE = "I keep nothing of this batch any more. Give the command again."
 CANCELED = "It is cancelled: what was answered by then comes in a moment."
 OVER = "This batch has ended already."
+AGAIN = "Its results come in a moment, where it was started."
+UNPOSTED = "Its results are not all posted yet. `batch show {}` posts them."
 NOTHING_FAILED = "No row of this batch is left that could be asked again."
 
 BEGUN_BEFORE = """
@@ -57,7 +59,8 @@ ORDER BY number DESC LIMIT :most
 STATES = "SELECT state, count(*) AS count FROM job_rows WHERE job = :job GROUP BY state"
 
 BATCHES = """
-SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('sending', 'running')) AS running
+SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('sending', 'running')) AS running,
+    count(*) FILTER (WHERE state = 'planned') AS planned, CAST(sum(bound) AS BIGINT) AS bound
 FROM batches WHERE job = :job
 """
 
@@ -72,13 +75,17 @@ WHERE workspace = :workspace AND channel = :channel AND run = :name AND question
 
 UNFINISHED = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state IN ('waiting', 'sent') LIMIT 1"
 
+UNSETTLED = "SELECT 1 AS one FROM batches WHERE job = :job AND state <> 'collected' LIMIT 1"
+
 FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed'"
 
 HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
 
+RETRYABLE = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]' LIMIT 1"
+
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
-WHERE job = :job AND state = 'failed' AND problem IS DISTINCT FROM :deleted
+WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]'
 """
 
 WAKE = """
@@ -86,40 +93,14 @@ UPDATE questions SET parked = 'woken'
 WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
 """
 
+UNPOSTED_RUN = """
+SELECT 1 AS one FROM questions
+WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked = 'waiting'
+"""
+
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
-OF_PLACE = "SELECT * FROM jobs WHERE workspace = :workspace AND {which}"
-
-OF_MESSAGE = """
-SELECT job FROM job_rows JOIN jobs ON jobs.id = job_rows.job
-WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_rows.message = :message
-UNION SELECT job FROM job_messages JOIN jobs ON jobs.id = job_messages.job
-WHERE jobs.workspace = :workspace AND jobs.channel = :channel AND job_messages.message = :message
-"""
-
-ERASE_ROW = """
-UPDATE job_rows SET cells = '[]', result = NULL, state = 'failed', problem = :problem
-WHERE job = :job AND (message = :message OR EXISTS (
-    SELECT 1 FROM job_messages WHERE job_messages.job = job_rows.job AND job_messages.number = job_rows.number
-    AND job_messages.message = :message
-))
-"""
-
-OF_MESSAGES = """
-SELECT * FROM jobs WHERE workspace = :workspace AND {which} AND EXISTS (
-    SELECT 1 FROM job_rows WHERE job_rows.job = jobs.id AND job_rows.message IS NOT NULL
-    UNION ALL SELECT 1 FROM job_messages WHERE job_messages.job = jobs.id
-)
-"""
-
-OF_TASKS = """
-SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND EXISTS (
-    SELECT 1 FROM job_messages WHERE job_messages.job = jobs.id
-)
-"""
-
 CANCELED_ROW = "cancelled"
-DELETED = "its message was deleted"
 
 
 def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
@@ -152,8 +133,9 @@ def add_rows(sql: Sql, claim: Claim, job: int, rows: Sequence[NewRow]) -> None:
     fence_claim(sql, claim)
     for row in rows:
         bounds = {"size": row.size, "input_bound": row.input_bound, "bound": row.bound}
-        waiting = {"job": job, "number": row.number, "state": RowState.WAITING.value}
-        waiting |= {"message": row.message, "model": row.model}
+        state = RowState.FAILED if row.problem else RowState.WAITING
+        waiting = {"job": job, "number": row.number, "state": state.value, "problem": row.problem or None}
+        waiting |= {"message": row.message, "author": row.author, "model": row.model}
         cells = clean_text(json.dumps(row.cells, ensure_ascii=False))
         sql.insert("job_rows", {**waiting, "cells": cells, **bounds})
         for message in row.messages:
@@ -222,8 +204,8 @@ def measure_job(sql: Sql, job: int) -> JobProgress:
         (STATES, {"job": job}), (BATCHES, {"job": job}), (BOUNDS, {"job": job})
     )
     rows = {RowState(row["state"]): row["count"] for row in states}
-    bound = None if bounds["unpriced"] else bounds["bound"] or 0
-    return JobProgress(rows, bound, batches["count"], batches["running"])
+    bound = None if bounds["unpriced"] else max(bounds["bound"] or 0, batches["bound"] or 0)
+    return JobProgress(rows, bound, batches["count"], batches["running"], batches["planned"])
 
 
 def list_rows(sql: Sql, job: int, after: int, most: int) -> list[JobRow]:
@@ -236,7 +218,7 @@ def start_job(sql: Sql, by: Question, number: int) -> str:
     if job is None:
         return GONE
     if job["state"] != JobState.OFFERED.value:
-        return STARTED_BEFORE
+        return OVER if job["state"] == JobState.CLOSED.value else STARTED_BEFORE
     _run(sql, job, by)
     return STARTED
 
@@ -246,16 +228,19 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
     job = _lock_job(sql, number)
     if job is None or job["plan"] is None:
         return NOTHING_FAILED if job else GONE
+    if job["state"] == JobState.ENDED.value:
+        return UNPOSTED.format(job["number"])
     if job["state"] != JobState.CLOSED.value:
-        return STARTED_BEFORE
+        return NOT_STARTED if job["state"] == JobState.OFFERED.value else STILL_RUNS
+    if not sql.one(RETRYABLE, {"job": number}):
+        sql.update("jobs", number, {"plan": None})
+        return NOTHING_FAILED
     key = thread_key(job)
     kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
     begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
     new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
-    moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new, "deleted": DELETED})
+    moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new})
     sql.update("jobs", number, {"plan": None})
-    if not moved:
-        return NOTHING_FAILED
     sql.update("jobs", new, {"total": moved})
     _run(sql, {**job, "id": new}, by)
     return STARTED
@@ -268,13 +253,27 @@ def cancel_job(sql: Sql, number: int) -> str:
         return OVER
     if job["run"] is None:
         drop_job(sql, job)
-        return "It is dropped."
+        return NEVER_ASKED
     sql.update("jobs", number, {"canceled": True})
     sql.execute(FAIL_WAITING, {"job": number, "problem": CANCELED_ROW})
     sql.execute(HASTEN, {"job": number, "now": stamp(sql.now())})
     end_if_done(sql, number)
     touch_job(sql, number)
     return CANCELED
+
+
+def note_portion(sql: Sql, number: int, last: int) -> None:
+    """The results up to this row are posted now."""
+    sql.update("jobs", number, {"portion": last})
+
+
+def post_again(sql: Sql, number: int) -> str:
+    """Have results posted that could not be. What came of that, in a sentence: empty where none wait for it."""
+    job = _lock_job(sql, number)
+    if job is None or job["state"] != JobState.ENDED.value or not sql.one(UNPOSTED_RUN, job):
+        return ""
+    touch_job(sql, number)
+    return AGAIN
 
 
 def stop_job(sql: Sql, reply: Row) -> bool:
@@ -292,9 +291,10 @@ def touch_job(sql: Sql, number: int) -> None:
 
 
 def end_if_done(sql: Sql, number: int) -> None:
-    """A job has ended when all that can be known of its rows is."""
+    """A job has ended when all that can be known of its rows is, and what they cost."""
     job = sql.one(BY_ID, {"job": number})
-    if job and job["state"] == JobState.STARTED.value and not sql.one(UNFINISHED, {"job": number}):
+    goes_on = any(sql.one(one, {"job": number}) for one in (UNFINISHED, UNSETTLED))
+    if job and job["state"] == JobState.STARTED.value and not goes_on:
         failed = sql.many(FAILED, {"job": number})[0]["count"]
         ended = {"state": JobState.ENDED.value, "failed": failed, "ended_at": stamp(sql.now()), "due_at": None}
         sql.update("jobs", number, ended)
@@ -315,47 +315,6 @@ def park_job(sql: Sql, claim: Claim, changes: int) -> None:
     sql.update("claims", claim.id, {"process": None})
 
 
-def erase_row_of(sql: Sql, workspace: str, channel: str, message: str) -> None:
-    """A message is gone: the rows that were made of it hold no word any more, and are not asked, or told."""
-    values = {"workspace": workspace, "channel": channel, "message": message, "problem": DELETED}
-    jobs = {row["job"] for row in sql.many(OF_MESSAGE, values)}
-    for job in sorted(jobs):
-        sql.execute(ERASE_ROW, {**values, "job": job})
-        end_if_done(sql, job)
-
-
-def forget_jobs(sql: Sql, scope: Scope) -> None:
-    """A scope is forgotten: so are its jobs; of a person also those whose rows are messages, for some may be theirs.
-
-    Of a thread also those of tasks that were told messages of its channel.
-    """
-    erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
-    if scope.thread is not None:
-        for row in sql.many(OF_TASKS, {"workspace": scope.workspace, "channel": scope.channel}):
-            _erase_job(sql, row)
-    if scope.person is not None:
-        which = "channel = :channel" if scope.channel is not None else "TRUE"
-        for row in sql.many(OF_MESSAGES.format(which=which), {"workspace": scope.workspace, "channel": scope.channel}):
-            _erase_job(sql, row)
-
-
-def erase_jobs(sql: Sql, workspace: str, until: datetime | None = None, **scope: str | None) -> None:
-    """Erase the jobs of a workspace, or of a channel, thread, person or source of it; those given `until` then."""
-    conditions = [f"{name} = :{name}" for name, value in scope.items() if value is not None]
-    values = {"workspace": workspace, **scope}
-    if until is not None:
-        conditions, values = [*conditions, "at <= :until"], {**values, "until": stamp(until)}
-    for job in sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), values):
-        _erase_job(sql, job)
-
-
-def _erase_job(sql: Sql, job: Row) -> None:
-    drop_job(sql, job)
-    run = find_question(sql, thread_key(job), job["run"]) if job["run"] else None
-    if run:
-        withdraw_questions(sql, [run])
-
-
 def _lock_job(sql: Sql, number: int) -> Row | None:
     job = sql.one(BY_ID, {"job": number})
     if job is None:
@@ -366,17 +325,9 @@ def _lock_job(sql: Sql, number: int) -> Row | None:
 
 def _run(sql: Sql, job: Row, by: Question) -> None:
     """Let a job run, shown by a public question in the place where it was offered."""
-    key, now = thread_key(job), stamp(sql.now())
-    run = Question(
-        key=key,
-        name=f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name,
-        person=job["person"],
-        at=by.at,
-        address=by.address,
-        command=FOLLOW,
-    )
-    keep_question(sql, run)
-    started = {"state": JobState.STARTED.value, "run": run.name, "begun_at": now, "due_at": now}
+    now, run = stamp(sql.now()), f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name
+    leave_run(sql, job, run, by.at, by.address)
+    started = {"state": JobState.STARTED.value, "run": run, "begun_at": now, "due_at": now}
     sql.update("jobs", job["id"], started)
 
 

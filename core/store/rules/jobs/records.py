@@ -37,6 +37,7 @@ def read_job(row: Row) -> Job:
         cost=row["cost"],
         failed=row["failed"],
         changes=row["changes"],
+        posted=row["posted"],
         begun_at=parse_stamp(row["begun_at"]) if row["begun_at"] else None,
         ended_at=parse_stamp(row["ended_at"]) if row["ended_at"] else None,
     )

@@ -59,6 +59,12 @@ class JobRepository:
     async def cancel(self, job: int) -> str:
         return await self._engine.unit(lambda sql: jobs.cancel_job(sql, job))
 
+    async def note_portion(self, job: int, last: int) -> None:
+        await self._engine.unit(lambda sql: jobs.note_portion(sql, job, last))
+
+    async def post_again(self, job: int) -> str:
+        return await self._engine.unit(lambda sql: jobs.post_again(sql, job))
+
     async def park(self, claim: Claim, changes: int) -> None:
         await self._engine.unit(lambda sql: jobs.park_job(sql, claim, changes))
 
@@ -89,6 +95,9 @@ class BatchRepository:
 
     async def read_requests(self, batch: Batch, after: int, most: int) -> Sequence[JobRow]:
         return await self._engine.unit(lambda sql: batches.list_requests(sql, batch, after, most))
+
+    async def list_sent(self, batch: Batch) -> set[int] | None:
+        return await self._engine.unit(lambda sql: batches.list_sent(sql, batch))
 
     async def note_name(self, batch: Batch, name: str, requests: int, due: timedelta) -> bool:
         return await self._engine.unit(lambda sql: batches.note_name(sql, batch, name, requests, due))

@@ -1,5 +1,6 @@
 """A store in memory, for commands that read or change it; and commands given on a board."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -42,11 +43,13 @@ def give(board, store):
 
     context = CommandContext(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
 
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY, **rules: object) -> str:
+    async def given(
+        line: str, person: str = "U1", key: ThreadKey = KEY, beside: Mapping[str, str] | None = None, **rules: object
+    ) -> str:
         question = Question(key, "k1", person, board.now(), command=line)
         row, rest = find_command(TABLE, line)
         call = Invocation(
-            question, parse_values(row, rest, {}), await board.surface(question), replace(context, **rules)
+            question, parse_values(row, rest, beside or {}), await board.surface(question), replace(context, **rules)
         )
         return (await run_command(row, call)).text
 

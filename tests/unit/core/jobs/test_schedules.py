@@ -75,6 +75,62 @@ async def test_more_schedules_than_are_looked_up_at_once_are_all_left(store, clo
     assert (await store.questions.count_open())[0] == 24
 
 
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/berlin/", "../etc", "Europe", ""])
+async def test_one_whose_zone_is_not_known_here_has_a_last_run_and_holds_up_no_other(store, clock, zone):
+    await add(store, due=NOON, zone=zone)
+    await add(store, due=NOON, source="k2")
+
+    slept = await sleeps(store, clock, 2)
+
+    assert slept == [POLL] * 2
+    assert (await store.questions.count_open())[0] == 2
+    assert [one.due_at is None for one in await store.schedules.list(HERE)] == [True, False]
+
+
+async def test_a_bug_costs_only_the_schedule_that_meets_it(store, clock, caplog):
+    class Faulty:
+        """The schedules, of which one is not taken by the store, as by a bug."""
+
+        list_due = staticmethod(store.schedules.list_due)
+
+        @staticmethod
+        async def leave_run(schedule, *others):
+            if schedule.number == 1:
+                raise ZeroDivisionError
+            return await store.schedules.leave_run(schedule, *others)
+
+    await add(store, due=NOON)
+    await add(store, due=NOON, source="k2")
+
+    left = await ScheduleWorker(Faulty(), lambda: ["slack"], lambda: None).leave_due()
+
+    assert left == POLL
+    assert (await store.questions.count_open())[0] == 1
+    assert "a bug kept schedule 1 from its run" in caplog.text
+
+
+async def test_the_worker_outlives_a_bug_in_the_look_up(store, caplog):
+    slept = []
+
+    class Faulty:
+        """Schedules that can't be looked up."""
+
+        @staticmethod
+        async def list_due(*_):
+            raise ZeroDivisionError
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        await ScheduleWorker(Faulty(), lambda: ["slack"], lambda: None, sleep).run()
+
+    assert slept == [POLL] * 2
+    assert "a bug kept schedules from being looked for" in caplog.text
+
+
 def test_a_run_says_of_which_schedule_and_time_it_is_and_since_when_it_tells():
     due = datetime.fromisoformat("2026-11-30T08:00:00+00:00")
     schedule = Schedule(7, 2, "slack:T1", "C1", "U1", "0 9 * * 1-5", BERLIN, "summarize", prompt=False, due_at=due)

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from core.prompting.row_prompts import (
+    BLANK,
     NOTHING_SAID,
     PROBLEMS,
+    TOO_LONG,
     UNFORMED,
     AnswerField,
     RowPrompt,
@@ -28,11 +30,31 @@ def make(prompt: str, *columns: str, fields: tuple[AnswerField, ...] = ()) -> Ro
         pytest.param("Say {text} twice: {text}", "Say Hi {id} twice: Hi {id}", id="a cell's braces are its words"),
         pytest.param("{TEXT} by { id }", "Hi {id} by 7", id="large letters and spaces"),
         pytest.param('As {"a": 1}: {text}', 'As {"a": 1}: Hi {id}', id="json is no column"),
+        pytest.param('{price: USD} {"it"} {a: 1}', "3 yes {a: 1}", id="names with a colon and quotes"),
         pytest.param("Is it rude?", "Is it rude?\n\n[The row:]\nid: 7\ntext: Hi {id}", id="no column at all"),
     ],
 )
 def test_a_prompt_is_filled_with_a_row(prompt, filled):
-    assert make(prompt, "id", "text").fill((7, "Hi {id}")) == filled
+    more = ("price: USD", '"it"') if "price" in prompt else ()
+
+    assert make(prompt, "id", "text", *more).fill((7, "Hi {id}", 3, "yes")) == filled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cell", "why"),
+    [
+        ("{a}", "x", ""),
+        ("{a} {a}", " \n", BLANK),
+        ("{a}", None, BLANK),
+        ("Say {a}", "", ""),
+        ("{b}", "", BLANK),
+        ("Sort it", "", ""),
+        ("{a}" * 6, "x" * 90_000, TOO_LONG),
+        ("{a}" * 5, "x" * 90_000, ""),
+    ],
+)
+def test_a_row_that_nobody_can_be_asked_about_says_why(prompt, cell, why):
+    assert make(prompt, "a", "b").explain_unaskable((cell, "")) == why
 
 
 @pytest.mark.parametrize(("prompt", "unknown"), [("{a} {B}", None), ("{a} {c}", "c"), ('{"c": 1}', None)])
@@ -58,6 +80,7 @@ def test_the_request_of_a_row_has_all_that_it_costs_in_its_bound():
 def test_answers_make_columns_that_the_table_does_not_have():
     assert make("x", "Answer").answer_columns == ("answer (answer)",)
     assert make("x", "a", fields=(SORT, AnswerField("a"))).answer_columns == ("category", "a (answer)")
+    assert make("x", "answer", "Answer (answer)").answer_columns == ("answer (answer 2)",)
 
 
 def test_a_schema_allows_nothing_else():
@@ -90,6 +113,8 @@ def test_a_schema_allows_nothing_else():
         pytest.param((AnswerField("n", "integer"),), '{"n": 1.5}', "end_turn", ("", UNFORMED), id="no whole number"),
         pytest.param((AnswerField("n", "integer"),), '{"n": true}', "end_turn", ("", UNFORMED), id="true is none"),
         pytest.param((AnswerField("n", "number"),), '{"n": 1.5}', "end_turn", ('{"n": 1.5}', ""), id="a number"),
+        pytest.param((AnswerField("n", "number"),), '{"n": NaN}', "end_turn", ("", UNFORMED), id="no number of JSON"),
+        pytest.param((AnswerField("n", "number"),), '{"n": 1e999}', "end_turn", ("", UNFORMED), id="no number at all"),
         pytest.param((AnswerField("b", "boolean"),), '{"b": true}', "end_turn", ('{"b": true}', ""), id="a boolean"),
         pytest.param((AnswerField("t"),), '{"t": 1}', "end_turn", ("", UNFORMED), id="a number for a text"),
         pytest.param((AnswerField("t"),), "{" * 5_000 + "}" * 5_000, "end_turn", ("", UNFORMED), id="a deep one"),

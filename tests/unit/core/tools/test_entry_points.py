@@ -252,3 +252,19 @@ def test_whatever_a_module_raises_when_it_is_imported_is_a_named_problem(error, 
 
     (problem,) = load_installed_tools([EntryPoint("mine", "raising_tools", GROUP)]).problems
     assert f"{error.__name__}: no" in problem
+
+
+def leave(given):
+    raise SystemExit(given)
+
+
+@tool(describe=leave)
+def leaver() -> str:
+    """Leave."""
+    return ""
+
+
+def test_words_about_a_call_that_would_end_the_process_are_not_said():
+    (made,) = load("leaver").tools
+
+    assert made.describe({}) == "using leaver"

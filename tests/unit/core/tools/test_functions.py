@@ -1,9 +1,11 @@
 """A typed function becomes a tool, and wrong arguments a result: core.tools.functions."""
 
 import asyncio
+import itertools
 import json
 import math
 import threading
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Literal
 
 import pytest
@@ -13,7 +15,7 @@ from core.domain.content import Text
 from core.domain.errors import CannotAnswer
 from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
-from core.tools.functions import AT_ONCE, UnfitFunction, build_tool, tool
+from core.tools.functions import AT_ONCE, VALUES, UnfitFunction, build_tool, tool
 from core.tools.tool import SECONDS, ToolScope
 from tests.support.waiting import until
 
@@ -143,6 +145,39 @@ async def test_a_plain_function_runs_beside_the_loop_and_what_it_raises_is_raise
         await made.run(scope, {"fail": True})
 
 
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_what_a_function_yields_is_read_beside_the_loop_and_no_further_than_a_result_reaches(scope, kind):
+    threads = set()
+
+    def count_up() -> Iterator[int]:
+        """Count."""
+        for number in itertools.count():
+            threads.add(threading.current_thread())
+            yield number
+
+    async def count_later() -> Iterator[int]:
+        """Count."""
+        return count_up()
+
+    words = (await build_tool(count_up if kind == "plain" else count_later).run(scope, {})).words
+
+    assert len(words) > VALUES
+    assert words.startswith("[0,1,2,3,")
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
+
+
+async def test_of_many_values_no_more_are_read_than_a_result_reaches(scope):
+    def give() -> object:
+        """Give."""
+        return {"rows": [(1, 2)] * VALUES}
+
+    words = (await build_tool(give).run(scope, {})).words
+
+    assert words.startswith('{"rows":[[1,2],[1,2],')
+    assert VALUES < len(words) < 3 * VALUES  # a third of it: each row is three values
+
+
 async def test_a_plain_function_that_never_ends_takes_no_more_threads_than_its_own(scope, caplog):
     ends = threading.Event()
 
@@ -213,6 +248,11 @@ def nested(bounds: Bounds) -> str:
     return str(bounds)
 
 
+async def yielding() -> AsyncIterator[str]:
+    """Yield."""
+    yield "a"
+
+
 def halved() -> str:
     """A half \ud800."""
     return ""
@@ -222,6 +262,7 @@ UNFIT = {
     "a default that is no JSON": (endless, "the parameter `most` of `endless` can't be written as JSON, for it holds"),
     "a default that is no JSON in a model": (nested, "the docstring or the schema of `nested` can't be written as"),
     "a docstring that is no text": (halved, "the docstring or the schema of `halved` can't be written as JSON"),
+    "an async function with yield": (yielding, "`yielding` is an async function with `yield`: it has to return a list"),
     "no docstring": (untold, "`untold` has no docstring"),
     "no annotation": (unannotated, "the parameter `one` of `unannotated` has no type annotation"),
     "any number of arguments": (many, "the parameter `ones` of `many` can't be given by its name"),

@@ -1,12 +1,17 @@
 """What is told of results and approvals: core.tools.runner, core.tools.approvals."""
 
+import base64
+import io
 import json
+
+import PIL.Image
+import pytest
 
 from core.domain.content import Image, Text
 from core.domain.tools import ToolCall, ToolDefinition, ToolResult
 from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import MANY, SHOWN, describe_acts, write_request
-from core.tools.runner import IMAGES, LONGEST, RESULT, cap_result
+from core.tools.runner import IMAGES, LONGEST, RESULT, UNREADABLE, cap_result, read_result
 from core.tools.tool import Tool
 
 IMAGE = Image("a.png", "image/png", 2, 2, "AAAA")
@@ -37,6 +42,36 @@ def test_of_many_images_a_few_are_told():
 
 def test_letters_that_no_database_takes_are_cleaned():
     assert cap_result(ToolResult((Text("a\0b\ud800"),))).content == (Text("ab\ufffd"),)
+
+
+def draw(kind: str) -> str:
+    """A picture of that kind, in base64."""
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (2, 2)).save(file, kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "webp"])
+def test_an_image_of_a_kind_that_claude_reads_is_told(kind):
+    result = ToolResult((Image("a", f"image/{kind}", 2, 2, draw(kind)),))
+
+    assert read_result(result) == result
+
+
+@pytest.mark.parametrize(
+    ("kind", "drawn"),
+    [
+        ("image/jpg", "jpeg"),
+        ("image/bmp", "bmp"),
+        ("image/png", "bmp"),
+        ("image/png", "jpeg"),
+        ("image/svg+xml", "png"),
+    ],
+)
+def test_an_image_that_the_api_would_refuse_is_left_out_and_the_rest_is_told(kind, drawn):
+    told = read_result(ToolResult((Text("a"), Image("a", kind, 2, 2, draw(drawn)))))
+
+    assert told == ToolResult((Text("a"), Text(UNREADABLE)))
 
 
 def test_a_stored_result_is_the_same_again():

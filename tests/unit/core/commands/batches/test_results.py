@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.commands.batches import results
-from core.commands.batches.results import ResultFile, defuse, name_columns, write_results
+from core.commands.batches.results import defuse, name_columns, write_portion
 from core.prompting.row_prompts import AnswerField, RowPrompt
 from core.store.records.jobs import JobRow, RowState
 
@@ -32,7 +32,8 @@ def ask(*columns: str, fields: tuple[AnswerField, ...] = ()) -> RowPrompt:
 
 async def test_rows_stand_in_their_order_with_answers_and_problems():
     rows = Rows(JobRow(1, ("a", None), DONE, "eins"), JobRow(2, ("b", [1]), FAILED, "zw", "cut"), JobRow(3, (), FAILED))
-    table, lines = await write_results(rows, 1, ask("text", "more"), "batch-7")  # type: ignore[arg-type]  as much of it as is asked
+    portion = await write_portion(rows, 1, ask("text", "more"), 0)  # type: ignore[arg-type]  as much of it as is asked
+    table, lines = portion.name_files("batch-7", 0, "")
 
     assert (table.name, lines.name) == ("batch-7.csv", "batch-7.jsonl")
     assert table.content.decode() == "row,text,more,answer,error\r\n1,a,,eins,\r\n2,b,[1],zw,cut\r\n3,,,,\r\n"
@@ -43,7 +44,7 @@ async def test_rows_stand_in_their_order_with_answers_and_problems():
 
 async def test_an_answer_of_several_columns_fills_them():
     rows = Rows(JobRow(1, ("a",), DONE, '{"kind": "=x", "n": -3}'), JobRow(2, ("b",), FAILED, "", "why"))
-    table, lines = await write_results(rows, 1, ask("text", fields=SORT), "b")  # type: ignore[arg-type]
+    table, lines = (await write_portion(rows, 1, ask("text", fields=SORT), 0)).name_files("b", 0, "")  # type: ignore[arg-type]
 
     assert list(csv.reader(io.StringIO(table.content.decode())))[1:] == [
         ["1", "a", "'=x", "-3", ""],
@@ -54,6 +55,17 @@ async def test_an_answer_of_several_columns_fills_them():
 
 def test_columns_of_ours_have_names_that_the_table_has_not():
     assert name_columns(ask("Row", "error")) == ["row (batch)", "Row", "error", "answer", "error (batch)"]
+    assert name_columns(ask("row", "row (batch)", "ROW (Batch 2)")) == [
+        *("row (batch 3)", "row", "row (batch)", "ROW (Batch 2)", "answer", "error")
+    ]
+
+
+async def test_names_of_columns_are_no_formulas():
+    portion = await write_portion(Rows(JobRow(1, ("a",), DONE, "b")), 1, ask("=HYPERLINK(1)"), 0)  # type: ignore[arg-type]
+    table, lines = portion.name_files("b", 0, "")
+
+    assert table.content.splitlines()[0] == b"row,'=HYPERLINK(1),answer,error"
+    assert json.loads(lines.content)["=HYPERLINK(1)"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -64,11 +76,38 @@ def test_a_cell_is_no_formula_and_a_number_stays_one(cell, written):
     assert defuse(cell) == written
 
 
-def test_a_large_file_is_cut_between_rows_and_each_part_begins_with_the_columns():
-    file = ResultFile("csv", "text/csv", b"row\n")
-    file.write([b"x" * (results.LARGEST // 2)] * 3)
-    parts = file.name_parts("batch-1")
+async def test_many_rows_are_portions_that_are_bounded_and_hold_each_row_once():
+    cell = "x" * (results.LARGEST // 250)
+    rows, after, told, names = Rows(*(JobRow(one, (cell,), DONE, "a") for one in range(1, 601))), 0, [], []
+    while after < 600:
+        portion = await write_portion(rows, 1, ask("text"), after)  # type: ignore[arg-type]
+        (file,) = portion.name_files("batch-1", after, "again")
+        names.append(file.name)
+        told += [int(line.partition(b",")[0]) for line in file.content.splitlines()[1:]]
+        assert len(file.content) <= results.LARGEST
+        after = portion.last
 
-    assert [one.name for one in parts] == ["batch-1-1.csv", "batch-1-2.csv", "batch-1-3.csv"]
-    assert {one.content[:4] for one in parts} == {b"row\n"}
-    assert max(len(one.content) for one in parts) <= results.LARGEST
+    assert told == list(range(1, 601))
+    assert names == ["batch-1-rows-1-to-249.csv", "batch-1-rows-250-to-498.csv", "batch-1-rows-499-to-600.csv"]
+
+
+async def test_the_table_is_whole_where_the_jsonl_file_would_be_too_large():
+    names = [f"column{one:03}{'n' * 90}" for one in range(100)]
+    rows = Rows(*(JobRow(one, ("1",) * 100, DONE, "a") for one in range(1, 1_001)))
+    portion = await write_portion(rows, 1, ask(*names), 0)  # type: ignore[arg-type]
+    (file,) = portion.name_files("batch-1", 0, "")
+
+    assert (portion.whole, file.name, file.content.count(b"\r\n")) == (True, "batch-1.csv", 1_001)
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\U0001f600", "\x01"])
+async def test_a_row_that_is_larger_than_a_file_is_cut_and_counted(character):
+    rows = Rows(JobRow(1, (character * 11_000_000, "short"), DONE, "a"), JobRow(2, ("y", "z"), DONE, "b"))
+    portion = await write_portion(rows, 1, ask("text", "more"), 0)  # type: ignore[arg-type]
+    files = portion.name_files("batch-1", 0, "")
+    line = files[0].content.split(b"\r\n")[1]
+
+    assert portion.cut == 1
+    assert max(len(one.content) for one in files) <= results.LARGEST
+    assert line.decode().rstrip('"').endswith(f"{results.CUT},short,a,") or f'{results.CUT}",short,a,' in line.decode()
+    assert portion.last == 2

@@ -1,4 +1,7 @@
-"""Recurrence: words and cron become the times that they mean, whatever the clocks of a zone do."""
+"""Recurrence: words and cron become the times that they mean, whatever the clocks of a zone do.
+
+Tests core.commands.schedules.recurrence, core.commands.schedules.refusals.
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -57,6 +60,19 @@ SAID = {
     "every month on the 1st and 15th at 8": "0 8 1,15 * *",
     "1st of the month at 8": "0 8 1 * *",
     "every last day of the month at 18:00": "0 18 L * *",
+    "weekly": "0 9 * * 1",
+    "every week at 10": "0 10 * * 1",
+    "every morning": "0 9 * * *",
+    "every morning at 8": "0 8 * * *",
+    "every 24 hours": "0 9 * * *",
+    "every 60 minutes": "0 * * * *",
+    "every 120 minutes": "0 */2 * * *",
+    "every 1st at 9": "0 9 1 * *",
+    "every 1st and 15th at 8": "0 8 1,15 * *",
+    "every noon": "0 12 * * *",
+    "midnight": "0 0 * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
     "0 9 * * 1-5": "0 9 * * 1-5",
     "*/20 8-17 * * mon-fri": "*/20 8-17 * * MON-FRI",
     "30 9 * * 1#1": "30 9 * * 1#1",
@@ -114,7 +130,9 @@ def test_nothing_comes_more_often_than_every_ten_minutes(words):
         ("“every day at 9” Good morning!", "0 9 * * *", "Good morning!"),
         ("'0 9 * * *' say \"hello\"", "0 9 * * *", 'say "hello"'),
         ("every weekday 9:00 summarize since=yesterday", "0 9 * * 1-5", "summarize since=yesterday"),
-        ("every day at 9 and tell us a joke", "0 9 * * *", "and tell us a joke"),
+        ('"every day at 9" and tell us a joke', "0 9 * * *", "and tell us a joke"),
+        ("every day at 9, summarize", "0 9 * * *", "summarize"),
+        ("every day at 9: tell us a joke", "0 9 * * *", "tell us a joke"),
         ("0 9 * * 1 summarize", "0 9 * * 1", "summarize"),
         ("every day at 9\nTwo lines\nof words", "0 9 * * *", "Two lines\nof words"),
         ('"every day"', "0 9 * * *", ""),
@@ -124,9 +142,81 @@ def test_times_stand_in_quotation_marks_or_as_many_words_as_are_times(text, cron
     assert split_recurrence(text, BERLIN, NOW) == (Recurrence(cron), rest)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("every monday at 25 summarize", "every monday"),
+        ("each monday at nine usage", "each monday"),
+        ("every weekday 0900 usage", "every weekday"),
+        ("every 30 minutes between 9 and 17 usage", "every 30 minutes"),
+        ("every tuesday except holidays usage", "every tuesday"),
+        ("every weekday at 9 until december usage", "every weekday at 9"),
+        ("every day at 9 to summarize", "every day at 9"),
+        ("every day at 9 and tell us a joke", "every day at 9"),
+        ("every monday, at nine tell us a joke", "every monday"),
+        ("every day before lunch draft code", "every day"),
+        ("every day please summarize", "every day"),
+    ],
+)
+def test_times_without_quotation_marks_of_which_only_a_part_can_be_read_are_refused(text, said):
+    with pytest.raises(UnreadableRecurrence, match=f"I read only `{said}` as times, and not `") as refused:
+        split_recurrence(text, BERLIN, NOW, ("summarize", "usage", "draft code"))
+
+    assert "Put the times in quotation marks: `schedule add" in str(refused.value)
+
+
+def test_times_of_which_no_schedule_can_be_made_are_not_read_in_part():
+    with pytest.raises(UnreadableRecurrence, match="make two schedules of it"):
+        split_recurrence("every day at 9:00 and 10:30 and at 17:00 usage", BERLIN, NOW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tomorrow at 10", "in 5 minutes", "at 10 tomorrow", "next monday", "once", "2026-12-01 10:00", "today at 9"],
+)
+def test_who_names_one_time_is_told_that_schedules_repeat(text):
+    for said in (f'"{text}" tell us a joke', f"{text} tell us a joke"):
+        with pytest.raises(UnreadableRecurrence, match="nothing is posted for one time only"):
+            split_recurrence(said, BERLIN, NOW)
+
+
+def test_what_can_not_be_read_is_quoted_up_to_the_end_of_a_word():
+    with pytest.raises(
+        UnreadableRecurrence, match="I can't read `whenever it rains tell us about the plain in Spain, and …`"
+    ):
+        split_recurrence("whenever it rains tell us about the plain in Spain, and whatever", BERLIN, NOW)
+
+
 def test_times_that_come_too_often_are_no_words_for_claude():
     with pytest.raises(UnreadableRecurrence, match="too often"):
         split_recurrence("every 5 minutes say hello", BERLIN, NOW)
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        ("every 2 weeks", "`every first and third monday of the month at 9`"),
+        ("every other monday at 9", "`every first and third monday of the month at 9`"),
+        ("fortnightly", "`every first and third monday of the month at 9`"),
+        ("every other day", "`every monday, wednesday and friday at 9`"),
+        ("every 3 days", "`every monday, wednesday and friday at 9`"),
+        ("twice a day", "`every day at 9 and 17`"),
+        ("quarterly", "`0 9 1 1,4,7,10 *`"),
+        ("every 90 minutes", "Take `every hour` or `every 2 hours`."),
+        ("every 25 minutes", "Take `every 20 minutes` or `every 30 minutes`."),
+        ("every 5 hours", "Take `every 4 hours` or `every 6 hours`."),
+        ("every 36 hours", "Take `every day`."),
+        ("every minute", "at most every 10 minutes"),
+        ("0 0 31 2 *", "`0 0 31 2 *` names a day that never comes."),
+        ("0 9 30 2 *", "`0 9 30 2 *` names a day that never comes."),
+    ],
+)
+def test_what_people_try_is_refused_with_what_is_near_to_it(words, mend):
+    for said in (f'"{words}" usage', f"{words} usage"):
+        with pytest.raises(UnreadableRecurrence) as refused:
+            split_recurrence(said, BERLIN, NOW)
+
+        assert mend in str(refused.value)
 
 
 def test_what_is_understood_is_told_in_words():
@@ -168,6 +258,25 @@ def test_a_time_that_the_clocks_bring_twice_comes_once():
         "26 02:30+0100",
         "27 02:30+0100",
     ]
+
+
+EVERY_TWO_HOURS = {
+    "Berlin in spring": (BERLIN, "2026-03-28T23:30", ["03:00+0200", "04:00+0200", "06:00+0200"]),
+    "Berlin in autumn": (BERLIN, "2026-10-24T22:30", ["02:00+0200", "04:00+0100", "06:00+0100"]),
+    "New York in spring": ("America/New_York", "2026-03-08T05:30", ["03:00-0400", "04:00-0400", "06:00-0400"]),
+    "New York in autumn": ("America/New_York", "2026-11-01T04:30", ["02:00-0500", "04:00-0500", "06:00-0500"]),
+    "Lord Howe in spring": ("Australia/Lord_Howe", "2026-10-03T13:45", ["02:30+1100", "04:00+1100", "06:00+1100"]),
+    "Lord Howe in autumn": ("Australia/Lord_Howe", "2027-04-03T13:15", ["02:00+1030", "04:00+1030", "06:00+1030"]),
+}
+
+
+@pytest.mark.parametrize(("zone", "start", "times"), EVERY_TWO_HOURS.values(), ids=list(EVERY_TWO_HOURS))
+def test_every_two_hours_comes_once_at_each_even_hour_whatever_the_clocks_do(zone, start, times):
+    after = datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    local = [at.astimezone(ZoneInfo(zone)) for at in islice(Recurrence("0 */2 * * *").list_times(zone, after), 3)]
+
+    assert [f"{at:%H:%M%z}" for at in local] == times
 
 
 def test_a_time_after_the_first_of_two_is_not_the_second_one():

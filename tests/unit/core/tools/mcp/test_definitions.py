@@ -69,6 +69,19 @@ def test_names_that_become_the_same_are_told_apart_and_the_plain_one_keeps_its_o
     assert names(offer) == sorted(names(offer))
 
 
+@pytest.mark.parametrize("name", ["close.issue", "closeIssue", "close issue", "x" * 200, "close_issue_0123abcd"])
+def test_a_name_that_was_allowed_for_one_tool_never_goes_to_another_one(name):
+    (alone,) = names(build_offer(SERVER, [listed(name)]))
+    taken = alone.removeprefix("tickets__")
+    others = [listed(taken), listed("close_issue"), listed("close-issue"), listed(name.upper()), listed(name + "x")]
+
+    told = {tool.name: tool.definition.name for tool in build_offer(SERVER, [listed(name), *others]).tools}
+
+    assert told[name] == alone
+    assert len(told) == len({one.name for one in [listed(name), *others]})
+    assert alone not in {given for listed_name, given in told.items() if listed_name != name}
+
+
 DEEP: dict = {"type": "object"}
 for _ in range(60):
     DEEP = {"type": "object", "properties": {"a": DEEP}}
@@ -161,3 +174,20 @@ def test_a_mark_changes_with_all_that_a_server_says_of_a_tool():
 
     assert len({mark_tool(one) for one in changed}) == 5
     assert mark_tool(listed("a")) == mark_tool(listed("a"))
+
+
+def test_no_secret_of_the_file_is_told_in_a_definition_or_of_what_is_wrong_with_it():
+    server = McpServer("tickets", url="https://a.example", secrets=("tok-secret-77",))
+    schema = {"type": "object", "properties": {"key": {"type": "string", "default": "tok-secret-77"}}}
+
+    offer = build_offer(
+        server,
+        [
+            listed("search", "Sends tok-secret-77.", schema),
+            listed("x" * 55 + "tok-secret-77", schema={"type": "object", "x": "\0"}),
+        ],
+    )
+
+    (search,) = offer.tools
+    assert "tok-s" not in search.definition.told + "".join(offer.problems)
+    assert search.definition.body["input_schema"]["properties"]["key"]["default"] == "[secret]"

@@ -1,11 +1,12 @@
 """Bodies of answers over HTTP: which of them answer a request, as far as the SDK is let read them: core.tools.mcp.http_client."""
 
+import asyncio
 import math
 
 import httpx2
 import pytest
 
-from core.tools.mcp.http_client import OTHER, BoundedStream
+from core.tools.mcp.http_client import LATE, OTHER, PIECE, BoundedStream, StreamPace
 
 
 class Body(httpx2.AsyncByteStream):
@@ -18,7 +19,8 @@ class Body(httpx2.AsyncByteStream):
 
 
 async def read(content, *, streamed=False):
-    return b"".join([one async for one in BoundedStream(Body(content), math.inf, 7, streamed=streamed)])
+    pace = StreamPace() if streamed else None
+    return b"".join([one async for one in BoundedStream(Body(content), math.inf, 7, pace)])
 
 
 @pytest.mark.parametrize(
@@ -55,5 +57,39 @@ async def test_what_answers_another_request_is_refused(content):
 
 async def test_a_stream_of_events_may_tell_of_anything_before_the_answer():
     event = b'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\n'
+
+    assert await read(event, streamed=True) == event
+
+
+class Flood(httpx2.AsyncByteStream):
+    """Empty lines without end."""
+
+    async def __aiter__(self):
+        while True:
+            yield b"\n" * 65_536
+
+
+async def test_of_lines_without_end_so_many_are_taken_in_a_second_and_few_at_once_until_the_stream_is_ended():
+    clock = [100.0]
+    taken: dict[float, int] = {}
+
+    async def sleep(seconds):
+        await asyncio.sleep(0)
+        clock[0] += seconds
+
+    stream = BoundedStream(Flood(), math.inf, 7, StreamPace(lines=1_000, now=lambda: clock[0], sleep=sleep))
+
+    with pytest.raises(httpx2.SSEError, match=LATE):
+        async for piece in stream:
+            assert len(piece) <= PIECE
+            taken[clock[0]] = taken.get(clock[0], 0) + len(piece)
+            if len(taken) == 4:
+                stream.end()
+
+    assert list(taken.items())[:3] == [(100.0, 1_000), (101.0, 1_000), (102.0, 1_000)]
+
+
+async def test_every_byte_of_events_is_handed_on():
+    event = b"data: a\r\n\r\ndata:\rdata: b" * 3_000
 
     assert await read(event, streamed=True) == event

@@ -32,6 +32,10 @@ class Chunks(ByteReceiveStream):
         self._left.clear()
 
 
+SECRET = "ghp_s3cr3tTokenValue0123456789abcdef"
+SERVER = McpServer("tickets", secrets=(SECRET,))
+
+
 @pytest.fixture
 async def stalls():
     async with measure_stalls() as found:
@@ -56,13 +60,24 @@ async def test_a_line_that_is_too_long_ends_it_behind_those_before():
 async def test_an_endless_line_ends_the_session_with_a_clause_and_the_process_and_stalls_nothing(stalls):
     endless = "import os\nfor _ in range(640): os.write(1, b'x' * 65_536)\n"  # 40 MB
     server = McpServer("tickets", command=(sys.executable, "-c", endless))
-    link = Link()
-    with ErrorOutput() as errors:
+    link = Link(SERVER)
+    with ErrorOutput(SERVER) as errors:
         async with open_pipes(server, errors.file, link.fail) as (incoming, _):
             assert [one async for one in incoming] == []
 
     assert link.describe() == f"it wrote a line of more than {LARGEST:,} bytes"
     assert max(stalls) < 0.02
+
+
+@pytest.mark.parametrize("place", [*range(160, 210), *range(1_960, 2_050)])
+async def test_no_part_of_a_secret_is_told_of_last_words_wherever_they_are_cut(place):
+    with ErrorOutput(SERVER) as errors:
+        errors.file.write("x" * place + SECRET + "y" * 1_999)
+        errors.file.flush()
+    told = errors.describe()
+
+    assert told.startswith("its last words: ")
+    assert not any(SECRET[at : at + 4] in told for at in range(len(SECRET) - 3))
 
 
 async def test_a_line_of_too_many_values_costs_its_call_alone_and_stalls_nothing(stalls):
@@ -83,8 +98,8 @@ for line in (
 print('{"jsonrpc":"2.0","id":10,"result":{}}')
 """
     server = McpServer("tickets", command=(sys.executable, "-c", answers))
-    with ErrorOutput() as errors:
-        async with open_pipes(server, errors.file, Link().fail) as (incoming, _):
+    with ErrorOutput(SERVER) as errors:
+        async with open_pipes(server, errors.file, Link(SERVER).fail) as (incoming, _):
             found = [one async for one in incoming]
 
     refused, unknown, last = found[:5], found[5:9], found[9]
@@ -101,7 +116,7 @@ async def test_a_large_table_is_written_beside_the_loop_and_no_further_than_is_t
     await asyncio.sleep(0.002)
     stalls.clear()
 
-    told = await read_result(result)
+    told = await read_result(result, SERVER)
 
     await asyncio.sleep(0.002)
     assert told.words.startswith('{"rows": [{"id": 0, "name": "nnn')
@@ -117,12 +132,12 @@ async def test_the_sdk_is_given_hardly_more_of_a_result_than_is_told():
     )
     await give.send(SessionMessage(response))
 
-    message = await WatchedStream(incoming, Link()).receive()
+    message = await WatchedStream(incoming, Link(SERVER)).receive()
 
     result = types.CallToolResult.model_validate(message.message.result | {"content": []}, by_name=False)
     assert len(message.message.result["content"]) == BLOCKS + 1
     assert len(result.structured_content["rows"]) < BYTES
-    assert (await read_result(result)).words.endswith("bytes stand above.]")
+    assert (await read_result(result, SERVER)).words.endswith("bytes stand above.]")
     give.close()
     incoming.close()
 
@@ -132,7 +147,7 @@ async def test_messages_without_end_are_taken_at_a_bounded_rate():
     for _ in range(5):
         await give.send(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
     started = anyio.current_time()
-    stream = WatchedStream(incoming, Link(), rate=4)
+    stream = WatchedStream(incoming, Link(SERVER), rate=4)
 
     assert [await anext(stream) for _ in range(5)]
     assert anyio.current_time() - started >= 0.99

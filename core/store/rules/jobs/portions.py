@@ -1,0 +1,49 @@
+"""Portions: results are posted as many rows at a time as a message takes, and kept until all of them hang there."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from core.domain.messages import Outcome, Question
+from core.store.records.jobs import FOLLOW, JobState
+from core.store.rules.questions import keep_question, thread_key
+from core.store.sql_port import Row, Sql, stamp
+
+SHOWN = """
+SELECT * FROM jobs
+WHERE workspace = :workspace AND channel = :channel AND run = :name AND state IN ('started', 'ended')
+"""
+
+BEHIND = "SELECT 1 AS one FROM job_rows WHERE job = :id AND number > :portion LIMIT 1"
+
+# What was said of it can't be all that is to be shown.
+WAITS = {"parked": "waiting", "said": None, "notice": False, "after": None, "offers": None}
+
+QUIET = timedelta(days=2)  # longer than a batch takes: nothing but its end is tried to be shown
+
+POSTED = frozenset({Outcome.SHOWN, Outcome.CARRIED_OUT})
+
+
+def leave_run(sql: Sql, job: Row, name: str, at: datetime, address: str) -> None:
+    """Leave the public question whose answer shows a job, in the place where that was offered."""
+    run = Question(key=thread_key(job), name=name, person=job["person"], at=at, address=address, command=FOLLOW)
+    keep_question(sql, run)
+
+
+def keep_unposted(sql: Sql, question: Row, outcome: Outcome) -> bool:
+    """The answer that shows a job ends so. Whether its question stays, for the results of the job do not hang there.
+
+    It waits until they can be, or somebody has them posted again. Where rows are left for another message, a question
+    is left for that.
+    """
+    job = sql.one(SHOWN, question) if question["command"] == FOLLOW else None
+    if job is None or question["withdrawn_at"]:
+        return False
+    if outcome not in POSTED:
+        sql.update("jobs", job["id"], {"shown_at": stamp(sql.now() + QUIET)})
+        sql.update("questions", question["id"], WAITS)
+        return True
+    if job["state"] == JobState.ENDED.value and job["portion"] is not None and sql.one(BEHIND, job):
+        run = f"{question['name'].partition('+')[0]}+{secrets.token_hex(2)}"
+        sql.update("jobs", job["id"], {"posted": job["portion"], "run": run})
+        leave_run(sql, job, run, sql.now(), question["address"])
+    return False
