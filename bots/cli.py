@@ -88,11 +88,15 @@ def export(workspace: str) -> None:
     import asyncio
 
     from bots.app.configuration import read_configuration
-    from bots.ops.audit_log import export_log
+    from bots.ops.audit_log import explain_no_rows, export_log
 
     async def print_rows() -> None:
-        async for line in export_log(read_configuration().core, workspace):
+        settings, empty = read_configuration().core, True
+        async for line in export_log(settings, workspace):
             click.echo(line)
+            empty = False
+        if empty:
+            click.echo(escape_controls(await explain_no_rows(settings, workspace)), err=True)
 
     asyncio.run(print_rows())
 
@@ -159,7 +163,7 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
 def check(as_json: bool) -> None:
     """Ask Claude, Slack, Discord and the database whether they work.
 
-    Ends with exit code 1 when there is a problem. Nothing is changed, posted or paid for.
+    Ends with exit code 1 when there is a problem, 2 when a setting is wrong. Nothing is changed, posted or paid for.
     """
     from bots.app.configuration import read_configuration
     from bots.app.doctor import print_report
@@ -167,7 +171,7 @@ def check(as_json: bool) -> None:
 
     configuration = read_configuration()
     logs.configure("ERROR", configuration.secrets(), configuration.core.confab_log_format)
-    sys.exit(0 if print_report(configuration, as_json) else 1)
+    sys.exit(print_report(configuration, as_json))
 
 
 @main.group()

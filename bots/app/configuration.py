@@ -19,6 +19,7 @@ from core.tools.tool import ToolProvider
 
 KEYS = "https://platform.claude.com/settings/keys"
 KEY_MISSING = f"ANTHROPIC_API_KEY: not set. Make a key at {KEYS}, or let a stand-in answer: `confab run --stand-in`."
+LEFT_OUT = "Add `{}` to CONFAB_TOOLS, or take it out here."
 UNLISTED = " MCP servers are listed in a file, which CONFAB_MCP names: it is not set."
 HINT = """.env.example has every setting; copy it to .env. `confab check` says what is missing or does not work.
 `confab chat` works without any of it: it talks in the terminal."""
@@ -79,6 +80,9 @@ def open_tools(configuration: Configuration, providers: Sequence[ToolProvider] |
     every = ToolRegistry(found, [group for provider in found for group in provider.groups])
     registry = ToolRegistry(found, allowed, defaults)
     require_tools("CONFAB_TOOLS", allowed, every, "" if configuration.servers else UNLISTED)
+    for name in (one.strip().lower() for one in defaults):
+        if name in every.names and name not in registry.names:
+            raise SettingsError(f"CONFAB_DEFAULT_TOOLS: `{name}` is not allowed. {LEFT_OUT.format(name)}")
     require_tools("CONFAB_DEFAULT_TOOLS", defaults, registry)
     return registry
 

@@ -91,11 +91,12 @@ MARK, SERVICE = 9, 10  # columns
 log = logging.getLogger(__name__)
 
 
-def print_report(configuration: Configuration, as_json: bool) -> bool:
-    """Check everything and print the results; whether there is no problem."""
+def print_report(configuration: Configuration, as_json: bool) -> int:
+    """Check everything and print the results. The exit code: 1 for a problem, 2 for a wrong setting."""
     findings = asyncio.run(run_checks(configuration))
     click.echo(json.dumps([asdict(one) for one in findings], indent=2) if as_json else format_results(findings))
-    return not any(one.state == "problem" for one in findings)
+    wrong = [one.name for one in findings if one.state == "problem"]
+    return 2 if any(name.startswith("CONFAB_") for name in wrong) else min(len(wrong), 1)
 
 
 async def run_checks(configuration: Configuration) -> list[CheckResult]:

@@ -14,7 +14,7 @@ VERBS = {
     Control.RETRY: "answers anew",
     Control.DELETE: "deletes it",
     Control.ALLOW: "lets it act",
-    Control.ALLOW_THREAD: "always does here",
+    Control.ALLOW_THREAD: "lets this tool act for you in this thread from now on",
     Control.DENY: "does not",
     Control.KEEP: "gives the channel this persona",
     Control.START: "asks all rows",

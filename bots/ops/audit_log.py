@@ -9,7 +9,7 @@ from dataclasses import asdict
 from bots.ops.secret_keys import derive_audit_keys, find_key_file, read_secret_keys
 from core.domain.clock import Sleep
 from core.domain.errors import SettingsError, StoreUnavailable
-from core.domain.wording import count_noun
+from core.domain.wording import count_noun, list_some
 from core.settings import Settings
 from core.store import hide_login, open_existing
 from core.store.audit_log import LEAST, AuditFault, AuditHead, AuditRow, compare_heads, write_json
@@ -76,6 +76,15 @@ async def export_log(settings: Settings, workspace: str) -> AsyncIterator[str]:
                 for row in rows:
                     yield _write_row(row)
                 rows = await audit.page(one.workspace, rows[-1].number)
+
+
+async def explain_no_rows(settings: Settings, workspace: str) -> str:
+    """Why nothing was exported, with the workspaces that have rows. Raises StoreUnusable."""
+    async with _open_audit(settings) as audit:
+        places = [head.workspace for head in await audit.heads()]
+    if not places:
+        return EMPTY.format(hide_login(settings.database_url))
+    return f"The audit log has no row of {workspace}. Workspaces that have some: {list_some(sorted(places))}."
 
 
 class HeadLog:

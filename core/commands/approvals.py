@@ -21,7 +21,7 @@ from core.rendering.names import write_name
 from core.store.records.grants import Grant
 from core.store.records.replies import Asked
 
-NOTHING = "Nothing waits in this conversation until somebody allows it."
+NOTHING = "No tool waits here for an answer."
 OTHERS = "Only who asked can decide this."
 OTHERS_OR_MANAGERS = "Only who asked, or somebody who manages this channel, can decide this."
 THREAD = "thread"
@@ -29,6 +29,7 @@ PERSON = Parameter("person", ParameterKind.PERSON, "whose, in this channel")
 TOOL = Parameter("tool", ParameterKind.TEXT, "the tool; without one, all")
 OTHERS_GRANTS = (Rank.MANAGER, "Only those who manage this channel can see and take back what others allowed.")
 NO_GRANTS = "Nothing is allowed to tools {} without asking first."
+NOT_GRANTED = "There was nothing to take back from {}."
 BACK = "They ask again from now on."
 
 
@@ -78,6 +79,9 @@ async def revoke_grants(call: Invocation) -> CommandResult:
     if found and call.context.heartbeat is not None:
         with suppress(StoreUnavailable):  # what waits again is shown so now, else with the next poll
             await call.context.heartbeat()
+    if not found and named and (others := await use.list_grants(_find_scope(call))):
+        told = _write_grants(others, call, "These tools act {} without asking first:")
+        return CommandResult(f"{NOT_GRANTED.format(write_name(named))} {told}")
     told = _write_grants(found, call, "These tools acted {} without asking first:")
     return CommandResult(f"{told}\n\n{BACK}" if found else told)
 

@@ -15,10 +15,15 @@ from core.store.audit_log import OPERATOR, PLATFORM, AuditAction, AuditRow
 TOOL = {
     "tool.revoked": "had {tool} ask again{whose} in a thread",
     "tool.denied": "denied {tool}{whose}",
-    "tool.expired": "was not answered in time whether {tool} is allowed{whose}",
-    "tool.began": "had {tool} begin{whose}",
-    "tool.uncertain": "had {tool} begin{whose}, and whether it was done is not known",
 }
+RUNS = {
+    "tool.expired": "did not act: nobody allowed it in time",
+    "tool.began": "began",
+    "tool.uncertain": "was interrupted, and whether it was done is not known",
+    "tool.ran": "ran",
+}
+"""What became of a tool, which is what such rows are about: nobody did it at that time."""
+FAILED = "ran, and failed"
 NOBODY = {OPERATOR: "the operator", PLATFORM: "the platform", DIRECT: "each person's direct messages"}
 HEADS = {False: "Changes in this channel", True: "Changes for the whole workspace"}
 NOTHING = {
@@ -38,12 +43,21 @@ async def show_audit(call: Invocation) -> CommandResult:
     if not rows:
         return CommandResult(NOTHING[whole])
     names, zone = await _load_names(call, rows), await choose_zone(call)
-    lines = [f"- {_write_time(row, zone)}, {names.get(row.actor, row.actor)} {describe(row, names)}" for row in rows]
+    lines = [f"- {_write_time(row, zone)}, {tell_row(row, names)}" for row in rows]
     return CommandResult("\n".join([f"{HEADS[whole]}, newest first, in the time of {zone}:", "", *lines]))
 
 
+def tell_row(row: AuditRow, names: Mapping[str, str]) -> str:
+    """What a row tells, in a sentence: who did it, or what became of a tool, and for whom."""
+    if row.action not in RUNS:
+        return f"{names.get(row.actor, row.actor)} {describe(row, names)}"
+    asker = _find_asker(row)
+    ended = FAILED if row.action == "tool.ran" and row.read_details().get("failed") else RUNS[row.action]
+    return f"{write_name(row.subject)} {ended}{f', for {names.get(asker, asker)}' if asker else ''}"
+
+
 def describe(row: AuditRow, names: Mapping[str, str]) -> str:
-    """What a row tells, in words; of an action that we do not know, its name."""
+    """What somebody did, in words; of an action that we do not know, its name."""
     known = {action.value: action for action in AuditAction}
     found = DESCRIBED.get(known[row.action]) if row.action in known else None
     return found(row, row.read_details(), names) if found else f"did {write_name(row.action)}"
@@ -119,10 +133,7 @@ def _describe_tool(row: AuditRow, details: Mapping[str, Any], names: Mapping[str
     whose = f" for {names.get(asker, asker)}" if asker and asker != row.actor else ""
     if row.action == "tool.allowed":
         return f"allowed {tool}{whose}{' for the thread' if details.get('scope') == 'thread' else ' once'}"
-    if row.action in TOOL:
-        return TOOL[row.action].format(tool=tool, whose=whose)
-    failed = ", which failed" if details.get("failed") else ""
-    return f"had {tool} run{whose}{failed}"
+    return TOOL[row.action].format(tool=tool, whose=whose)
 
 
 def _write_value(value: object) -> str:
@@ -150,10 +161,6 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.TOOL_ALLOWED: _describe_tool,
     AuditAction.TOOL_REVOKED: _describe_tool,
     AuditAction.TOOL_DENIED: _describe_tool,
-    AuditAction.TOOL_EXPIRED: _describe_tool,
-    AuditAction.TOOL_BEGAN: _describe_tool,
-    AuditAction.TOOL_UNCERTAIN: _describe_tool,
-    AuditAction.TOOL_RAN: _describe_tool,
     AuditAction.SCHEDULE_ADDED: lambda row, *_: f"added the schedule {write_name(row.subject)}",
     AuditAction.SCHEDULE_PAUSED: lambda row, *_: f"paused the schedule {write_name(row.subject)}",
     AuditAction.SCHEDULE_RESUMED: lambda row, *_: f"resumed the schedule {write_name(row.subject)}",

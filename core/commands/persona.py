@@ -313,7 +313,8 @@ async def _describe_tools(call: Invocation, persona: Persona) -> list[str]:
 def _describe_group(group: str, tools: Sequence[Tool]) -> str:
     acting = [tool.name for tool in tools if tool.definition.acts]
     asks = f", asking first before {', '.join(acting)}" if acting else ""
-    costs = FEE if any(tool.definition.hosted for tool in tools) else ""
+    priced = [tool.name for tool in tools if tool.definition.priced]
+    costs = FEE if len(priced) == len(tools) else f", {' and '.join(priced)}{FEE}" if priced else ""
     return f"{describe_groups({group: [tool.name for tool in tools]})}{asks}{costs}"
 
 

@@ -48,6 +48,11 @@ class ToolDefinition:
         return "input_schema" not in self.body
 
     @property
+    def priced(self) -> bool:
+        """Whether it costs something beside its tokens: Anthropic asks nothing for reading a page."""
+        return self.hosted and self.name != "web_fetch"
+
+    @property
     def reads_web(self) -> bool:
         """Whether it brings pages of the web."""
         return self.hosted and self.name in WEB

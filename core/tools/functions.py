@@ -129,8 +129,9 @@ def build_tool(function: Callable[..., Any], group: str = "", read: ReadResult =
         ToolDefinition(name, body, acts=mark.acts),
         mark.group or group or name,
         mark.describe or (lambda _: f"using {name}"),
-        _Call(name, function, arguments, scoped, read).run,
+        (call := _Call(name, function, arguments, scoped, read)).run,
         mark.seconds,
+        call.refuse,
     )
 
 
@@ -198,6 +199,16 @@ class _Call:
     read: ReadResult
     places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
     """Of threads that run it."""
+
+    def refuse(self, given: Mapping[str, Any]) -> str:
+        """What does not fit in arguments; empty where all does."""
+        try:
+            self.arguments.model_validate(dict(given))
+        except ValidationError as error:
+            return _explain_arguments(self.name, error)
+        except BaseException:  # of a stranger's validator: the call tells that it broke
+            return ""
+        return ""
 
     async def run(self, scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
         """Arguments that don't fit are told to Claude, and nothing is done."""

@@ -14,6 +14,11 @@ NONE = "none"  # chosen in place of names: no tool at all
 ALL = "all"  # what people try for every tool
 DEFAULT = "default"  # how a thread keeps the tools that it has where nobody chose any
 MEANT = "Did you mean"  # begins what is suggested in place of a wrong name
+FORBIDDEN = "The {} `{}` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS."
+WHOLE = (
+    "`{}` can't be chosen by itself. `{}` can, with all its tools. Single ones can where whoever runs Confab lists "
+    "them in the file of MCP servers: `tools = [...]`."
+)
 NEAR = 3  # names that are suggested in place of a wrong one
 NAME = 40  # characters of a wrong name that are shown
 
@@ -119,14 +124,20 @@ class ToolRegistry:
     def _explain_unknown(self, name: str | None) -> str:
         if name is None:
             return "Name at least one tool."
-        if name in {one for group, tools in _read_groups(self._providers).items() for one in (group, *tools)}:
-            return f"The tool `{name}` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS."
+        known = _read_groups(self._providers)
+        server = name.partition("__")[0]
+        if server != name and server in self.allowed_groups:
+            return WHOLE.format(name[:NAME], server)
+        if name in {one for group, tools in known.items() for one in (group, *tools)}:
+            return FORBIDDEN.format("group" if name in known else "tool", name)
         if name == NONE:
             return f"`{NONE}` stands alone."
         if name == ALL:
             return f"There is no `{ALL}`: name each group that you want."
         near = difflib.get_close_matches(name, self.names, NEAR, 0.5)
         meant = f" {MEANT} {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        if not near and (near := difflib.get_close_matches(name, known, 1)):
+            meant = f" {MEANT} `{near[0]}`? {FORBIDDEN.format('group', near[0])}"
         return f"There is no tool `{name[:NAME]}`.{meant}"
 
     def _select_groups(self, names: frozenset[str]) -> Mapping[str, Sequence[str]]:

@@ -107,7 +107,8 @@ class ToolRunner:
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
-        known = [call for call in calls[:CALLS] if self._find(call)]
+        refused = self._refuse(calls[:CALLS])
+        known = [call for call in calls[:CALLS] if self._find(call) and call.id not in refused]
         acting = {tool.name for tool in self.tools.values() if tool.definition.acts}
         stored = await self.calls.begin(self.claim, known, acting, self.called)
         results = {one.call.id: RESULT.validate_json(one.result) for one in stored if one.result is not None}
@@ -123,7 +124,15 @@ class ToolRunner:
         self.called += [call.id for call in known]
         for call in known:
             self.files += results[call.id].files
+        results |= refused
         return Carried(tuple(self._return(call, results.get(call.id)) for call in calls))
+
+    def _refuse(self, calls: Sequence[ToolCall]) -> dict[str, ToolResult]:
+        """What Claude is told of calls that act, and whose arguments can't be used: nobody is asked about them."""
+        tools = {call.id: self._find(call) for call in calls}
+        acting = {name: tool.refuse for name, tool in tools.items() if tool and tool.definition.acts and tool.refuse}
+        said = {call.id: acting[call.id](call.arguments) for call in calls if call.id in acting}
+        return {name: fail_call(wrong) for name, wrong in said.items() if wrong}
 
     def _find(self, call: ToolCall) -> Tool | None:
         """The tool of a call, if we run it."""

@@ -41,6 +41,8 @@ class Tool:
     run: Callable[[ToolScope, Mapping[str, Any]], Awaitable[ToolResult]] | None = None
     seconds: float = SECONDS
     """That one call may take; then it is ended, and Claude is told."""
+    refuse: Callable[[Mapping[str, Any]], str] | None = None
+    """What is wrong with arguments that can't be used, for Claude; empty for others. Nobody is asked then."""
 
     @property
     def name(self) -> str:

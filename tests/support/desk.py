@@ -37,7 +37,9 @@ class Desk:
             return found
 
         @tool(acts=True, group="desk", describe=lambda given: f"sending money to {given.get('to')}")
-        async def wire(scope: ToolScope, to: str, amount: int = 1, note: str = "") -> str:
+        async def wire(
+            scope: ToolScope, to: str, amount: int = 1, note: str | list[str] = "", memo: str | list[str] = ""
+        ) -> str:
             """Send money."""
             self.acted.append(("wire", scope.question.key.thread, (to, amount)))
             return f"{amount} sent to {to}."

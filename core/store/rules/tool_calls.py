@@ -137,8 +137,16 @@ def end_calls(sql: Sql, claim: Claim, results: Mapping[str, str]) -> None:
         sql.update("tool_calls", row["id"], {"state": CallState.ENDED.value, "result": results[row["call"]]})
     for row in ended:
         if row["acts"]:
-            size = len(results[row["call"]].encode())
-            record_call(sql, question, row, AuditAction.TOOL_RAN, question["person"], result=size)
+            told = results[row["call"]]
+            failed = {"failed": True} if _has_failed(told) else {}
+            size = len(told.encode())
+            record_call(sql, question, row, AuditAction.TOOL_RAN, question["person"], result=size, **failed)
+
+
+def _has_failed(told: str) -> bool:
+    """Whether a call was not carried out, as what Claude is told of it says."""
+    result = json.loads(told)
+    return isinstance(result, dict) and bool(result.get("failed"))
 
 
 def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: str, **details: str | int) -> None:

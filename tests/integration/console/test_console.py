@@ -482,11 +482,11 @@ async def test_a_tool_that_acts_is_allowed_in_words_or_denied(environment, tmp_p
     answers = ("make 1", "Made.", "make 2", "Not made.", "make 3", "Made three.", "make 4", "Made four.")
     shown = await talk_of_tools(environment, tmp_path, lines, *answers)
 
-    asked = [line for line in shown.splitlines() if line.startswith(("Made", "Not", "Nothing", "Only", "[", "**May"))]
+    asked = [line for line in shown.splitlines() if line.startswith(("Made", "Not", "No tool", "Only", "[", "**May"))]
     assert asked == [
         "**May I use make?** It acts outside of this conversation: to make make 1.",
         "Made.",
-        "Nothing waits in this conversation until somebody allows it.",
+        "No tool waits here for an answer.",
         "**May I use make?** It acts outside of this conversation: to make make 2.",
         "Not made.",
         "**May I use make?** It acts outside of this conversation: to make make 3.",

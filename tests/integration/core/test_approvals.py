@@ -90,7 +90,7 @@ async def test_where_nothing_waits_a_command_says_so(store, board, claude):
         await assistant.ingest(command("allow", private=True))
         await closed(store)
 
-    assert board.whispered == ["Nothing waits in this conversation until somebody allows it."]
+    assert board.whispered == ["No tool waits here for an answer."]
 
 
 @pytest.mark.parametrize("control", [Control.ALLOW, Control.ALLOW_THREAD, Control.DENY], ids=lambda one: one.value)

@@ -185,17 +185,18 @@ async def test_what_others_note_in_the_same_moment_stays_beside_what_claude_prop
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
-    [(" ", "The note is empty."), ("x" * 301, "at most 300")],
+    ("text", "why", "asks"),
+    [(" ", "The note is empty.", True), ("x" * 301, "at most 300", False)],
     ids=["empty", "too long"],
 )
-async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, claude, text, why):
+async def test_a_proposal_that_can_not_be_kept_is_told_to_claude(store, board, claude, text, why, asks):
     claude.script(call(use("propose_note", text=text)), Answer(text="Well."))
     async with house(store, claude, board, tools=with_notes()) as assistant:
         asked = board.said("t1", "U1", "remember")
         await assistant.ingest(asked)
-        await parked(store)
-        await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
+        if asks:
+            await parked(store)
+            await press(assistant, board, Control.ALLOW, f"{asked.message.id}#1")
         await closed(store)
 
     told = [one.body for one in claude.requests if one.path == "/v1/messages"][-1]["messages"][-1]["content"][-1]
@@ -273,7 +274,7 @@ async def test_who_is_asked_to_allow_a_note_sees_all_of_it_and_who_may(store, bo
     shown = board.shown("t1")[-1]
     assert f'"text": "{text[:300]}"' in shown
     assert "keeping a note of this channel, which only who manages it can allow." in shown
-    assert shown.endswith("If the question was yours, and you manage this channel, you can allow it, within an hour.")
+    assert shown.endswith("Who asked can allow it if they manage this channel, within an hour.")
 
 
 async def test_who_allows_a_note_for_the_whole_thread_is_told_that_it_is_for_once(store, board, claude):

@@ -50,8 +50,9 @@ async def test_what_is_allowed_in_a_thread_is_listed_and_taken_back_and_asked_ab
         await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
 
     nobody = "Nothing is allowed to tools for you in this thread without asking first."
-    assert (nothing, other, others) == (nobody, nobody, nobody)
+    assert (nothing, others) == (nobody, nobody)
     assert listed == "These tools act for you in this thread without asking first:\n\n- make"
+    assert other == f"There was nothing to take back from look. {listed}"
     assert [(one.tool, one.person, one.thread) for one in left] == [("make", "U1", "t1")]
     assert revoked == (
         "These tools acted for you in this thread without asking first:\n\n- make\n\nThey ask again from now on."

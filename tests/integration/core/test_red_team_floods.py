@@ -132,7 +132,7 @@ async def test_a_result_with_a_token_is_in_no_log_and_no_page(assistant, board, 
 @pytest.mark.parametrize("acts", [False, True], ids=["that reads", "that acts"])
 async def test_arguments_that_a_description_does_not_expect_break_no_answer(acts, store, claude, board, desk):
     @tool(acts=acts, group="desk", describe=lambda given: given["to"].upper())
-    async def tell(to: str) -> str:
+    async def tell(to: str = "", whom: str = "") -> str:
         """Tell somebody something."""
         return "Told."
 

@@ -8,13 +8,19 @@ import asyncio
 import json
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from bots.app.run import assemble
 from core.domain.controls import APPROVAL, FEEDBACK, Control
+from core.domain.errors import CannotAnswer
 from core.domain.events import Edited
 from core.domain.personas import Persona
 from core.settings import Settings
+from core.tools.entry_points import InstalledTools
+from core.tools.functions import build_tool
+from core.tools.registry import ToolRegistry
 from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.tokens import Usage
@@ -96,7 +102,7 @@ async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, bo
     assert asked == [
         "I make one.\n\n**May I use make?** It acts outside of this conversation: to make a 'bird' house.\n\n"
         '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\n'
-        "If the question was yours, you can allow it, within an hour."
+        "Who asked can allow it, within an hour."
     ]
     assert buttons == [APPROVAL]
     assert (receipt.new, receipt.note, again.new, again.note) == (True, "", False, "This was decided already.")
@@ -347,3 +353,37 @@ async def test_what_an_asker_lets_a_tool_do_holds_not_for_a_manager_who_lets_it_
 
     assert (asked_again, len(shed.called)) == (1, 3)
     assert board.shown("t1")[0] == "Made."
+
+
+def order_dice(count: Annotated[int, Field(le=9)]) -> str:
+    """Order dice."""
+    if count > 3:
+        raise CannotAnswer("There are only three.")
+    return f"Ordered {count}."
+
+
+async def test_arguments_that_fit_no_schema_ask_nobody_and_are_not_in_the_audit_log(store, board, claude):
+    tools = ToolRegistry([InstalledTools([build_tool(order_dice)])], ["order_dice"], ["order_dice"])
+    claude.script(call(use("order_dice", 1, count="many"), use("order_dice", 2)), Answer(text="I can't."))
+    async with house(store, claude, board, tools=tools) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "order many"))
+        await closed(store)
+
+    said = [(words.split(",")[0], failed) for words, failed in told(claude)]
+    assert board.shown("t1") == ["I can't."]
+    assert said == [("The arguments of order_dice are not as its schema says", True)] * 2
+    assert await store.audit.newest("board:w1", "c1") == []
+
+
+async def test_the_audit_log_tells_a_call_that_failed_from_one_that_did_what_it_says(store, board, claude):
+    tools = ToolRegistry([InstalledTools([build_tool(order_dice)])], ["order_dice"], ["order_dice"])
+    claude.script(call(use("order_dice", 1, count=3), use("order_dice", 2, count=4)), Answer(text="Three."))
+    async with house(store, claude, board, tools=tools) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "order dice"))
+        await parked(board)
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#1")
+        await closed(store)
+
+    rows = await store.audit.newest("board:w1", "c1")
+    ran = [row.read_details().get("failed", False) for row in reversed(rows) if row.action == "tool.ran"]
+    assert ran == [False, True]

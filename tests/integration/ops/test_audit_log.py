@@ -171,6 +171,13 @@ async def test_the_export_is_a_line_of_json_for_each_row(heads, tmp_path):
     assert of_one.stdout.splitlines() == run.stdout.splitlines()[1:]
 
 
+async def test_an_export_without_a_row_names_the_workspaces_that_have_some(heads, tmp_path):
+    run = run_confab("audit", "export", "--workspace", "slack:T0", folder=tmp_path)
+
+    told = f"The audit log has no row of slack:T0. Workspaces that have some: {ELSEWHERE}, {HERE}.\n"
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", told)
+
+
 @pytest.mark.parametrize("head", ["", "slack:T024", "slack:T024:x:y"])
 def test_what_is_no_head_is_a_mistake_of_the_operator(tmp_path, head):
     run = run_confab("audit", "verify", "--head", head, folder=tmp_path)

@@ -429,3 +429,10 @@ async def test_what_an_organization_has_not_switched_on_is_told_with_where_to_do
     assert "Web search is not enabled for this organization" in told[2].says
     assert "in the Claude Console, under Settings, Privacy" in told[2].mend
     assert [one.path for one in claude.requests if one.path == "/v1/messages"] == []
+
+
+async def test_a_tool_that_there_is_not_ends_with_2_as_where_confab_starts(environment, tmp_path):
+    code, shown = await run(environment | {"CONFAB_TOOLS": "histroy"}, tmp_path)
+
+    assert code == 2
+    assert "problem  Tools     CONFAB_TOOLS: There is no tool `histroy`. Did you mean `history`" in shown

@@ -22,9 +22,7 @@ PROVIDERS = [
 ]
 FREE = {"history": ["read_thread", "search_history"], "time": ["current_time"]}
 NOT_THERE = "CONFAB_TOOLS: There is no tool `wbe`. Did you mean `web`? These may be chosen: `history` (read_thread, "
-NOT_ALLOWED = (
-    "CONFAB_DEFAULT_TOOLS: The tool `web` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS. "
-)
+NOT_ALLOWED = "CONFAB_DEFAULT_TOOLS: `web` is not allowed. Add `web` to CONFAB_TOOLS, or take it out here."
 
 
 CHOSEN = {

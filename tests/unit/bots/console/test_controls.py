@@ -25,7 +25,9 @@ def test_a_line_names_a_control_or_none(line, control):
 
 
 def test_the_words_for_what_waits_say_what_they_do():
-    assert describe_controls(APPROVAL) == "/allow lets it act, /allow thread always does here, /deny does not"
+    assert describe_controls(APPROVAL) == (
+        "/allow lets it act, /allow thread lets this tool act for you in this thread from now on, /deny does not"
+    )
 
 
 def test_a_conversation_knows_the_newest_call_that_waits_and_the_newest_answer():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.commands.audit import DESCRIBED, describe
+from core.commands.audit import DESCRIBED, RUNS, describe, tell_row
 from core.commands.registry import RankTooLow
 from core.domain.events import WorkspaceEnded
 from core.domain.messages import Rank, ThreadKey
@@ -127,11 +127,6 @@ TOOL = {"arguments": fingerprint("{}"), "asker": "U2"}
             "allowed `tickets_create` for the thread",
         ),
         ("tool.denied", "tickets_create", TOOL, "denied `tickets_create` for Bob"),
-        ("tool.expired", "a", TOOL, "was not answered in time whether a is allowed for Bob"),
-        ("tool.began", "a", TOOL, "had a begin for Bob"),
-        ("tool.uncertain", "a", TOOL, "had a begin for Bob, and whether it was done is not known"),
-        ("tool.ran", "a", {**TOOL, "result": 9}, "had a run for Bob"),
-        ("tool.ran", "a", {"failed": True}, "had a run, which failed"),
         ("forget", "U2", {"messages": 2}, "erased the words of Bob in a thread (2 messages)"),
         ("forget", "", {"messages": "*many*"}, "erased all words in a thread (0 messages)"),
         ("forged", "", {}, "did forged"),
@@ -152,8 +147,26 @@ def test_a_row_is_told_in_words_also_where_somebody_altered_it(action, subject, 
     assert describe(row, NAMES) == says
 
 
+@pytest.mark.parametrize(
+    ("action", "details", "says"),
+    [
+        ("tool.expired", TOOL, "`order_dice` did not act: nobody allowed it in time, for Bob"),
+        ("tool.began", TOOL, "`order_dice` began, for Bob"),
+        ("tool.uncertain", TOOL, "`order_dice` was interrupted, and whether it was done is not known, for Bob"),
+        ("tool.ran", {**TOOL, "result": 9}, "`order_dice` ran, for Bob"),
+        ("tool.ran", {**TOOL, "failed": True}, "`order_dice` ran, and failed, for Bob"),
+        ("tool.ran", {}, "`order_dice` ran"),
+        ("tool.denied", TOOL, "Ada denied `order_dice` for Bob"),
+    ],
+)
+def test_what_became_of_a_tool_is_told_of_the_tool_and_not_as_if_somebody_had_done_it_then(action, details, says):
+    entry = AuditEntry("board:w1", NOW, "U1", AuditAction(action), "c1", "t1", "order_dice", details)
+
+    assert tell_row(AuditRow(**entry.to_columns(1), mac=""), NAMES) == says
+
+
 def test_every_action_has_its_words():
-    assert set(DESCRIBED) == set(AuditAction)
+    assert set(DESCRIBED) | {AuditAction(action) for action in RUNS} == set(AuditAction)
 
 
 async def test_no_word_of_anybodys_is_in_the_log(give, board, store):

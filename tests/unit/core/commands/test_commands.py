@@ -329,6 +329,7 @@ async def test_a_channel_has_its_own_tools_and_else_the_workspaces(give):
 async def test_which_tools_hold_is_shown_with_what_each_group_is_and_what_it_costs(give):
     by_default = (await give("persona show", tools=TOOLS)).split("\n\n")
     tuned = (await give("persona tune tools=web,tickets,wiki,current_time", tools=TOOLS)).split("\n\n")
+    reads = (await give("persona tune tools=web_fetch", tools=TOOLS)).split("\n\n")
     nothing = (await give("persona tune tools=none", tools=TOOLS)).split("\n\n")
 
     more = "More may be chosen with `persona tune tools=...`: "
@@ -339,10 +340,11 @@ async def test_which_tools_hold_is_shown_with_what_each_group_is_and_what_it_cos
     assert tuned[1].startswith("tools `current_time,tickets,web,wiki`")
     assert tuned[2:] == [
         "Claude may use `tickets` (create, find), asking first before create; `time` (current_time); "
-        "`web` (web_fetch, web_search) at a price beside its tokens. "
+        "`web` (web_fetch, web_search), web_search at a price beside its tokens. "
         "`wiki` can't be had just now, or not all of it.",
         f"{more}`history` (read_thread, search_history).",
     ]
+    assert reads[2] == "Claude may use `web` (web_fetch)."
     assert nothing[2] == "Claude has no tools here."
 
 
@@ -351,7 +353,7 @@ async def test_a_tool_that_is_not_there_is_refused_with_those_that_are(give, sto
         await give("persona tune tools=wbe,time", tools=TOOLS)
 
     assert str(refused.value).startswith("There is no tool `wbe`. Did you mean `web`? These may be chosen: `history` (")
-    with pytest.raises(UsageError, match="The tool `code` is not allowed here"):
+    with pytest.raises(UsageError, match="The group `code` is not allowed here"):
         await give("persona tune tools=code", tools=TOOLS)
     assert await store.personas.persona(Place("board:w1", "c1")) is None
 

@@ -105,7 +105,16 @@ WRONG = {
     "a slip": ("wbe", f"There is no tool `wbe`. Did you mean `web`? {THESE}"),
     "not allowed": (
         "history",
-        f"The tool `history` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS. {THESE}",
+        f"The group `history` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS. {THESE}",
+    ),
+    "a tool that is not allowed": (
+        "search_history",
+        f"The tool `search_history` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS. {THESE}",
+    ),
+    "a slip of what is not allowed": (
+        "histroy",
+        "There is no tool `histroy`. Did you mean `history`? The group `history` is not allowed here. Whoever runs "
+        f"Confab can add it to CONFAB_TOOLS. {THESE}",
     ),
     "none beside others": ("none,web", f"`none` stands alone. {THESE}"),
     "all": ("all", f"There is no `all`: name each group that you want. {THESE}"),
@@ -119,6 +128,18 @@ def test_a_choice_that_there_is_not_is_refused_with_what_there_is(words, sentenc
         make_registry("web", "time").parse_choice(words)
 
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("more", [(), ("tickets__find",)], ids=["not read yet", "read"])
+def test_a_single_tool_of_a_server_that_lists_none_is_refused_with_what_lets_it_be_chosen(more):
+    with pytest.raises(UnknownTool) as refused:
+        make_registry("tickets", more=more).parse_choice("tickets__find")
+
+    assert str(refused.value) == (
+        "`tickets__find` can't be chosen by itself. `tickets` can, with all its tools. Single ones can where whoever "
+        "runs Confab lists them in the file of MCP servers: `tools = [...]`. "
+        "These may be chosen: `tickets`; or `none`."
+    )
 
 
 def test_where_no_tool_is_allowed_none_may_be_chosen():
