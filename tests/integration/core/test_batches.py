@@ -283,7 +283,7 @@ async def test_a_batch_whose_results_are_gone_is_written_off(store, claude, boar
         claude.batches.end()
         await drive(store, board)
 
-        assert "4 rows, the batch is gone at Anthropic" in board.shown("t1")[1]
+        assert "“the batch is gone at Anthropic” (4)" in board.shown("t1")[1]
         assert claude.batches.given == {}
 
 
