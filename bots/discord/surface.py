@@ -273,7 +273,8 @@ class DiscordSurface:
         target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
-        ends = isinstance(target, ByToken | Privately)
+        single, rest = isinstance(target, ByToken), self._measure_rest()
+        ends = single or (isinstance(target, Privately) and rest > 0)  # else a clock is wrong, or Discord says so
         return Publisher(
             reply,
             target,
@@ -281,8 +282,8 @@ class DiscordSurface:
             quote,
             self._resources.pause,
             plainly=plainly,
-            seconds=self._measure_rest() if ends else None,
-            single=isinstance(target, ByToken),
+            seconds=rest if ends else None,
+            single=single,
             grows=self._question.schedule is None,
         )
 

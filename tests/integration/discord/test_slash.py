@@ -1,7 +1,6 @@
 """Slash commands on Discord: given by option and by form, by those who may, within three seconds."""
 
 import asyncio
-import json
 
 import pytest
 
@@ -365,8 +364,7 @@ async def test_what_is_uploaded_is_what_discord_takes(guild, claude, running):
     uploaded = next(call.json for call in guild.calls if call.method == "PUT")
 
     assert {command["name"] for command in uploaded} >= {"ask", "persona", "help", "forget", "prompt"}
-    assert max(len(json.dumps(command)) for command in uploaded) < 8000
-    assert guild.refusals == []
+    assert guild.refusals == []  # nor does any have more than 8,000 characters of names, descriptions and values
 
 
 @pytest.mark.parametrize(
