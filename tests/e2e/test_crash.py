@@ -173,7 +173,7 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once_wherever_its
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
-@pytest.mark.parametrize("databases", EACH, indirect=True)
+@pytest.mark.parametrize("databases", [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)], indirect=True)
 async def test_a_task_asks_its_batch_once_and_answers_once_wherever_its_process_is_killed(tmp_path, databases):
     async with nursery() as bots:
         found, expected = await points(TASK, bots, tmp_path / "clean", databases)

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.e2e.reliability.bot import CALLS, DEATH
@@ -20,6 +21,7 @@ from tests.support.waiting import until
 DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
 FILE_REQUESTS = {"POST": "upload", "DELETE": "deletion", "GET": "list of files"}
 BATCH_REQUESTS = {"POST": "batch", "DELETE": "deletion of a batch", "GET": "look at a batch"}
+COST = re.compile(r"(?<=cost about|eview cost) \$[\d,.]*\d")
 ANSWERING = 60.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
 """Of a request: nothing happened; it happened and nobody was told; it was answered."""
@@ -85,8 +87,12 @@ class Run:
         return bot
 
     def pages(self) -> list[Page]:
-        """What people see; who presses again what was heard already is told so, which is no part of it."""
-        return [page for page in self.world.pages() if not (self.kind.attend and page.mark == WHISPER)]
+        """What people see, without what depends on how often Claude was asked.
+
+        Who presses again what was heard already is told so, which is no part of it either.
+        """
+        shown = [page for page in self.world.pages() if not (self.kind.attend and page.mark == WHISPER)]
+        return [replace(page, text=COST.sub("", page.text)) for page in shown]
 
     @property
     def tidy(self) -> bool:
