@@ -37,7 +37,8 @@ GENERAL, DEV = "81382", "81383"
 ROOMS, QUESTIONS = 50, 4
 BAN = Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"})  # Cloudflare's, for a second
 LEASE = timedelta(seconds=5)
-LEAST = 2.0  # answers a second; 25 where nobody else uses the two cores, and less than one where limits are run into
+LEAST = 6.0  # answers a second, but for what the processor takes; 25 where nobody else uses the two cores
+SHARED = 2  # times the processor time that this may take where other tests use the cores too
 
 
 class Line:
@@ -106,14 +107,14 @@ async def test_fifty_conversations_are_answered_without_one_refusal(guild, claud
     claude.answer = lambda body: Answer(text="fine", chunk=100)
     guild.document_limits()
     async with confab(guild, claude, store, edit=1.2) as running:
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         answered = await asyncio.gather(*(converse(guild, room) for room in rooms))
-        rate = ROOMS * QUESTIONS / (time.perf_counter() - began)
+        took, worked = time.perf_counter() - began, time.process_time() - used
         await idle(running)
 
     assert answered == [QUESTIONS] * ROOMS
     assert [one for one in guild.refusals if one.status == 429] == []
-    assert rate > LEAST
+    assert took - SHARED * worked < ROOMS * QUESTIONS / LEAST
 
 
 async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds_up_nobody(guild, claude, running):
