@@ -3,6 +3,7 @@
 Tests core.answering.responder, core.answering.inbox, core.store.rules.companions and core.worker.worker.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -156,7 +157,7 @@ async def test_an_answer_begins_again_at_most_so_often_and_all_is_answered(assis
 
 
 class Adding(Haste):
-    """Haste in which somebody adds to a question at the first pause."""
+    """Haste in which somebody adds to a question at the first pause, which lasts until that ends it."""
 
     def __init__(self, add) -> None:
         super().__init__()
@@ -166,6 +167,7 @@ class Adding(Haste):
         if not self._added:
             self._added = True
             await self._add()
+            await asyncio.Event().wait()
         await super().sleep(seconds)
 
 
