@@ -34,24 +34,15 @@ class BackfillSource:
 
     async def _list_channels(self) -> list[str]:
         """The channels that we are in; of an organisation, team by team, as Slack wants it."""
+        found: list[Raw] = []
         try:
-            whole = [] if self._web.us.team else await self._list("auth.teams.list", "teams")
-            teams = [team["id"] for team in whole] or [None]
-            listed = [await self._list("users.conversations", "channels", team_id=team, **ASKED) for team in teams]
+            for team in await self._web.list_teams():
+                async for page in self._web.read_pages("users.conversations", None, team_id=team, limit=PAGE, **ASKED):
+                    found += page
         except (CannotShow, CannotAnswer, Rejected) as error:
             log.warning("which channels we are in is not known, so what was missed is not found: %s", error)
             return []
-        return list(dict.fromkeys(channel["id"] for channels in listed for channel in channels))
-
-    async def _list(self, method: str, field: str, **asked: object) -> list[Raw]:
-        """All of a list that comes in pages. Raises CannotShow, CannotAnswer, Rejected."""
-        found: list[Raw] = []
-        cursor = None
-        while cursor != "":
-            answer = await self._web.read(method, **asked, limit=PAGE, cursor=cursor)
-            found += answer[field]
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-        return found
+        return list(dict.fromkeys(channel["id"] for channel in found))
 
     async def _read_channel(self, channel: str, missed: MissedRange) -> list[Raw]:
         """Messages of a channel and of those of its threads that went on since then."""

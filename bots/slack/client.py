@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -43,6 +43,7 @@ FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it do
 UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
 LONGEST = 900.0  # seconds that it is believed; then it is asked again
 REFUSED = 3_600.0  # seconds that a kind of block is taken for refused everywhere: it may have been one message's fault
+TEAMS = 600.0  # seconds that the list of an organisation's teams is believed
 
 GONE = {
     "account_inactive": "the app's account is switched off",
@@ -83,6 +84,7 @@ PROMISED = {
     "usergroups.list": ("usergroups", list),
     "users.conversations": ("channels", list),
     "users.info": ("user", dict),
+    "users.list": ("members", list),
 }
 """What an answer that says ok must hold, by method: one without it comes from elsewhere, or from a Slack in trouble."""
 
@@ -136,6 +138,7 @@ class Web:
         """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep
         self._batch = min(batch, SCARCE_BATCH) if pace.scarce else batch
+        self._teams: TTLCache[str, Sequence[str]] = TTLCache(1, TEAMS)
         self._leisure = leisure
         self._emit = emit
 
@@ -212,6 +215,29 @@ class Web:
             )
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+
+    async def list_teams(self) -> Sequence[str | None]:
+        """The teams that Slack lists things of one by one: an organisation's, else None for the only one.
+
+        Raises as `read`.
+        """
+        if self.us.team or not self.us.enterprise:
+            return [None]
+        if self.us.enterprise not in self._teams:
+            found = [one async for page in self.read_pages("auth.teams.list") for one in page]
+            self._teams[self.us.enterprise] = [str(team["id"]) for team in found]
+        return self._teams[self.us.enterprise]
+
+    async def read_pages(self, method: str, most: int | None = None, **asked: object) -> AsyncIterator[list[Raw]]:
+        """What a method lists, a page at a time, and no more than so many. Raises as `read`."""
+        field, _ = PROMISED[method]
+        cursor, pages = None, 0
+        while cursor != "" and pages != most:
+            answer = await self.read(method, **asked, cursor=cursor)
+            yield answer[field]
+            cursor, pages = (answer.get("response_metadata") or {}).get("next_cursor") or "", pages + 1
+        if cursor:
+            log.warning("%s has more than %d pages: the others are left out", method, pages)
 
     def is_slack_url(self, url: str) -> bool:
         """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""

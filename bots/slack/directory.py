@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from cachetools import TTLCache
 
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 GROUPS, PERSON, CHANNEL, BOT = "usergroups.list", "users.info", "conversations.info", "bots.info"
 MEMBERS, PEOPLE = "conversations.members", "users.list"
 LISTED = 200  # people that Slack tells at once without being slow
+TEAMS = 20  # of an organisation, whose groups and owners are asked for one by one
 CROWDED = 100  # channels whose members are remembered
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
@@ -42,7 +43,7 @@ class Directory:
         wait: float = WAIT,
         rank_wait: float = RANK_WAIT,
     ) -> None:
-        self.memberships = Memberships(web, clock)
+        self.memberships = Memberships(web, self._list_teams, clock)
         self._web = web
         self._wait = wait
         self._rank_wait = rank_wait
@@ -92,10 +93,21 @@ class Directory:
     async def list_managers(self, channel: str) -> list[str]:
         """Who made a channel, whom the operator named, and owners and admins, as many as Slack tells at once."""
         creator = [] if channel.startswith("D") else [await self._fetch_creator(channel)]
-        answer = await self._web.read(PEOPLE, limit=LISTED)
-        people = (one for one in answer.get("members") or () if not one.get("is_bot"))
-        owners = [one["id"] for one in people if read_rank(one, self._web.us) is Rank.OWNER]
+        people: list[Raw] = []
+        for team in (await self._web.list_teams())[:TEAMS]:
+            people += (await self._web.read(PEOPLE, limit=LISTED, team_id=team))["members"]
+        owners = [one["id"] for one in people if read_rank(one, self._web.us) is Rank.OWNER and not one.get("is_bot")]
         return [*dict.fromkeys(filter(None, [*creator, *sorted(self._managers), *owners]))]
+
+    async def _list_teams(self, person: str) -> Sequence[str | None]:
+        """The teams of an organisation that somebody is in, as far as Slack says so, and we too.
+
+        Raises CannotShow, CannotAnswer, Rejected.
+        """
+        ours = await self._web.list_teams()
+        user = {} if None in ours or person == self._web.us.user else await self._fetch_person(person)
+        theirs = (user.get("enterprise_user") or {}).get("teams")
+        return [team for team in ours if team in theirs] if isinstance(theirs, list) else ours
 
     async def _fetch_members(self, channel: str) -> frozenset[str]:
         found: set[str] = set()
@@ -194,9 +206,11 @@ class Directory:
         if GROUPS in self._groups:
             return
         self._groups[GROUPS] = {}
-        answer = await self._web.read(GROUPS)
-        found = (one for one in answer.get("usergroups") or () if one.get("id"))
-        self._groups[GROUPS] = {one["id"]: str(one.get("handle") or one.get("name") or "") for one in found}
+        found: dict[str, str] = {}
+        for team in (await self._web.list_teams())[:TEAMS]:
+            listed = (await self._web.read(GROUPS, team_id=team))["usergroups"]
+            found |= {one["id"]: str(one.get("handle") or one.get("name") or "") for one in listed if one.get("id")}
+        self._groups[GROUPS] = found
 
     async def _fetch_name(self, person: str) -> str:
         if _is_bot(person):

@@ -46,14 +46,29 @@ def parse_workspace(body: Raw) -> str:
     """The workspace that the app is installed in, from outside of the event, whose `team` may be its author's."""
     rights: Raw = next(iter(body.get("authorizations") or []), {})
     enterprise = rights.get("enterprise_id") or body.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
-    team = rights.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
-    return f"slack:{enterprise or team}"
+    return _read_form_workspace(body) or f"slack:{enterprise or _read_team(body)}"
 
 
 def parse_team(body: Raw) -> str:
     """The team that the app is installed in, also inside an organisation; empty where the payload names none."""
+    return "" if _read_form_workspace(body) else _read_team(body)
+
+
+def _read_team(body: Raw) -> str:
     rights: Raw = next(iter(body.get("authorizations") or []), {})
     return str(rights.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def _read_form_workspace(body: Raw) -> str:
+    """The workspace of a form of ours, as the form keeps it; empty for anything else.
+
+    Slack names the workspace of who filled it in, which in a shared channel may be another one.
+    """
+    try:
+        name = json.loads(body["view"]["private_metadata"])["key"][0]
+    except (LookupError, TypeError, ValueError):
+        return ""
+    return name if isinstance(name, str) and name.startswith("slack:") else ""
 
 
 def parse_event(body: Raw, us: BotIdentity) -> list[Event]:

@@ -10,7 +10,7 @@ from typing import Any
 from bots.slack.address import SlackAddress
 from bots.slack.home.view import BUTTONS, build_plain_text
 from bots.slack.manifest import COMMAND
-from bots.slack.parse import Raw, name_submission, parse_workspace
+from bots.slack.parse import Raw, name_submission
 from core.billing.budgets import Period
 from core.billing.ledger_rows import DIRECT
 from core.commands import TABLE
@@ -108,7 +108,7 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
     return [
         Commanded(
             id=name_submission(view),
-            key=ThreadKey(parse_workspace(body), note["channel"], ""),
+            key=ThreadKey(*note["key"]),
             person=body["user"]["id"],
             line=row.words,
             at=now,
@@ -155,7 +155,8 @@ def _mark(value: str) -> str:
 def _pack_form(form: Form) -> str:
     """What a form gives back when it is saved."""
     held = {name: _mark(value) for name, value in form.held.items()}
-    return json.dumps({"line": form.row.words, "channel": form.channel, "fixed": form.fixed, "held": held})
+    key = [form.place.place.workspace, form.channel, ""]
+    return json.dumps({"line": form.row.words, "key": key, "fixed": form.fixed, "held": held})
 
 
 def _read_persona(row: Command, place: PlaceOverview) -> dict[str, str]:

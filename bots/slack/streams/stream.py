@@ -56,15 +56,16 @@ class Stream:
 async def start_stream(web: Web, question: Question, page: Page, text: str) -> Stream:
     """Begin a message in the question's thread. Raises as `Stream.append`.
 
-    Slack takes neither metadata nor blocks here, and may want to know who sees it grow also where its manual does not.
+    Slack takes neither metadata nor blocks here, and may want to know who sees it grow also where its manual does not:
+    both of team and person, so that neither is said in an organisation, of which we know no team.
     """
-    key = question.key
+    key, team = question.key, web.us.team or None
     answer = await web.call_once(
         "chat.startStream",
         channel=key.channel,
         thread_ts=key.thread,
-        recipient_team_id=web.us.team,
-        recipient_user_id=question.person,
+        recipient_team_id=team,
+        recipient_user_id=question.person if team else None,
         markdown_text=text or None,
     )
     return Stream(web, key, str(answer["ts"]), page, text)

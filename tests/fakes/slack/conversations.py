@@ -60,8 +60,17 @@ def info(request: Request) -> Raw:
     return {"channel": slack_json.channel(request.channel(), request.team.bot)}
 
 
+def _check_team(request: Request) -> None:
+    """What lists a workspace's own needs to be told which one, where the token is a whole organisation's."""
+    if request.team.whole and not request.text("team_id"):
+        raise Refused("missing_argument")
+    if request.text("team_id") not in {"", request.team.id}:
+        raise Refused("team_access_not_granted")
+
+
 def conversations(request: Request) -> Raw:
     """Conversations of the wanted types that the bot may know of."""
+    _check_team(request)
     kinds = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
     types = (request.text("types") or "public_channel").split(",")
     wanted = {kinds[each.strip()] for each in types if each.strip() in kinds}
@@ -75,8 +84,7 @@ def conversations(request: Request) -> Raw:
 
 def joined(request: Request) -> Raw:
     """Those of them that the bot is in, or a `user`; each kind needs its scope. Private ones only where both are."""
-    if request.team.whole and not request.text("team_id"):
-        raise Refused("missing_argument")
+    _check_team(request)
     kinds = {"public_channel": "channels", "private_channel": "groups", "mpim": "mpim", "im": "im"}
     for kind in (request.text("types") or "public_channel").split(","):
         if kind not in kinds:
@@ -135,11 +143,12 @@ def user(request: Request) -> Raw:
     if person is None:
         raise Refused("user_not_found")
     org = request.world.teams[person.team].enterprise
-    inside = {"enterprise_user": {"id": f"W{person.id}", "enterprise_id": org}} if org else {}
+    inside = {"enterprise_user": {"id": f"W{person.id}", "enterprise_id": org, "teams": [person.team]}} if org else {}
     return {"user": slack_json.person(person) | inside}
 
 
 def users(request: Request) -> Raw:
+    _check_team(request)
     people = [each for each in request.world.people.values() if each.team == request.team.id]
     shown, cursor = page(people, request, 100, HISTORY)
     return {"members": [slack_json.person(each) for each in shown], "response_metadata": {"next_cursor": cursor}}
@@ -147,6 +156,7 @@ def users(request: Request) -> Raw:
 
 def groups(request: Request) -> Raw:
     """The user groups that a test has put into the world, by id."""
+    _check_team(request)
     return {"usergroups": [{"id": key, "handle": handle} for key, handle in request.world.usergroups.items()]}
 
 

@@ -119,16 +119,18 @@ def envelope(world: World, team: Team, event: Raw) -> Envelope:
     return Envelope(key, "events_api", outer)
 
 
-def command(channel: Channel, person: Person, line: tuple[str, str], trigger: str, url: str) -> Raw:
+def command(team: Team, channel: Channel, person: Person, line: tuple[str, str], trigger: str, url: str) -> Raw:
     """A slash command, as a form carries it."""
     names = {"direct": channel.kind == "im", "private": channel.kind in {"group", "mpim"}}
     spoken = next(
         (f"{name}message" if name == "direct" else "privategroup" for name, true in names.items() if true), channel.name
     )
+    org = {"enterprise_id": team.enterprise, "enterprise_name": "Org"} if team.enterprise else {}
     return {
+        **org,
         "token": VERIFICATION,
-        "team_id": channel.team,
-        "team_domain": channel.team.lower(),
+        "team_id": team.id,
+        "team_domain": team.id.lower(),
         "channel_id": channel.id,
         "channel_name": spoken,
         "user_id": person.id,
@@ -136,7 +138,7 @@ def command(channel: Channel, person: Person, line: tuple[str, str], trigger: st
         "command": line[0],
         "text": line[1],
         "api_app_id": APP,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": "true" if team.whole else "false",
         "response_url": url,
         "trigger_id": trigger,
     }

@@ -70,7 +70,7 @@ class People:
         """Give a slash command, and return the envelope's id, under which its ack is found."""
         person, place = self.person(user), self.place(channel)
         url = self.response_url(place, person)
-        payload = slack_events.command(place, person, (name, text), self.trigger(person), url)
+        payload = slack_events.command(self.team(place), place, person, (name, text), self.trigger(person), url)
         return self._put(Envelope(self.world.name("Cmd"), "slash_commands", payload))
 
     async def choose(self, user: str, channel: str, ts: str, callback_id: str) -> str:

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from bots.slack.streams.rules import StreamRules
 from core.billing.ledger_rows import Scope
 from core.domain.messages import ThreadKey
 from tests.fakes.claude.script import Answer
+from tests.support.home_page import render_view
 from tests.support.slack_installations import SECOND, town
 from tests.support.talk import NOON
 
@@ -191,3 +193,64 @@ async def test_the_environment_of_the_set_up_changes_nothing_of_bolt(slack, clau
 
         assert len(two.home.texts("dev", root)) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_form_is_of_the_workspace_that_opened_it_also_where_a_person_of_another_one_fills_it_in(
+    slack, claude, store
+):
+    async with town(slack, claude, store, rules={"guests": True}) as two:
+        ts = await slack.say("bob", "shared", "Deploys stop on Friday.")
+        await slack.acked(await slack.choose("U0EXT", "shared", ts, "confab_ask_about"))
+        (form,) = slack.world.views
+        values = {"question": {"question": {"type": "plain_text_input", "value": "Why?"}}}
+        await slack.acked(await slack.submit_view("U0EXT", form, values))
+        await two.home.answered()
+
+        assert [one.user for one in slack.world.ephemerals] == ["U0EXT"]
+
+
+@pytest.fixture
+async def organisation(slack, claude, store):
+    """A house that serves an organisation, beside another workspace."""
+    team = replace(SECOND, enterprise="E0ORG", whole=True)
+    async with town(slack, claude, store, team=team, streams=StreamRules()) as two:
+        yield two
+
+
+async def test_in_an_organisation_a_home_shows_the_channels_that_somebody_manages(organisation):
+    there = organisation.second
+    await there.open_home("ada")
+    await organisation.slack.until(lambda: "U0ADA" in there.world.homes)
+    shown = list(render_view(there.world.homes["U0ADA"].payload))
+
+    assert "*<#C0DEV>*" in shown
+    assert "*<#C0OUT>*" not in shown
+
+
+async def test_in_an_organisation_who_is_in_a_private_channel_may_have_it_read_and_nobody_else(organisation):
+    there = organisation.second
+    await there.say("ada", "secrets", "The launch moves to May.")
+    for user in ("bob", "cy"):
+        await organisation.slack.acked(await there.command(user, "secrets", "/confab", "summarize"))
+        await organisation.home.rest()
+
+    assert ["The launch moves to May." in str(body["messages"]) for body in organisation.home.asked] == [True]
+
+
+async def test_in_an_organisation_groups_have_their_names(organisation):
+    there = organisation.second
+    there.world.usergroups["S0GRP"] = "pilots"
+    await there.say("bob", "dev", "<@U0BOT> who are <!subteam^S0GRP>?")
+    await organisation.home.answered()
+
+    assert organisation.home.prompt()[-1][1].endswith("who are @pilots?")
+
+
+async def test_in_an_organisation_answers_are_streamed_in_direct_messages(organisation, slack, claude):
+    claude.script(Answer(text="word " * 100 + "end.", chunk=40))
+    root = await organisation.second.say("bob", "D0BOB", "go on")
+    await organisation.home.answered()
+
+    (text,) = organisation.second.texts("D0BOB", root)
+    assert text.endswith("end.")
+    assert len(slack.called("chat.startStream")) == len(slack.called("chat.stopStream")) == 1

@@ -4,7 +4,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import Web
-from bots.slack.home.memberships import SECONDS, Memberships
+from bots.slack.directory import Directory
+from bots.slack.home.memberships import SECONDS
 from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Throttle
 from tests.fakes.slack.nouns import BOT, Channel
@@ -26,7 +27,8 @@ def now():
 
 @pytest.fixture
 def memberships(slack, now):
-    return Memberships(Web(AsyncWebClient(slack.token, slack.base_url), US, Throttle(0)), lambda: now[0])
+    web = Web(AsyncWebClient(slack.token, slack.base_url), US, Throttle(0))
+    return Directory(web, clock=lambda: now[0]).memberships
 
 
 def names(channels) -> list[str]:
