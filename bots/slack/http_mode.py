@@ -33,7 +33,9 @@ def build_routes(
 
     async def receive(request: web.Request) -> web.StreamResponse:
         if request.content_length is None or request.content_length > LARGEST:
-            return web.json_response({"error": "too large"}, status=413)
+            refusal = web.json_response({"error": "too large"}, status=413)
+            refusal.force_close()  # what is left of the body would stand before the next request
+            return refusal
         if not is_plausible(request.headers, clock()):
             return web.json_response(INVALID, status=401)
         body = await request.read()

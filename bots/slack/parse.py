@@ -379,7 +379,7 @@ def _calls_us(raw: Raw, us: BotIdentity) -> bool:
 
 
 def _parse_text(raw: Raw, us: BotIdentity) -> str:
-    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", message_content.read_words(raw))
+    return re.sub(rf"\A\s*(?:<@{us.user}>[ \t\n,:]*)+", "", message_content.read_words(raw))
 
 
 def _list_attachments(raw: Raw) -> Iterator[Attachment]:

@@ -24,11 +24,17 @@ from core.store.records.installations import Installation, Installations
 EARLY = timedelta(hours=2)  # before a token runs out it is renewed by background work; it lives for twelve hours
 URGENT = timedelta(minutes=5)  # before that whoever uses it renews it
 LEASE = timedelta(seconds=60)  # for which nobody else renews it
+OURS = {"bad_client_secret", "invalid_client_id"}  # Slack's words where it is not the token that it does not take
 STALE = {"account_inactive", "invalid_auth", "token_expired", "token_revoked"}  # where the store may have a newer one
 
 NOT_READABLE = (
     "CONFAB_SECRET_KEY: the tokens of {names} were sealed with another key. "
     "Put that key back, behind the new one with a comma between them; or have Confab installed there again."
+)
+
+OTHER_APP = (
+    "SLACK_CLIENT_SECRET: Slack does not take it with this SLACK_CLIENT_ID, so the token of %s is not renewed (%s). "
+    "Set both as Basic Information, App Credentials has them, and start Confab again."
 )
 
 log = logging.getLogger(__name__)
@@ -127,6 +133,9 @@ class Credentials:
             tokens = await vault.oauth.refresh(self.tokens.refresh)
             await self._keep(installation, tokens)
         except Rejected as refused:
+            if refused.reason in OURS:
+                log.error(OTHER_APP, name, refused.reason)
+                return
             self._spent = installation.version
             log.error("Slack renews the token of %s no more (%s): install Confab there again", name, refused.reason)
         except ConfabError as error:

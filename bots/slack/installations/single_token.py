@@ -79,8 +79,9 @@ class SingleToken:
 
 
 def parse_identity(answer: parse.Raw) -> parse.BotIdentity:
-    """The identity that auth.test answers."""
+    """The identity that auth.test answers. The token of a whole organisation is of no team, whatever is named."""
     team, enterprise = str(answer.get("team_id") or ""), str(answer.get("enterprise_id") or "")
+    team = "" if enterprise and answer.get("is_enterprise_install") else team
     return parse.BotIdentity(
         workspace=f"slack:{enterprise or team}",
         user=str(answer.get("user_id") or ""),

@@ -88,6 +88,21 @@ async def test_a_body_that_is_too_large_is_refused(home):
     assert (await post(home, body, signed(body)))[0] == 413
 
 
+async def test_a_body_of_no_told_length_is_refused_and_holds_up_no_later_request(home):
+    async def write_in_pieces():
+        yield BODY
+
+    url = f"http://127.0.0.1:{home.port}/slack/events"
+    async with aiohttp.ClientSession() as session:
+        answers = [
+            await session.post(url, data=body, headers=signed(BODY), raise_for_status=False)
+            for body in (write_in_pieces(), BODY)
+        ]
+
+    assert [one.status for one in answers] == [413, 200]
+    assert answers[0].headers["Connection"] == "close"
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"payload=%7B", b"", b'"x"'])
 async def test_signed_nonsense_breaks_nothing(home, body):
     status, _ = await post(home, body, signed(body))

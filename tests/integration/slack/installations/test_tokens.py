@@ -251,6 +251,18 @@ async def test_tokens_that_slack_renews_no_more_are_told_once_and_a_new_installa
         assert caplog.text.count("Slack renews the token of slack:T0TWO no more (invalid_refresh_token)") == 1
 
 
+async def test_a_secret_that_slack_does_not_take_is_told_as_that_and_no_installation_is_to_blame(
+    slack, claude, store, later, caplog
+):
+    async with town(slack, claude, store, clock=later) as two:
+        slack.fail_next("oauth.v2.access", Fault(error="bad_client_secret"), 1_000)
+        later.ahead = HOURS - 3_600
+        await two.home.platform._installed.workspaces.renew_due()
+
+        assert "SLACK_CLIENT_SECRET: Slack does not take it" in caplog.text
+        assert "install Confab there again" not in caplog.text
+
+
 async def test_tokens_that_another_process_sealed_with_another_key_are_told_in_words_and_other_workspaces_go_on(
     slack, claude, store, later, caplog
 ):

@@ -225,6 +225,11 @@ def test_a_form_too_large_for_slack_is_not_opened():
     assert build_form(Commanded("1", KEY, "U0ADA", "persona set", NOON, address="x" * 3_000)) is None
 
 
+@pytest.mark.parametrize("text", ["<@U0BOT>", "  <@U0BOT>  \n", "\n <@U0BOT>: <@U0BOT>"])
+def test_a_mention_among_blanks_is_no_words(text):
+    assert parse_message({"ts": ROOT, "user": "U0ADA", "text": text}, US).text.strip() == ""
+
+
 def test_a_history_is_in_order_once_and_without_commands_joins_and_graves():
     root = {"ts": ROOT, "user": "U0ADA", "text": "<@U0BOT> hello", "thread_ts": ROOT}
     reply = {"ts": REPLY, "user": "U0BOB", "text": "hi", "thread_ts": ROOT}
