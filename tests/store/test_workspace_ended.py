@@ -1,6 +1,6 @@
 """We were removed from a workspace: its open questions are withdrawn, and nothing that is stored is lost."""
 
-from core.domain.events import WorkspaceEnded
+from core.domain.events import Commanded, WorkspaceEnded
 from core.domain.messages import Outcome
 from tests.support.talk import PLATFORMS, asked, at, message, thread
 
@@ -52,4 +52,16 @@ async def test_late_news_of_an_end_withdraws_nothing_that_was_asked_since(store)
     await store.questions.ingest(asked(message("1", seconds=600)))
 
     assert not (await store.questions.ingest(ended(seconds=500))).new
+    assert await open_count(store) == 1
+
+
+async def test_what_was_asked_before_the_end_and_is_stored_after_it_waits_for_nobody(store):
+    await store.questions.ingest(ended(seconds=500))
+    receipts = [
+        await store.questions.ingest(asked(message("1", seconds=400))),
+        await store.questions.ingest(Commanded("2", thread("2"), "U1", "help", at(400))),
+        await store.questions.ingest(asked(message("3", seconds=600), thread("3"))),
+    ]
+
+    assert [one.question for one in receipts] == [False, False, True]
     assert await open_count(store) == 1

@@ -1,5 +1,7 @@
 """Audit: rows of the log, each appended in the unit of work of the change that it tells of, and their chains."""
 
+from datetime import datetime
+
 from core.store.audit_log import LEAST, AuditAction, AuditEntry, AuditFault, AuditHead, AuditRow, check_rows
 from core.store.places.advisory_locks import lock_audit
 from core.store.sql_port import Sql, stamp
@@ -22,7 +24,9 @@ LIST = """
 SELECT * FROM audit WHERE workspace = :workspace AND {place} AND number < :before ORDER BY number DESC LIMIT {listed}
 """
 
-ENDED = "SELECT 1 AS told FROM audit WHERE workspace = :workspace AND action = :action AND at >= :at LIMIT 1"
+ENDED = """
+SELECT 1 AS told FROM audit WHERE workspace = :workspace AND channel IS NULL AND action = :action AND at >= :at LIMIT 1
+"""
 
 
 def record_audit(sql: Sql, entry: AuditEntry) -> None:
@@ -37,10 +41,9 @@ def record_audit(sql: Sql, entry: AuditEntry) -> None:
     sql.insert("audit", {**columns, "mac": sql.keys.seal(before, columns)})
 
 
-def is_end_recorded(sql: Sql, ended: AuditEntry) -> bool:
-    """Whether this end of an installation, or a later one, was recorded: platforms tell of one more than once."""
-    action = AuditAction.INSTALLATION_ENDED.value
-    values = {"workspace": ended.workspace, "action": action, "at": stamp(ended.at)}
+def is_end_recorded(sql: Sql, workspace: str, at: datetime) -> bool:
+    """Whether an end of an installation at that time, or later, was recorded."""
+    values = {"workspace": workspace, "action": AuditAction.INSTALLATION_ENDED.value, "at": stamp(at)}
     return sql.one(ENDED, values) is not None
 
 

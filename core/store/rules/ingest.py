@@ -115,11 +115,15 @@ def _ingest_end(sql: Sql, event: WorkspaceEnded) -> Receipt:
 
 
 def record_end(sql: Sql, workspace: str, at: datetime, withdrawn: int) -> None:
-    """Audit that a workspace ended, once."""
-    action, details = AuditAction.INSTALLATION_ENDED, {"withdrawn": withdrawn}
-    entry = AuditEntry(workspace, at, PLATFORM, action, details=details)
-    if not is_end_recorded(sql, entry):
-        record_audit(sql, entry)
+    """Audit that a workspace ended, once: platforms tell of it more than once."""
+    if not is_end_recorded(sql, workspace, at):
+        details = {"withdrawn": withdrawn}
+        record_audit(sql, AuditEntry(workspace, at, PLATFORM, AuditAction.INSTALLATION_ENDED, details=details))
+
+
+def _keep_question(sql: Sql, question: Question) -> bool:
+    """Keep a question, unless we were removed since it was asked: nobody can be answered there. Whether it is new."""
+    return not is_end_recorded(sql, question.key.workspace, question.at) and keep_question(sql, question)
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:
@@ -141,7 +145,7 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
         mark_begun(sql, key, event.message.id, at)
     if event.may_add and key != event.key:
         note_piece(sql, key, event.message.id)
-    question = _wants_answer(sql, key, event) and keep_question(sql, _build_question(key, event))
+    question = _wants_answer(sql, key, event) and _keep_question(sql, _build_question(key, event))
     return Receipt(new=new or question, ours=True, question=question, key=key)
 
 
@@ -229,7 +233,7 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
             erase_read_results(sql, key.workspace, key.channel)
     if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
         take_question_back(sql, key, event.message.id, event.asks)
-    question = asks and keep_question(sql, _build_late_question(key, event))
+    question = asks and _keep_question(sql, _build_late_question(key, event))
     return Receipt(new=changed or question, ours=tracked, question=question, key=key)
 
 
@@ -275,7 +279,7 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         values=event.values,
         attachments=event.attachments,
     )
-    new = _turn_into_command(sql, question) or keep_question(sql, question)
+    new = _turn_into_command(sql, question) or _keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
 
 
