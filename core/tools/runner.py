@@ -128,10 +128,9 @@ class ToolRunner:
         return Carried(tuple(self._return(call, results.get(call.id)) for call in calls))
 
     def _refuse(self, calls: Sequence[ToolCall]) -> dict[str, ToolResult]:
-        """What Claude is told of calls that act, and whose arguments can't be used: nobody is asked about them."""
-        tools = {call.id: self._find(call) for call in calls}
-        acting = {name: tool.refuse for name, tool in tools.items() if tool and tool.definition.acts and tool.refuse}
-        said = {call.id: acting[call.id](call.arguments) for call in calls if call.id in acting}
+        """What Claude is told of calls whose arguments can't be read, or used for what acts: nobody is asked then."""
+        tools = ((call, tool) for call in calls if (tool := self._find(call)))
+        said = {call.id: call.flaw or _refuse_act(tool, call) for call, tool in tools}
         return {name: fail_call(wrong) for name, wrong in said.items() if wrong}
 
     def _find(self, call: ToolCall) -> Tool | None:
@@ -222,6 +221,10 @@ class ToolRunner:
             return read_result(await tool.run(scope, stored.call.arguments))
         except BaseException as error:
             return error
+
+
+def _refuse_act(tool: Tool, call: ToolCall) -> str:
+    return tool.refuse(call.arguments) if tool.definition.acts and tool.refuse else ""
 
 
 def _report_unkept(error: BaseException, seconds: float) -> None:

@@ -14,7 +14,7 @@ import pytest
 from core.domain.content import Image, Text
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
-from core.domain.tools import ToolResult
+from core.domain.tools import DEEPEST, ToolResult
 from core.store import open_store
 from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import UNREACHABLE
@@ -26,6 +26,7 @@ from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
 from tests.support.mcp_tools import KEY, PIPES, SCOPE, ask, call, find, names, over_http, text, tools_of
 from tests.support.stalls import measure_stalls
+from tests.support.tool_shed import nest
 from tests.support.waiting import PATIENCE, until
 
 READING = ["crash", "environment", "fail", "hang", "huge", "parts", "picture", "pid", "search", "table"]
@@ -60,6 +61,7 @@ async def test_a_server_over_http_is_listed_and_called(store, kind):
         assert await names(provider) == ALL
         assert provider.groups == {"tickets": ALL}
         assert await call(provider, "search", query="printer") == text("found: printer")
+        assert await call(provider, "search", **nest(DEEPEST)) == text("found: ")
         assert [one.name for one in await provider.list_tools(KEY) if one.definition.acts] == [
             "tickets__change",
             "tickets__create",
@@ -73,6 +75,7 @@ async def test_a_server_over_pipes_is_listed_called_and_ended_with_us(store, mon
     async with tools_of(store, server) as provider:
         assert await names(provider) == ALL
         assert await call(provider, "search", query="printer") == text("found: printer")
+        assert await call(provider, "search", **nest(DEEPEST, dict)) == text("found: ")
         environment = json.loads((await call(provider, "environment")).words)
         pid = int((await call(provider, "pid")).words)
 
