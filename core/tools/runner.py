@@ -21,13 +21,13 @@ from core.store.protocols import ToolCalls
 from core.store.records.calls import TRIES, CallState, StoredCall
 from core.store.records.claims import Claim
 from core.tools.approvals import refuse_call
+from core.tools.pictures import IMAGES, MORE
 from core.tools.tool import Tool, ToolScope
 from core.worker.lease import current_lease
 
 CALLS = 50  # of one step
 LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
 TOTAL = 450_000  # bytes of all results of one answer, about 150,000 tokens; an image counts as text of its tokens
-IMAGES = 8  # of one result
 FILES = 10  # of one answer
 KEEPS, KEEPING = 8, 8.0  # times that a result is tried to be kept, over half a minute; seconds between two at most
 UNKNOWN = "There is no tool of this name here."
@@ -38,7 +38,7 @@ BROKEN_ACT = f"{BROKEN} Whether it was done is not known; it is not tried again.
 BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
 CROWDED = f"Only {CALLS} calls are made at once; this one was not made. Make it again if you still need it."
 FULL = "[What it brought is left out: the tools of this answer have brought as much as one answer may hold.]"
-MORE = "[A further image is left out.]"
+UNSHOWN = "[A document is left out: a result holds texts and images.]"
 UNREADABLE = "[An image is left out: it is no JPEG, PNG, GIF or WebP, or not the one that it is said to be.]"
 PICTURES = {
     "image/jpeg": "/9j/",
@@ -260,4 +260,6 @@ def cap_result(result: ToolResult) -> ToolResult:
         elif isinstance(part, Image):
             images += 1
             content.append(part if images <= IMAGES else Text(MORE))
+        else:
+            content.append(Text(UNSHOWN))
     return replace(result, content=tuple(content), files=result.files[:FILES])
