@@ -52,7 +52,7 @@ class CommandContext:
     defaults: Persona
     clock: Clock
     model: Callable[[str], Awaitable[Model]]
-    compose: Callable[[Question, Surface], Awaitable[Request | None]]
+    compose: Callable[[Question, Surface], Awaitable[Request]]
     """The request that the thread of a question would make now."""
     table: "Sequence[Command]"
     zone: str

@@ -101,11 +101,11 @@ class ToolRegistry:
         names = sorted(found if kept is None else found.keys() & set(kept))
         return tuple(found[name] for name in names if not (private and found[name].definition.acts))
 
-    async def find_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Mapping[str, Tool], frozenset[str]]:
-        """Those of a choice that a conversation may be given now, and the groups of which not all can be had."""
+    async def find_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Mapping[str, Tool], Mapping[str, str]]:
+        """Those of a choice that a conversation may be given now; of which groups not all can be had, and why."""
         wanted = self._defaults if chosen is None else self._expand(chosen.split(","))
         found: dict[str, Tool] = {}
-        missing = set[str]()
+        missing: dict[str, str] = {}
         for provider in self._providers:
             groups = _read_groups([provider])
             if wanted.isdisjoint(name for group, tools in groups.items() for name in (group, *tools)):
@@ -116,10 +116,10 @@ class ToolRegistry:
                 if not (names & wanted and names & self._allowed):
                     continue
                 if isinstance(one, Unavailable):
-                    missing.add(group)
+                    missing[group] = one.why
                 else:
                     found.setdefault(one.name, one)
-        return found, frozenset(missing)
+        return found, missing
 
     def _explain_unknown(self, name: str | None) -> str:
         if name is None:

@@ -54,6 +54,8 @@ class Unavailable:
     """Stands in a list for the tools of a group that can't be had just now, or not all of them."""
 
     group: str
+    why: str = "can't be had just now, or not all of it"
+    """A clause for people, behind the group's name."""
 
 
 class ToolProvider(Protocol):
