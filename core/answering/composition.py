@@ -133,6 +133,8 @@ class Composition:
         if claim.resumed or claim.told is not None:
             listed = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
             steps = {digest: step for digest, step in listed.items() if not step.aside}
+        if steps:  # which may have used, or wait for, a tool of a server that has to start first
+            await composer.tools.wait_for_lists(claim.question.key, self.persona.tools)
         tools = await self._list_tools()
         if steps and await self._restore_persona():
             begun = {tool.name for tool in await self._list_tools()}

@@ -17,7 +17,7 @@ from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
-from core.store.records.calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
@@ -248,6 +248,9 @@ class CallRepository:
 
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))
+
+    async def list_waiting(self, workspace: str) -> Sequence[WaitingCall]:
+        return await self._engine.unit(lambda sql: parking.list_waiting(sql, workspace))
 
 
 class ToolUseRepository:

@@ -116,6 +116,11 @@ class McpConnection:
             return [Unavailable(self._server.name, SILENT if self._failures else ASKED)]
         return [self._make_tool(one) for one in self._usable]
 
+    async def wait_for_list(self) -> None:
+        """Wait until the first list is there, if it is being asked for, or can't be had."""
+        if self._offer is None and self._refreshing:
+            await asyncio.wait({self._refreshing})
+
     async def close(self) -> None:
         """End all that runs."""
         if self._refreshing:

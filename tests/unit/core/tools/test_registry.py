@@ -208,6 +208,9 @@ class Connected(ProvidedTools):
 
     signs: list[object] = field(default_factory=list)
 
+    async def wait_for_lists(self, key: object, groups: object) -> None:
+        pass
+
     def open(self, notes: object) -> None:
         self.signs.append(notes)
 
