@@ -38,6 +38,7 @@ RUN = {
     "confab chat MESSAGE": (0, "This is an offline **stand-in**, not Claude"),
     "confab chat --attach PATH": (2, "PATH"),
     "confab check": (1, "off      Claude    settings: not configured"),
+    "confab mcp list": (2, "CONFAB_MCP: names no file of MCP servers."),
     "confab mcp trust": (2, "Missing argument 'SERVER'"),
     "confab persona export personas --workspace slack:T024": (0, "slack:T024 has no persona with a system prompt"),
     "confab persona import personas --workspace slack:T024": (2, "personas: "),
