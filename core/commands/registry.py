@@ -1,7 +1,7 @@
 """Command registry: rows of words, parameters, rank and function. A new command is one row and one function."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -288,6 +288,11 @@ async def check_rank(row: Command, call: Invocation) -> None:
 async def name_giver(call: Invocation) -> str:
     """Who gave the command, as the platform shows them."""
     return await name_person(call.surface, call.question.person)
+
+
+async def name_askers(surface: Surface, people: Iterable[str]) -> str:
+    """Who asked, as the platform shows them, in the middle of a sentence."""
+    return " or ".join([await name_person(surface, one) for one in sorted(people)])
 
 
 async def name_person(surface: Surface, person: str) -> str:

@@ -477,7 +477,7 @@ async def test_a_tool_that_acts_is_allowed_in_words_or_denied(environment, tmp_p
         "**May I use make?** It acts outside of this conversation: to make make 2.",
         "Not made.",
         "**May I use make?** It acts outside of this conversation: to make make 3.",
-        "Only who asked can decide this.",
+        "Only ada, who asked, can decide this.",
         "Made three.",
         "Made four.",
         "[made 3]",

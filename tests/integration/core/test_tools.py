@@ -104,7 +104,7 @@ async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, bo
     assert asked == [
         "I make one.\n\n**May I use make?** It acts outside of this conversation: to make a 'bird' house.\n\n"
         '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\n'
-        "Who asked can allow it, within an hour."
+        "Ada can allow it, within an hour."
     ]
     assert buttons == [APPROVAL]
     assert (receipt.new, receipt.note, again.new, again.note) == (True, "", False, "This was decided already.")
