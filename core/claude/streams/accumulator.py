@@ -79,7 +79,6 @@ class _Building:
         return len(told.encode("utf-8", "surrogatepass"))
 
     def complete(self) -> None:
-        """Put all its pieces together."""
         for name in [name for name in self.pieces if name != "input"]:
             setattr(self.block, name, self.join(name))
             del self.pieces[name]
@@ -382,7 +381,7 @@ def _make_thinking() -> Any:
 
 
 def _parse_input(pieces: str) -> object:
-    """The input of a tool as an object; as it came where it is none, or one with which nothing can be called."""
+    """The input of a tool; as it came where it is no object with which anything can be called."""
     try:
         given = json.loads(pieces) if pieces else {}
     except (ValueError, RecursionError):
