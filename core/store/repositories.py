@@ -14,6 +14,7 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
+from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
@@ -38,7 +39,7 @@ from core.store.rules.refresh import refresh_thread
 from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
-from core.store.sql_port import Engine, Sql
+from core.store.sql_port import Engine
 
 
 class QuestionRepository:
@@ -109,7 +110,7 @@ class QuestionRepository:
         return learnt
 
     async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
-        return await self._engine.unit(lambda sql: _find_asked(sql, key, control, name))
+        return await self._engine.unit(lambda sql: presses.find_asked(sql, key, control, name))
 
     async def list_commands(self, key: ThreadKey) -> Sequence[GivenCommand]:
         return await self._engine.unit(lambda sql: presses.list_commands(sql, key))
@@ -282,11 +283,6 @@ class NoteRepository:
         await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
 
 
-def _find_asked(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Asked | None:
-    reply = presses.find_reply(sql, key, control, name)
-    return Asked(reply["name"], presses.list_askers(sql, reply)) if reply else None
-
-
 def _clean(final: FinalText) -> FinalText:
     return replace(final, text=clean_text(final.text))
 
@@ -396,5 +392,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         schedules=ScheduleRepository(engine),
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
+        pauses=PauseRepository(engine),
         shut=engine.shut,
     )
