@@ -179,6 +179,26 @@ def mcp() -> None:
     """MCP servers, which the file CONFAB_MCP lists."""
 
 
+@mcp.command("list")
+def list_servers() -> None:
+    """List the servers with their state and their tools.
+
+    This connects to each of them, and says of each tool whether it asks first, and of which you are asked for a yes.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.ops import logs
+
+    configuration = read_configuration()
+    logs.configure("ERROR", configuration.secrets(), configuration.core.confab_log_format)
+    if not configuration.servers:
+        raise SettingsError("CONFAB_MCP: names no file of MCP servers. docs/tools.md says what stands in one.")
+    from bots.app.mcp_servers import describe_servers
+
+    click.echo(asyncio.run(describe_servers(configuration)))
+
+
 @mcp.command()
 @click.argument("server")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -189,7 +209,7 @@ def trust(server: str, yes: bool) -> None:
     This connects to SERVER, shows those tools, and asks. What runs takes it up by itself.
     """
     from bots.app.configuration import read_configuration
-    from bots.app.mcp_servers import trust_server
+    from bots.app.mcp_trust import trust_server
     from bots.ops import logs
 
     configuration = read_configuration()

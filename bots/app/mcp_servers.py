@@ -1,39 +1,37 @@
-"""MCP servers for an operator: whether each answers and what it offers, and the yes to tools that changed.
+"""MCP servers for an operator: whether each answers, and what it offers, as a check and as a list.
 
 It loads the SDK, which is an extra: imported only where a server is listed.
 """
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-
-import click
 
 from bots.app.configuration import Configuration
 from bots.ops.results import MCP, SECONDS, CheckResults, run_concurrently
 from core.domain.errors import SettingsError, StoreUnusable
-from core.domain.wording import count_noun, escape_controls, list_some
+from core.domain.wording import count_noun, escape_controls, fold_lines, list_some
 from core.settings import Settings
-from core.store import inspect, open_store
-from core.tools.mcp.definitions import Offer, OfferedTool
+from core.store import inspect
+from core.tools.mcp.definitions import OfferedTool
 from core.tools.mcp.session import ServerTrouble, inspect_server
 from core.tools.mcp.settings import McpServer
-from core.tools.mcp.trust import PREFIX, TrustedTools, asks_nobody, needs_trust, parse_marks
+from core.tools.mcp.trust import PREFIX, TOLD, needs_trust, parse_marks
 
-NAME = 600  # characters of a tool's own name that are shown: the one under which it is used is shown whole
-SILENT = "It says now that it only reads: from now on it asks nobody."
+UNCHOSEN = "is not in CONFAB_TOOLS, so no channel can choose it"
+WITHHELD = "left out until you say yes with `confab mcp trust {}`"
 
 
 async def check_servers(configuration: Configuration) -> CheckResults:
     """Connect to each server side by side: its tools, which of them act, and what is wrong."""
     if configuration.servers:
-        marks = await _load_marks(configuration.core)
+        notes = await _load_notes(configuration.core)
         for server in configuration.servers:
             if not _is_allowed(server, configuration.core.confab_tools):
-                says = "is not in CONFAB_TOOLS, so no channel can choose it"
-                yield MCP.warning(server.name, says, f"Add {server.name} to CONFAB_TOOLS, or take it out of the file.")
-        checks = (_check_server(one, marks.get(one.name), configuration.core) for one in configuration.servers)
+                mend = f"Add {server.name} to CONFAB_TOOLS, or take it out of the file."
+                yield MCP.warning(server.name, UNCHOSEN, mend)
+        marks = {one.name: notes.get(f"{PREFIX}{one.name}") for one in configuration.servers}
+        checks = (_check_server(one, marks[one.name], configuration.core) for one in configuration.servers)
         async for finding in run_concurrently(*checks):
             yield finding
 
@@ -44,7 +42,7 @@ def _is_allowed(server: McpServer, names: Iterable[str]) -> bool:
     return any(word == server.name or word.startswith(f"{server.name}__") for word in words)
 
 
-async def _check_server(server: McpServer, marks: Mapping[str, str] | None, settings: Settings) -> CheckResults:
+async def _check_server(server: McpServer, noted: str | None, settings: Settings) -> CheckResults:
     try:
         offer = await inspect_server(server)
     except ServerTrouble as trouble:
@@ -57,30 +55,37 @@ async def _check_server(server: McpServer, marks: Mapping[str, str] | None, sett
     for problem in offer.problems:
         mend = f"Mend the server, or say with tools or denied in {settings.confab_mcp} which of its tools are used."
         yield MCP.warning(server.name, problem, mend)
+    marks = None if noted is None else parse_marks(noted)
     if withheld := [one.name for one in offer.tools if marks is not None and needs_trust(one, marks)]:
         says = f"new or changed since it was first seen, and left out: {list_some(withheld)}"
         yield MCP.warning(server.name, says, f"`confab mcp trust {server.name}` shows and allows them.")
 
 
-def trust_server(configuration: Configuration, name: str, *, unasked: bool) -> None:
-    """Show what acts and is new or changed at a server, and let it be used if the operator says yes.
+async def describe_servers(configuration: Configuration) -> str:
+    """Each server with its state, and its tools with which of them ask first, as lines for an operator."""
+    notes = await _load_notes(configuration.core)
+    marks = {one.name: notes.get(f"{PREFIX}{one.name}") for one in configuration.servers}
+    told = (_describe_server(one, marks[one.name], configuration.core) for one in configuration.servers)
+    return escape_controls("\n\n".join(await asyncio.gather(*told)), "\n")
 
-    Raises SettingsError, StoreUnusable, click.ClickException.
-    """
-    server = find_server(configuration, name)
+
+async def _describe_server(server: McpServer, noted: str | None, settings: Settings) -> str:
+    unchosen = [] if _is_allowed(server, settings.confab_tools) else [f"  It {UNCHOSEN}."]
     try:
-        offer, changes = asyncio.run(review_server(configuration.core, server))
+        offer = await inspect_server(server)
     except ServerTrouble as trouble:
-        raise click.ClickException(f"{name} does not answer: {escape_controls(str(trouble))}") from None
-    if changes:
-        click.echo("\n\n".join([f"At {name} these tools act, or did, and are new or changed:", *changes, ""]))
-        if not (unasked or click.confirm("Let Claude use them?")):
-            click.echo("Nothing is changed: Claude goes without them.")
-            return
-    asyncio.run(allow_offer(configuration.core, server, offer))
-    for problem in offer.problems:
-        click.echo(f"{name}: {escape_controls(problem)}.")
-    click.echo(f"What may be used of {name} now: {count_noun(len(offer.tools), 'tool')}.")
+        return "\n".join([f"{server.name}: does not answer: {fold_lines(str(trouble))}", *unchosen])
+    marks = None if noted is None else parse_marks(noted)
+    tools = [f"  {one.definition.name}: {_describe_use(server, one, marks)}" for one in offer.tools]
+    problems = [f"  {fold_lines(problem)}" for problem in offer.problems]
+    return "\n".join([f"{server.name}: {count_noun(len(offer.tools), 'tool')}", *unchosen, *tools, *problems])
+
+
+def _describe_use(server: McpServer, tool: OfferedTool, marks: Mapping[str, str] | None) -> str:
+    """Whether it asks a person first, and whether Claude has it at all."""
+    use = "asks first" if tool.definition.acts else "reads"
+    withheld = marks is not None and needs_trust(tool, marks)
+    return f"{use}; new or changed, {WITHHELD.format(server.name)}" if withheld else use
 
 
 def find_server(configuration: Configuration, name: str) -> McpServer:
@@ -92,37 +97,16 @@ def find_server(configuration: Configuration, name: str) -> McpServer:
     raise SettingsError(f"CONFAB_MCP: there is no server {name[:40]}; listed: {known}.")
 
 
-async def review_server(settings: Settings, server: McpServer) -> tuple[Offer, list[str]]:
-    """What a server offers, and of it what acts and is new or changed, a paragraph each. Raises ServerTrouble."""
-    marks = (await _load_marks(settings)).get(server.name, {})
-    offer = await inspect_server(server)
-    return offer, [_describe_change(one, marks) for one in offer.tools if needs_trust(one, marks)]
+async def load_marks(settings: Settings, server: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The marks of a server's tools that are trusted, and what these said of themselves then."""
+    notes = await _load_notes(settings)
+    marks, told = (parse_marks(notes.get(f"{prefix}{server}", "{}")) for prefix in (PREFIX, TOLD))
+    return marks, told
 
 
-def _describe_change(tool: OfferedTool, marks: Mapping[str, str]) -> str:
-    """All that Claude is told of a tool: any part of it may be what changed."""
-    body = tool.definition.body
-    state = "changed" if tool.name in marks else "new"
-    told = [f"{tool.name[:NAME]} ({state}; Claude calls it {tool.definition.name})"]
-    told += [SILENT] * asks_nobody(tool, marks)
-    arguments = json.dumps(body["input_schema"], indent=2, ensure_ascii=False)
-    told += [body["description"].partition("\n")[2], f"Arguments: {arguments}"]
-    return escape_controls("\n".join(told), "\n").replace("\n", "\n    ")
-
-
-async def allow_offer(settings: Settings, server: McpServer, offer: Offer) -> None:
-    """Let what a server offered be used. Raises StoreUnusable."""
-    store = await open_store(settings.database_url)
+async def _load_notes(settings: Settings) -> Mapping[str, str]:
+    """The notes of the database; none where it can't be read, which its own check tells."""
     try:
-        await TrustedTools(store.notes).trust(server.name, offer)
-    finally:
-        await store.shut()
-
-
-async def _load_marks(settings: Settings) -> Mapping[str, Mapping[str, str]]:
-    """What is known of servers, by name; nothing where the database can't be read, which its own check tells."""
-    try:
-        notes = (await inspect(settings.database_url, busy=timedelta(seconds=SECONDS))).notes
+        return (await inspect(settings.database_url, busy=timedelta(seconds=SECONDS))).notes
     except StoreUnusable:
         return {}
-    return {name.removeprefix(PREFIX): parse_marks(value) for name, value in notes.items() if name.startswith(PREFIX)}

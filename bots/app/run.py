@@ -187,6 +187,7 @@ async def chat(settings: Settings, console: "Console", tools: ToolRegistry) -> N
     await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
     console.awaited.find_ending, console.list_jobs = store.questions.find_ending, store.jobs.list_newest
+    console.list_waiting = store.calls.list_waiting
     try:
         async with tell_heads(store.audit), assemble(settings, [console], store, tools=tools) as assistant:
             await console.run(assistant.ingest)

@@ -13,7 +13,7 @@ from core.domain.models import Model
 from core.prompting.refused_tools import MENDS, simplify_tools
 from core.prompting.request import Request
 from core.settings import Settings
-from core.tools.registry import describe_groups
+from core.tools.registry import ToolRegistry, describe_groups
 from core.tools.tool import Tool, ToolProvider
 
 NOWHERE = ThreadKey("", "", "")  # tools that only some channels have are not looked for
@@ -31,7 +31,11 @@ async def check_tools(configuration: Configuration, providers: Sequence[ToolProv
         return
     yield TOOLS.ok("may be chosen", _list_plainly(registry.allowed_groups))
     yield TOOLS.ok("on by default", _list_plainly(registry.default_groups))
+    if off := _list_off(registry):
+        yield TOOLS.ok("off until chosen", f"{_list_plainly(off)}: a channel has them with `persona tune tools=...`")
     found, _ = await registry.find_tools(NOWHERE, ",".join(registry.names))
+    if acting := [name for name, tool in sorted(found.items()) if tool.definition.acts]:
+        yield TOOLS.ok("these ask first", ", ".join(acting))
     needed = {name: tool.definition.capability for name, tool in sorted(found.items()) if tool.definition.capability}
     hosted = [tool for _, tool in sorted(found.items()) if tool.definition.hosted]
     model, refused = await _ask_claude(configuration.core, hosted) if needed or hosted else (None, {})
@@ -43,6 +47,16 @@ async def check_tools(configuration: Configuration, providers: Sequence[ToolProv
     for name, why in refused.items():
         mend = MENDS.get(name.partition("_")[0], LACKING)
         yield TOOLS.warning(name, f"Claude's API refuses it ({why.strip()})", mend)
+
+
+def _list_off(registry: ToolRegistry) -> Mapping[str, Sequence[str]]:
+    """The groups that may be chosen, as far as nobody has them who has not chosen them."""
+    on = registry.default_groups
+    left = {
+        group: [one for one in tools if one not in on.get(group, ())]
+        for group, tools in registry.allowed_groups.items()
+    }
+    return {group: tools for group, tools in left.items() if tools or group not in on}
 
 
 def _list_plainly(groups: Mapping[str, Sequence[str]]) -> str:

@@ -8,7 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
-from bots.console.controls import BEGINS, COMMANDS, NewestReplies, describe_controls, describe_waiting, find_control
+from bots.console.controls import (
+    BEGINS,
+    COMMANDS,
+    HERE,
+    LATER,
+    ListWaiting,
+    NewestReplies,
+    describe_controls,
+    describe_waiting,
+    find_control,
+    wait_for_nothing,
+)
 from bots.console.lines.told_batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.lines.typed_lines import (
     HELP,
@@ -41,6 +52,7 @@ from core.domain.messages import (
     Question,
 )
 from core.library.library import PersonaLibrary
+from core.store.records.calls import WaitingCall
 
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
@@ -94,6 +106,7 @@ class Console:
         """Questions whose answers stand here in part, for they were interrupted."""
         self._newest = NewestReplies()
         self.list_jobs: ListJobs = list_none
+        self.list_waiting: ListWaiting = wait_for_nothing
         self.greeted = asyncio.Event()
         """Whether the person has read how it is used here: what was asked before is shown after that."""
         self._interrupts = 0
@@ -119,8 +132,9 @@ class Console:
                 await self._ingest_line(self._message, ingest)
             else:
                 await self._converse(ingest)
-            if self._newest.waiting:
-                self.terminal.write(describe_waiting(map(self._place.describe_way, self._newest.waiting)))
+            if left := [one for one in await self._list_waiting() if one.key in self._newest.waiting]:
+                lines = (describe_waiting(one, self._place.list_moves(one.key, one.person), LATER) for one in left)
+                self.terminal.write("\n\n".join(lines))
 
     async def _converse(self, ingest: Ingest) -> None:
         if self.terminal.screen:
@@ -134,11 +148,21 @@ class Console:
                 await self._take_line(line, ingest)
 
     async def _greet(self) -> None:
-        """How it is used here, and which batches run or wait, which were begun before."""
+        """How it is used here, and which batches and calls run or wait, which were begun before."""
         key, batches = self._place.key, ""
         with suppress(StoreUnavailable):
             batches = describe_batches(await self.list_jobs(key, LOOKED), key.channel)
-        self.terminal.write("\n\n".join(filter(None, [WELCOME, "" if self._lock is not None else SECOND, batches])))
+        waiting = [
+            describe_waiting(one, self._place.list_moves(one.key, one.person, now=True), HERE)
+            for one in await self._list_waiting()
+        ]
+        greeting = [WELCOME, "" if self._lock is not None else SECOND, batches, *waiting]
+        self.terminal.write("\n\n".join(filter(None, greeting)))
+
+    async def _list_waiting(self) -> Sequence[WaitingCall]:
+        with suppress(StoreUnavailable):
+            return await self.list_waiting(self._place.key.workspace)
+        return ()
 
     async def _take_line(self, line: str, ingest: Ingest) -> None:
         """Do what a line says. Raises PersonLeft."""

@@ -1,10 +1,13 @@
 """Controls in the terminal: words that people type in the place of buttons, and what those are about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from bots.console.escapes import neutralise_line
 from core.domain.controls import APPROVAL, APPROVAL_ONCE, BATCH, Control, parse_call
 from core.domain.messages import Question, ThreadKey
+from core.rendering.names import write_name
+from core.store.records.calls import WaitingCall
 
 WORDS = {one: f"/{one.value}".replace("-", " ") for one in Control}
 CONTROLS = {word: one for one, word in WORDS.items()}
@@ -23,10 +26,19 @@ VERBS = {
 BEGINS = {Control.CONTINUE, Control.KEEP}  # what begins an answer of its own
 COMMANDS = {Control.START: "/batch start", Control.RETRY_FAILED: "/batch retry", Control.STOP: "/stop"}
 """Commands that find what is meant also after a restart: the newest batch of the channel with which it can be done."""
-WAITS = (
-    "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type {}"
-    "`/allow` or `/deny`."
-)
+WAITS = "`{}` waits in #{} for {}, until {:%H:%M}. {} {}`/allow` or `/deny`."
+HERE, LATER = (
+    "Type",
+    "Start `confab chat` again by then, and type",
+)  # how what waits goes on: now, or after a next start
+
+ListWaiting = Callable[[str], Awaitable[Sequence[WaitingCall]]]
+"""The calls of a workspace about which somebody is asked."""
+
+
+async def wait_for_nothing(_workspace: str) -> Sequence[WaitingCall]:
+    """A terminal without a store has nothing that waits."""
+    return ()
 
 
 def find_control(line: str) -> Control | None:
@@ -39,9 +51,11 @@ def describe_controls(controls: Sequence[Control]) -> str:
     return ", ".join(f"{WORDS[one]} {VERBS[one]}" for one in controls if one in VERBS)
 
 
-def describe_waiting(ways: Iterable[str]) -> str:
-    """How questions that wait go on after the next start, each with the line that goes to its conversation."""
-    return "\n\n".join(WAITS.format(f"`{way}`, then " if way else "") for way in ways)
+def describe_waiting(waiting: WaitingCall, moves: Sequence[str], how: str = HERE) -> str:
+    """What waits, where, for whom and until when, and which lines go to it: `moves`, before it is decided."""
+    until = waiting.until.astimezone()
+    named = (write_name(waiting.tool).strip("`"), neutralise_line(waiting.key.channel), neutralise_line(waiting.person))
+    return WAITS.format(*named, until, how, "".join(f"`{one}`, then " for one in moves))
 
 
 @dataclass(frozen=True, slots=True)

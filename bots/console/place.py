@@ -114,10 +114,12 @@ class ConsolePlace:
         lines = [f"{at}. {self._describe(*one)}" for at, one in enumerate(self._visited, 1)]
         return "\n".join([*lines, "", "`/threads NUMBER` goes to one of them."])
 
-    def describe_way(self, key: ThreadKey) -> str:
-        """The line that goes to a conversation after the next start; empty where that begins in it."""
-        begins = self._visited[0] == (key.channel, key.thread) and key.thread == f"{self._clock() + HOUR:%Y-%m-%d}"
-        return "" if begins else f"/threads #{key.channel} {key.thread}"
+    def list_moves(self, key: ThreadKey, person: str, *, now: bool = False) -> list[str]:
+        """The lines by which who begins here becomes that person in that conversation: `now`, or after a next start."""
+        today = now or key.thread == f"{self._clock() + HOUR:%Y-%m-%d}"
+        begins = today and self._visited[0] == (key.channel, key.thread)
+        moves = [] if self._people[0] == person else [f"/as {person}"]
+        return moves if begins else [*moves, f"/threads #{key.channel} {key.thread}"]
 
     def _describe(self, channel: str, conversation: str) -> str:
         here = " (you are here)" if (channel, conversation) == self._here else ""

@@ -144,8 +144,8 @@ class Assistant:
         except (ClaudeError, StoreUnavailable) as error:
             log.info("the models can't be listed: %s", error)
 
-    async def next_request(self, question: Question, surface: Surface) -> Request | None:
-        """The request that the thread of `question` would make now, or None if nothing of it is kept."""
+    async def next_request(self, question: Question, surface: Surface) -> Request:
+        """The request that the thread of `question` would make now; without turns, where nothing of it is kept."""
         thread = await self._store.threads.thread(question.key)
         if thread.messages and thread.stale:
             with suppress(CannotAnswer):  # an answer would not wait for it either
@@ -166,8 +166,6 @@ class Assistant:
         conversation = await read_conversation(
             self._store.threads, thread, about, surface, files, code=code, limit=limit
         )
-        if not conversation.turns:
-            return None
         build = partial(
             build_request,
             persona,

@@ -71,6 +71,8 @@ class Run:
     """The message behind which the answer stands, where that is another one than the newest that Claude is told."""
     api_key: str = ""
     """The fingerprint of the key with which Anthropic keeps what Claude's code makes."""
+    asker: str = ""
+    """Who asked, by the name that the platform shows: they can let a tool act."""
     slot: FairSlot | None = None
     """That of its requests to Claude: others may have it while tools run."""
     pause: PauseRecord | None = None
@@ -263,7 +265,7 @@ class _TurnEnd:
         """The answer so far, where a call waits for a person, or has waited in vain."""
         if isinstance(carried, Awaiting):
             said = self.run.joined.join(self.write_sources())
-            text = write_request(said, carried.tool, carried.call)
+            text = write_request(said, carried.tool, carried.call, self.run.asker)
             each = carried.tool.name in ASKS_EACH_TIME
             return Answer(text, after=self.last, awaits=carried.call.number, so_far=said, asks_each_time=each)
         why = explain_expired(carried.tool.name)

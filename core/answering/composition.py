@@ -138,6 +138,8 @@ class Composition:
         if claim.resumed or claim.told is not None:
             listed = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
             steps = {digest: step for digest, step in listed.items() if not step.aside}
+        if steps:  # which may have used, or wait for, a tool of a server that has to start first
+            await composer.tools.wait_for_lists(claim.question.key, self.persona.tools)
         tools = await self._list_tools()
         if steps and await self._restore_persona():
             begun = {tool.name for tool in await self._list_tools()}
@@ -145,10 +147,16 @@ class Composition:
         models, build = await self._prepare(steps, tools)
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
-        told = self._find_place(), composer.api_key, slot
+        asker = await self._name_asker() if any(tool.definition.acts for tool in tools) else ""
+        told = self._find_place(), composer.api_key, asker, slot
         run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told, record_pause(self.asked))
         self.reply.begin(self.make_title)
         return composer.completions.stream(question, self.version, models, build, run)
+
+    async def _name_asker(self) -> str:
+        """Who asked, by the name that Claude was told in this thread, else that which the platform shows."""
+        person = self.claim.question.person
+        return self.thread.names.get(person) or (await self.surface.names({person})).get(person, "")
 
     async def make_title(self) -> str:
         """A short title for what is asked, by the cheapest model that may be asked; empty where Claude gives none.

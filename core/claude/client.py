@@ -1,7 +1,7 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -29,7 +29,7 @@ from core.claude.streams.accumulator import (
 )
 from core.claude.streams.decoder import LenientDecoder, name_event
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
-from core.domain.tools import Container, ToolCall, drop_repeated_calls
+from core.domain.tools import Container, ToolCall, drop_repeated_calls, find_flaw
 from core.domain.usage import Usage
 from core.prompting.personas.check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -89,16 +89,15 @@ class Completion:
     """It was the last step, and the final text is stored."""
     container: Container | None = None
     """Where its code ran."""
+    flaws: Mapping[str, str] = field(default_factory=dict)
+    """Why a call can't be carried out, by the ids of those whose input could not be read."""
 
     @property
     def calls(self) -> list[ToolCall]:
-        """The tools that we are asked to use, where it stopped for that; input that is no object is none."""
+        """The tools that we are asked to use, where it stopped for that."""
         used = [one for one in self.content if one.get("type") == "tool_use"] if self.stop == "tool_use" else []
-        given = ((one, one.get("input")) for one in used)
-        return [
-            ToolCall(str(one.get("id")), str(one.get("name")), arguments if isinstance(arguments, dict) else {})
-            for one, arguments in given
-        ]
+        given = ((str(one.get("id")), str(one.get("name")), one.get("input") or {}) for one in used)
+        return [ToolCall(name, tool, arguments, self.flaws.get(name, "")) for name, tool, arguments in given]
 
 
 class StandInTransport(httpx2.AsyncBaseTransport):
@@ -282,6 +281,7 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         asked=streamed.read_asked(asked.ttl),
         counted=bool(usage.prompt and streamed.output_told),
         container=_read_container(read_field(message, "container")),
+        flaws={str(read_field(one, "id")): flaw for one in blocks if (flaw := _find_flaw(one))},
     )
 
 
@@ -291,9 +291,20 @@ def _read_container(told: object) -> Container | None:
     return Container(name, _read_date(read_field(told, "expires_at"))) if name else None
 
 
+def _find_flaw(block: anthropic.BaseModel) -> str:
+    """Why a tool can't be called with the input of this block; empty for others, and for one without any."""
+    given = read_field(block, "input")
+    return "" if given is None else find_flaw(given)
+
+
 def _dump_block(block: anthropic.BaseModel) -> dict[str, Any]:
-    """A block as it goes back. What is null is left out, but the titles of what is cited, which the API wants named."""
-    dumped = block.model_dump(exclude_none=True, mode="json")
+    """A block as it goes back. What is null is left out, but the titles of what is cited, which the API wants named.
+
+    Input that could not be read goes back as an empty object: the API takes no other kind, and nobody knows how deep
+    a one.
+    """
+    readable = block.model_copy(update={"input": {}}) if _find_flaw(block) else block
+    dumped = readable.model_dump(exclude_none=True, mode="json")
     for one in dumped.get("citations") or []:
         one.setdefault("title" if one["type"] == "web_search_result_location" else "document_title", None)
     return dumped

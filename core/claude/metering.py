@@ -56,7 +56,7 @@ def keep_nothing(_brought: object) -> None:
 
 def dump_completion(completion: Completion) -> str:
     """What the answer needs of a completion to go on from there, as JSON; its usage is in the ledger."""
-    kept = ("text", "stop", "model", "request", "content", "category", "bounded")
+    kept = ("text", "stop", "model", "request", "content", "category", "bounded", "flaws")
     citations = [asdict(one) for one in completion.citations]
     container = completion.container and CONTAINERS.dump_python(completion.container, mode="json")
     more = {"citations": citations, "container": container}

@@ -11,6 +11,7 @@ from core.commands.registry import (
     ParameterKind,
     RankTooLow,
     explain_place,
+    name_askers,
     stands_nowhere,
 )
 from core.domain.controls import Control
@@ -22,8 +23,8 @@ from core.store.records.grants import Grant
 from core.store.records.replies import Asked
 
 NOTHING = "No tool waits here for an answer."
-OTHERS = "Only who asked can decide this."
-OTHERS_OR_MANAGERS = "Only who asked, or somebody who manages this channel, can decide this."
+OTHERS = "Only {}, who asked, can decide this."
+OTHERS_OR_MANAGERS = "Only {}, who asked, or somebody who manages this channel, can decide this."
 THREAD = "thread"
 PERSON = Parameter("person", ParameterKind.PERSON, "whose, in this channel")
 TOOL = Parameter("tool", ParameterKind.TEXT, "the tool; without one, all")
@@ -62,7 +63,8 @@ async def _ensure_allowed(call: Invocation, waiting: Asked) -> None:
     person, managers = call.question.person, call.context.managers_approve
     if person in waiting.people or (managers and await call.surface.rank(person) >= Rank.MANAGER):
         return
-    raise RankTooLow(OTHERS_OR_MANAGERS if managers else OTHERS)
+    asker = await name_askers(call.surface, waiting.people)
+    raise RankTooLow((OTHERS_OR_MANAGERS if managers else OTHERS).format(asker))
 
 
 async def list_grants(call: Invocation) -> CommandResult:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.commands.craft.persona_changes import explain_changes_since, write_setting
+from core.commands.lines.told_tools import describe_taken_back, describe_tools
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
@@ -25,8 +26,7 @@ from core.prompting.personas.check import EFFORTS, THINKING, PersonaUnsuited, ch
 from core.prompting.personas.knowledge import check_knowledge
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
-from core.tools.registry import NONE, UnknownTool, describe_groups
-from core.tools.tool import Tool
+from core.tools.registry import NONE, UnknownTool
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
@@ -36,7 +36,6 @@ WHY = Parameter("reason", ParameterKind.TEXT, "why, for `persona history`", pros
 CONTEXT = Parameter("context_tokens", ParameterKind.NUMBER, "how much of a thread is told", choices=(_CLEAR,))
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FOLLOW_UPS = "`follow_ups` is about threads; in a terminal every line is answered."
-FEE = " at a price beside its tokens"
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
@@ -64,13 +63,13 @@ async def show_persona(call: Invocation) -> CommandResult:
     )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
     shown = await describe_persona(call, persona)
-    tools = await _describe_tools(call, persona)
+    tools = await describe_tools(call.context.tools, call.question.key, persona)
     return CommandResult("\n\n".join([_describe_origin(version, author), shown, *tools]))
 
 
 async def set_persona(call: Invocation) -> CommandResult:
-    before, version = await _change_persona(call)
-    again = " It was that already." if before == version.number else ""
+    held, version = await _change_persona(call)
+    again = " It was that already." if held is version else ""
     return CommandResult(
         f"{name_place(version.place)} has this persona from its next answer on.{again} "
         f"Set by {await name_giver(call)}.\n\n"
@@ -79,15 +78,23 @@ async def set_persona(call: Invocation) -> CommandResult:
 
 
 async def tune_persona(call: Invocation) -> CommandResult:
-    _, version = await _change_persona(call)
+    held, version = await _change_persona(call)
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
     reach = f" {FOLLOW_UPS}" if call.values.get("follow_ups", _CLEAR) != _CLEAR else ""
-    head = (
-        f"{name_place(version.place)} is tuned from its next answer on.{caveat}{reach} Set by {await name_giver(call)}."
-    )
-    tools = await _describe_tools(call, version.persona) if "tools" in call.values else []
+    cleared = [name for name, value in _convert_values(call.values).items() if value is None]
+    place = name_place(version.place)
+    taken = describe_taken_back(held.persona if held else Persona(), cleared, place)
+    head = f"{place} is tuned from its next answer on.{taken}{caveat}{reach} Set by {await name_giver(call)}."
+    tools = await _describe_tools(call, version) if "tools" in call.values else []
     return CommandResult("\n\n".join([head, await describe_persona(call, version.persona), *tools]))
+
+
+async def _describe_tools(call: Invocation, version: Version) -> list[str]:
+    """The tools of a place as they are now: those of its channels are the workspace's where they chose none."""
+    key = call.question.key
+    found = await find_persona_in_force(call.context.store.personas, key, call.context.defaults)
+    return await describe_tools(call.context.tools, key, found[0] if version.place.channel else version.persona)
 
 
 async def clear_persona(call: Invocation) -> CommandResult:
@@ -105,13 +112,12 @@ async def rehearse_change(call: Invocation) -> None:
     await _prepare_change(call)
 
 
-async def _change_persona(call: Invocation) -> tuple[int, Version]:
-    """Set fields of the place's persona: the version number it had before, and the version that holds now."""
+async def _change_persona(call: Invocation) -> tuple[Version | None, Version]:
+    """Set fields of the place's persona: the version that held before, and the one that holds now."""
     held, persona = await _prepare_change(call)
-    number = held.number if held else 0
     if held and held.persona == persona:
-        return number, held
-    return number, await store_version(call, persona, held)
+        return held, held
+    return held, await store_version(call, persona, held)
 
 
 async def _prepare_change(call: Invocation) -> tuple[Version | None, Persona]:
@@ -291,31 +297,6 @@ async def describe_persona(call: Invocation, persona: Persona) -> str:
     system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})
     quoted = "\n".join(f"> {line}" for line in system.splitlines())
     return f"{', '.join(settings)}\n{quoted}" if settings else quoted
-
-
-async def _describe_tools(call: Invocation, persona: Persona) -> list[str]:
-    """What Claude may use here, and what else may be chosen, in paragraphs; none where there are no tools at all."""
-    registry = call.context.tools
-    if not registry.names:
-        return []
-    found, missing = await registry.find_tools(call.question.key, persona.tools)
-    held: dict[str, list[Tool]] = {}
-    for _, tool in sorted(found.items()):
-        held.setdefault(tool.group, []).append(tool)
-    groups = [_describe_group(group, held[group]) for group in sorted(held)]
-    told = [f"Claude may use {'; '.join(groups)}." if groups else "Claude has no tools here."]
-    told += [f"`{group}` can't be had just now, or not all of it." for group in sorted(missing)]
-    others = {group: names for group, names in registry.allowed_groups.items() if group not in {*held, *missing}}
-    more = f"More may be chosen with `persona tune tools=...`: {describe_groups(others)}."
-    return [" ".join(told), *([more] if others else [])]
-
-
-def _describe_group(group: str, tools: Sequence[Tool]) -> str:
-    acting = [tool.name for tool in tools if tool.definition.acts]
-    asks = f", asking first before {', '.join(acting)}" if acting else ""
-    priced = [tool.name for tool in tools if tool.definition.priced]
-    costs = FEE if len(priced) == len(tools) else f", {' and '.join(priced)}{FEE}" if priced else ""
-    return f"{describe_groups({group: [tool.name for tool in tools]})}{asks}{costs}"
 
 
 ROWS = (

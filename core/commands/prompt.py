@@ -11,6 +11,10 @@ from core.prompting.request import Block, Request
 from core.rendering.tables import make_fence
 
 LIFETIMES = {"5m": "5 minutes", "1h": "1 hour"}
+EMPTY = (
+    "Nothing yet: Confab keeps no words of this thread. It begins when somebody asks; then Claude is told this before "
+    "their words:"
+)
 TOLD = {
     "system",
     "messages",
@@ -30,9 +34,8 @@ async def show_prompt(call: Invocation) -> CommandResult:
     if stands_nowhere(call.question) and not call.values.get("message"):
         return CommandResult(explain_place(call.context.table, "prompt"))
     request = await call.context.compose(call.question, call.surface)
-    if request is None:
-        return CommandResult("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
-    return CommandResult(_describe_request(request))
+    shown = _describe_request(request)
+    return CommandResult(shown if request.body["messages"] else f"{EMPTY}\n\n{shown}")
 
 
 def _describe_request(request: Request) -> str:

@@ -1,7 +1,7 @@
 """Command registry: rows of words, parameters, rank and function. A new command is one row and one function."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -53,7 +53,7 @@ class CommandContext:
     defaults: Persona
     clock: Clock
     model: Callable[[str], Awaitable[Model]]
-    compose: Callable[[Question, Surface], Awaitable[Request | None]]
+    compose: Callable[[Question, Surface], Awaitable[Request]]
     """The request that the thread of a question would make now."""
     table: "Sequence[Command]"
     zone: str
@@ -289,6 +289,11 @@ async def check_rank(row: Command, call: Invocation) -> None:
 async def name_giver(call: Invocation) -> str:
     """Who gave the command, as the platform shows them."""
     return await name_person(call.surface, call.question.person)
+
+
+async def name_askers(surface: Surface, people: Iterable[str]) -> str:
+    """Who asked, as the platform shows them, in the middle of a sentence."""
+    return " or ".join([await name_person(surface, one) for one in sorted(people)])
 
 
 async def name_person(surface: Surface, person: str) -> str:

@@ -14,6 +14,7 @@ from core.commands.registry import (
     RankTooLow,
     explain_place,
     is_task,
+    name_askers,
     stands_nowhere,
 )
 from core.domain.controls import Control
@@ -28,9 +29,9 @@ NOTHING = {
     Control.DELETE: "There is no answer of mine in this conversation that could be deleted.",
 }
 OTHERS = {
-    Control.STOP: "Only who asked, or somebody who manages this channel, can stop this answer.",
-    Control.RETRY: "Only who asked, or somebody who manages this channel, can have this answered anew.",
-    Control.DELETE: "Only who asked, or somebody who manages this channel, can delete this answer.",
+    Control.STOP: "Only {}, who asked, or somebody who manages this channel, can stop this answer.",
+    Control.RETRY: "Only {}, who asked, or somebody who manages this channel, can have this answered anew.",
+    Control.DELETE: "Only {}, who asked, or somebody who manages this channel, can delete this answer.",
 }
 OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch cancel {0}` stops it."
 DELETED = "It is deleted."
@@ -135,7 +136,8 @@ async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResu
     person = call.question.person
     if person not in reply.people and await call.surface.rank(person) < Rank.MANAGER:
         job = await call.context.store.jobs.find(call.question.key, reply.name)
-        raise RankTooLow(OTHERS_OF_BATCH if job and job.run == reply.name else OTHERS[control])
+        asker = await name_askers(call.surface, reply.people)
+        raise RankTooLow(OTHERS_OF_BATCH if job and job.run == reply.name else OTHERS[control].format(asker))
     return reply
 
 

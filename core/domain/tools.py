@@ -15,6 +15,11 @@ CODE_TOOL = "code_execution"  # the tool with which Claude runs code, as the Mes
 WEB = ("web_search", "web_fetch")  # tools that bring pages of the web
 NOTE_TOOL = "propose_note"  # the tool with which Claude proposes notes of a channel
 ASKS_EACH_TIME = frozenset({NOTE_TOOL})  # tools that nobody lets act in a whole thread
+DEEPEST = 100  # objects and lists within each other that arguments may have: libraries give up from 255 on
+UNREAD = (
+    f"The arguments of this call can't be read, so nothing was done: they are no JSON object, or nested deeper than "
+    f"{DEEPEST} levels. Call it again with a flatter object."
+)
 PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
 
 
@@ -105,12 +110,27 @@ class ToolCall:
     id: str
     tool: str
     arguments: Mapping[str, Any]
+    flaw: str = field(default="", compare=False)
+    """Why nobody can carry it out, for Claude, where its arguments could not be read."""
 
     @property
     def digest(self) -> str:
         """The same for the same tool with the same arguments."""
         told = json.dumps([self.tool, self.arguments], sort_keys=True, ensure_ascii=False)
         return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_flaw(arguments: object) -> str:
+    """Why nothing can be called with these; empty for an object that can be written, kept and sent."""
+    if not isinstance(arguments, Mapping):
+        return UNREAD
+    layer: list[object] = [arguments]
+    for _ in range(DEEPEST):
+        parts = (one.values() if isinstance(one, Mapping) else one for one in layer if isinstance(one, Mapping | list))
+        layer = [inner for values in parts for inner in values if isinstance(inner, Mapping | list)]
+        if not layer:
+            return ""
+    return UNREAD
 
 
 def drop_repeated_calls(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.records.calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import StoredFiles, WaitingDeletions
@@ -289,6 +289,9 @@ class ToolCalls(Protocol):
 
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         """What a call that waits is about, and who asked; without a subject, the thread's. None where none waits."""
+
+    async def list_waiting(self, workspace: str) -> Sequence[WaitingCall]:
+        """The calls of a workspace about which somebody is asked now, the oldest first."""
 
 
 class Notes(Protocol):

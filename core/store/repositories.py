@@ -18,7 +18,7 @@ from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
-from core.store.records.calls import CallState, StoredCall
+from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
@@ -39,7 +39,7 @@ from core.store.rules.refresh import refresh_thread
 from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
-from core.store.sql_port import Engine, Sql
+from core.store.sql_port import Engine
 
 
 class QuestionRepository:
@@ -110,7 +110,7 @@ class QuestionRepository:
         return learnt
 
     async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
-        return await self._engine.unit(lambda sql: _find_asked(sql, key, control, name))
+        return await self._engine.unit(lambda sql: presses.find_asked(sql, key, control, name))
 
     async def list_commands(self, key: ThreadKey) -> Sequence[GivenCommand]:
         return await self._engine.unit(lambda sql: presses.list_commands(sql, key))
@@ -250,6 +250,9 @@ class CallRepository:
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))
 
+    async def list_waiting(self, workspace: str) -> Sequence[WaitingCall]:
+        return await self._engine.unit(lambda sql: parking.list_waiting(sql, workspace))
+
 
 class ToolUseRepository:
     """Keeps the protocol `ToolUse`."""
@@ -278,11 +281,6 @@ class NoteRepository:
 
     async def put(self, name: str, value: str) -> None:
         await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
-
-
-def _find_asked(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Asked | None:
-    reply = presses.find_reply(sql, key, control, name)
-    return Asked(reply["name"], presses.list_askers(sql, reply)) if reply else None
 
 
 def _clean(final: FinalText) -> FinalText:

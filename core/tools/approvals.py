@@ -20,8 +20,8 @@ LEAST = 60  # characters that are shown of each, however many there are
 DEEP = 20  # objects and lists within each other; what is deeper is shown as a text
 MANY = 50  # arguments that are shown, and named; who is asked is told how many more there are
 UNSHOWN = "It is given {}, which can not be shown here."
-WHO_ALLOWS = "Who asked can allow it, within an hour."
-MANAGERS_ALLOW = "Who asked can allow it if they manage this channel, within an hour."
+WHO_ALLOWS = "{} can allow it, within an hour."
+MANAGERS_ALLOW = "{} can allow it if they manage this channel, within an hour."
 EXPIRED = "The question whether {} may be used has expired after an hour: nothing was done"
 HAD_USED = "I had used {} before this ended."
 MAY_HAVE_USED = "I may have used {} before this ended: whether it was done is not known."
@@ -37,8 +37,11 @@ RESULTS = {
 }
 
 
-def write_request(text: str, tool: Tool, call: StoredCall) -> str:
-    """The text so far, and below it the question whether a tool may act, with all that it is given."""
+def write_request(text: str, tool: Tool, call: StoredCall, asker: str = "") -> str:
+    """The text so far, and below it the question whether a tool may act, with all that it is given.
+
+    The `asker` is named, who can allow it.
+    """
     given, more = _write_arguments(call.call.arguments)
     what = tool.describe(call.call.arguments)
     asked = [
@@ -46,7 +49,7 @@ def write_request(text: str, tool: Tool, call: StoredCall) -> str:
         + ("." if _repeats_name(what, tool.name) else f": {write_name(what)}."),
         f"```json\n{given}\n```",
         *([UNSHOWN.format(count_noun(more, "more argument"))] if more else []),
-        MANAGERS_ALLOW if tool.name in ASKS_EACH_TIME else WHO_ALLOWS,
+        (MANAGERS_ALLOW if tool.name in ASKS_EACH_TIME else WHO_ALLOWS).format(write_name(asker) or "Who asked"),
     ]
     return "\n\n".join([*([close_text(text.rstrip())] if text.strip() else []), *asked])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from core.domain.content import Text
+from core.domain.content import Image, Text
 from core.domain.errors import CannotAnswer
 from core.domain.messages import ThreadKey
 from core.domain.tools import ToolResult, fail_call
@@ -17,6 +17,7 @@ from core.tools.builtin import BuiltinTools, group_names
 from core.tools.framing import frame_data
 from core.tools.functions import MARK, NAME, UnfitFunction, build_tool, read_result
 from core.tools.notes import NoteTools
+from core.tools.pictures import IMAGES, read_picture
 from core.tools.tool import Tool, ToolScope
 
 GROUP = "confab.tools"
@@ -85,14 +86,14 @@ def _list_functions(loaded: Any) -> Sequence[Callable[..., Any]]:
 
 
 def _fit_tool(function: Callable[..., Any], group: str) -> Tool:
-    """The tool of a function. What it returns, and what it raises for Claude, is data."""
+    """The tool of a function. What it returns, and raises for Claude, is data; a picture is its bytes."""
     built = build_tool(function, group, _read_as_data)
     carry_out = built.run
     assert carry_out is not None
 
     async def run(scope: ToolScope, arguments: Mapping[str, Any]) -> ToolResult:
         try:
-            return await carry_out(scope, arguments)
+            return await _read_pictures(await carry_out(scope, arguments))
         except CannotAnswer as error:
             return fail_call(frame_data(f"{built.name} failed.", str(error)))
 
@@ -112,6 +113,13 @@ def _read_as_data(name: str, returned: Any) -> ToolResult:
     others = [part for part in result.content if not isinstance(part, Text)]
     told = [Text(frame_data(f"What {name} returned.", words))] if words else []
     return replace(result, content=(*told, *others))
+
+
+async def _read_pictures(result: ToolResult) -> ToolResult:
+    """The same with its pictures as Claude is shown them, as many as one result holds."""
+    shown = [part for part in result.content if isinstance(part, Image)][:IMAGES]
+    read = {id(part): await read_picture(part.data) for part in shown}
+    return replace(result, content=tuple(read.get(id(part), part) for part in result.content))
 
 
 def _ensure_free(made: Sequence[Tool], names: Collection[str], others: Sequence[Tool]) -> None:

@@ -38,6 +38,7 @@ class ToolRegistry:
         self, providers: Sequence[ToolProvider] = (), allowed: Sequence[str] = (), defaults: Sequence[str] = ()
     ) -> None:
         self._providers = providers
+        self._connected = [one for one in providers if isinstance(one, ConnectedProvider)]
         free = [name for provider in providers if provider.free for name in provider.groups]
         self._allowed = self._expand(allowed or free)
         self._defaults = self._expand(defaults or free) & self._allowed
@@ -46,13 +47,21 @@ class ToolRegistry:
     @asynccontextmanager
     async def connect(self, notes: Notes) -> AsyncIterator[None]:
         """Let the providers that keep connections have tools while this lasts."""
-        connected = [one for one in self._providers if isinstance(one, ConnectedProvider)]
-        for provider in connected:
+        for provider in self._connected:
             provider.open(notes)
         try:
             yield
         finally:
-            await asyncio.gather(*(provider.close() for provider in connected))
+            await asyncio.gather(*(provider.close() for provider in self._connected))
+
+    async def wait_for_lists(self, key: ThreadKey, chosen: str | None) -> None:
+        """Wait, as long as it takes, for what can't be had of a choice because its source is still being asked.
+
+        What goes on after a restart may need a tool of a program that has to start first.
+        """
+        _, missing = await self.find_tools(key, chosen)
+        if missing:
+            await asyncio.gather(*(provider.wait_for_lists(key, missing) for provider in self._connected))
 
     @property
     def names(self) -> list[str]:
@@ -101,11 +110,11 @@ class ToolRegistry:
         names = sorted(found if kept is None else found.keys() & set(kept))
         return tuple(found[name] for name in names if not (private and found[name].definition.acts))
 
-    async def find_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Mapping[str, Tool], frozenset[str]]:
-        """Those of a choice that a conversation may be given now, and the groups of which not all can be had."""
+    async def find_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Mapping[str, Tool], Mapping[str, str]]:
+        """Those of a choice that a conversation may be given now; of which groups not all can be had, and why."""
         wanted = self._defaults if chosen is None else self._expand(chosen.split(","))
         found: dict[str, Tool] = {}
-        missing = set[str]()
+        missing: dict[str, str] = {}
         for provider in self._providers:
             groups = _read_groups([provider])
             if wanted.isdisjoint(name for group, tools in groups.items() for name in (group, *tools)):
@@ -116,10 +125,10 @@ class ToolRegistry:
                 if not (names & wanted and names & self._allowed):
                     continue
                 if isinstance(one, Unavailable):
-                    missing.add(group)
+                    missing[group] = one.why
                 else:
                     found.setdefault(one.name, one)
-        return found, frozenset(missing)
+        return found, missing
 
     def _explain_unknown(self, name: str | None) -> str:
         if name is None:

@@ -21,13 +21,13 @@ from core.store.protocols import ToolCalls
 from core.store.records.calls import TRIES, CallState, StoredCall
 from core.store.records.claims import Claim
 from core.tools.approvals import refuse_call
+from core.tools.pictures import IMAGES, MORE
 from core.tools.tool import Tool, ToolScope
 from core.worker.lease import current_lease
 
 CALLS = 50  # of one step
 LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
 TOTAL = 450_000  # bytes of all results of one answer, about 150,000 tokens; an image counts as text of its tokens
-IMAGES = 8  # of one result
 FILES = 10  # of one answer
 KEEPS, KEEPING = 8, 8.0  # times that a result is tried to be kept, over half a minute; seconds between two at most
 UNKNOWN = "There is no tool of this name here."
@@ -38,7 +38,7 @@ BROKEN_ACT = f"{BROKEN} Whether it was done is not known; it is not tried again.
 BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
 CROWDED = f"Only {CALLS} calls are made at once; this one was not made. Make it again if you still need it."
 FULL = "[What it brought is left out: the tools of this answer have brought as much as one answer may hold.]"
-MORE = "[A further image is left out.]"
+UNSHOWN = "[A document is left out: a result holds texts and images.]"
 UNREADABLE = "[An image is left out: it is no JPEG, PNG, GIF or WebP, or not the one that it is said to be.]"
 PICTURES = {
     "image/jpeg": "/9j/",
@@ -128,10 +128,9 @@ class ToolRunner:
         return Carried(tuple(self._return(call, results.get(call.id)) for call in calls))
 
     def _refuse(self, calls: Sequence[ToolCall]) -> dict[str, ToolResult]:
-        """What Claude is told of calls that act, and whose arguments can't be used: nobody is asked about them."""
-        tools = {call.id: self._find(call) for call in calls}
-        acting = {name: tool.refuse for name, tool in tools.items() if tool and tool.definition.acts and tool.refuse}
-        said = {call.id: acting[call.id](call.arguments) for call in calls if call.id in acting}
+        """What Claude is told of calls whose arguments can't be read, or used for what acts: nobody is asked then."""
+        tools = ((call, tool) for call in calls if (tool := self._find(call)))
+        said = {call.id: call.flaw or _refuse_act(tool, call) for call, tool in tools}
         return {name: fail_call(wrong) for name, wrong in said.items() if wrong}
 
     def _find(self, call: ToolCall) -> Tool | None:
@@ -224,6 +223,10 @@ class ToolRunner:
             return error
 
 
+def _refuse_act(tool: Tool, call: ToolCall) -> str:
+    return tool.refuse(call.arguments) if tool.definition.acts and tool.refuse else ""
+
+
 def _report_unkept(error: BaseException, seconds: float) -> None:
     log.error("what came of a tool could not be kept, trying again in %.1f s: %s", seconds, error)
 
@@ -257,4 +260,6 @@ def cap_result(result: ToolResult) -> ToolResult:
         elif isinstance(part, Image):
             images += 1
             content.append(part if images <= IMAGES else Text(MORE))
+        else:
+            content.append(Text(UNSHOWN))
     return replace(result, content=tuple(content), files=result.files[:FILES])

@@ -1,6 +1,6 @@
 """Tool: something Claude may use, how it is carried out, and the scope that one call of it sees."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -54,6 +54,8 @@ class Unavailable:
     """Stands in a list for the tools of a group that can't be had just now, or not all of them."""
 
     group: str
+    why: str = "can't be had just now, or not all of it"
+    """A clause for people, behind the group's name."""
 
 
 class ToolProvider(Protocol):
@@ -77,6 +79,9 @@ class ConnectedProvider(ToolProvider, Protocol):
 
     def open(self, notes: Notes) -> None:
         """Begin: what is known of its servers is kept in these notes. Nothing is connected before it is needed."""
+
+    async def wait_for_lists(self, key: ThreadKey, groups: Collection[str]) -> None:
+        """Wait until those of these groups that are being asked for their tools have told them, or could not."""
 
     async def close(self) -> None:
         """End all connections."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.tools.mcp.settings import read_servers
 from tests.support import fork_server
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,7 @@ RUN = {
     "confab chat MESSAGE": (0, "This is an offline **stand-in**, not Claude"),
     "confab chat --attach PATH": (2, "PATH"),
     "confab check": (1, "off      Claude    settings: not configured"),
+    "confab mcp list": (2, "CONFAB_MCP: names no file of MCP servers."),
     "confab mcp trust": (2, "Missing argument 'SERVER'"),
     "confab persona export personas --workspace slack:T024": (0, "slack:T024 has no persona with a system prompt"),
     "confab persona import personas --workspace slack:T024": (2, "personas: "),
@@ -140,3 +142,29 @@ def test_a_command_of_the_manual_does_what_it_says(checkout, line):
     assert run.returncode == code
     assert says in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
+
+
+def find_walk(begins: str) -> str:
+    """The block of docs/tools.md that is to be pasted and has this line, without what needs an account."""
+    blocks = [block for kind, block in FENCE.findall((ROOT / "docs/tools.md").read_text()) if kind == "bash"]
+    (walk,) = [block for block in blocks if begins in block]
+    return re.sub(r"^\.venv/bin/(?:pip|confab chat|confab run).*\n", "", walk, flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_walk_to_a_server_of_ones_own_can_be_pasted(checkout):
+    run = shell(find_walk("cat > tickets.py"), checkout)
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "tickets: 2 tools\n  tickets__find_tickets: reads\n  tickets__open_ticket: asks first\n"
+
+
+def test_the_walk_to_github_sets_what_confab_reads(checkout):
+    walk = find_walk("[servers.github]").replace(".venv/bin/confab mcp list\n", "")
+    shell(walk, checkout)
+
+    variables = dict(line.split("=", 1) for line in (checkout / ".env").read_text().splitlines())
+    (server,) = read_servers(str(checkout / "mcp.toml"), variables)
+    assert len(find_walk("[servers.github]").splitlines()) <= 10
+    assert (server.name, server.headers) == ("github", {"Authorization": f"Bearer {variables['GITHUB_TOKEN']}"})
+    assert variables["CONFAB_TOOLS"] == variables["CONFAB_DEFAULT_TOOLS"] == "history,files,time,github"

@@ -229,6 +229,20 @@ async def test_what_another_run_waits_for_nobody_decides_any_more(store):
     assert await store.calls.find_waiting(KEY) == Asked("1#3", frozenset({"U1"}))
 
 
+async def test_of_each_question_that_waits_is_told_what_where_for_whom_and_until_when(store):
+    claimed = await ask(store)
+    await begin(store, claimed, look(1), make(2), make(3, "y"))
+    before = await store.calls.list_waiting(KEY.workspace)
+    await store.questions.park(claimed, "1", 2)
+    waits = await store.calls.list_waiting(KEY.workspace)
+    elsewhere = await store.calls.list_waiting("slack:other")
+    await decide(store, "1#2", Control.ALLOW)
+    next_of_it = await store.calls.list_waiting(KEY.workspace)
+
+    assert (before, elsewhere, next_of_it) == ([], [], [])
+    assert [(one.key, one.tool, one.person) for one in waits] == [(KEY, "make", "U1")]
+
+
 async def test_who_lost_the_claim_neither_begins_nor_acts_nor_ends_nor_parks(store):
     claimed = await ask(store)
     await begin(store, claimed, make(1))
@@ -402,12 +416,15 @@ async def test_nobody_says_anything_for_an_hour(store, clock):
     clock.tick(HOUR - 1)
     await store.questions.heartbeat("p")
     asleep = await claim(store)
+    waits = await store.calls.list_waiting(KEY.workspace)
     clock.tick(1)
+    waits += await store.calls.list_waiting(KEY.workspace)
     late = outcome(await store.questions.ingest(press()))
     await store.questions.heartbeat("p")
     woken = await claim(store)
 
     assert (asleep, late) == (None, (False, False, EXPIRED))
+    assert [one.tool for one in waits] == ["make"]
     assert named(woken) == ("1", "1", False)
     assert await begin(store, woken, make(1)) == [CallState.EXPIRED]
     assert await decide(store, "1#1", Control.ALLOW) == EXPIRED

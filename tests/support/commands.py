@@ -9,11 +9,13 @@ from core.commands.registry import CommandContext, Invocation, find_command, par
 from core.domain.messages import CommandResult, Question, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.prompting.request import Request
 from core.store.protocols import Store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 KEY = ThreadKey("board:w1", "c1", "t1")
+NOTHING_SAID = Request({"model": "new", "messages": []}, ())
 
 Give = Callable[..., Awaitable[CommandResult]]
 """Gives a line as a person in a thread."""
@@ -25,8 +27,8 @@ def give_at(board: Board, store: Store, zone: str, catalog: ModelCatalog | None 
     async def model(name: str) -> Model:
         return Model(name)
 
-    async def compose(question, surface) -> None:
-        return None
+    async def compose(question, surface) -> Request:
+        return NOTHING_SAID
 
     context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, zone, catalog)
 

@@ -21,6 +21,7 @@ def read_answer(number: int, words: str) -> Answer:
 async def main(url: str, *answers: str) -> None:
     """Talk until the words end, as `confab chat` does."""
     shed, store, console = Shed(), await open_store(url), Console(url, "ada")
+    console.list_waiting = store.calls.list_waiting
     try:
         async with ClaudeFake() as claude:
             claude.script(*(read_answer(number, words) for number, words in enumerate(answers)))

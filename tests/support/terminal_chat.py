@@ -1,5 +1,6 @@
 """`confab chat` as a process, with pipes for a terminal."""
 
+import asyncio
 from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,3 +29,14 @@ async def said(environment: dict[str, str], folder: Path, *lines: str) -> str:
         print(shown.decode())  # where leaks are looked for
         assert (process.returncode, complaints.decode()) == (0, "")
         return shown.decode()
+
+
+async def talk_of_tools(environment: dict[str, str], folder: Path, lines: str, *answers: str) -> str:
+    """What the terminal shows for these lines where Claude has a tool that acts, and answers so."""
+    process = await fork_server.start(
+        environment["DATABASE_URL"], *answers, program="tests.support.shed_chat",
+        folder=folder, environment=environment, stdin=PIPE, stdout=PIPE,
+    )  # fmt: skip
+    shown, _ = await asyncio.wait_for(process.communicate(lines.encode()), 60)
+    assert process.returncode == 0
+    return shown.decode()

@@ -48,6 +48,14 @@ def use(tool: str, number: int = 1, **arguments: object) -> dict[str, Any]:
     return {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": arguments}
 
 
+def nest(levels: int, kind: type = list) -> dict[str, Any]:
+    """Arguments of so many lists or objects within each other, themselves counted."""
+    given: object = 1
+    for _ in range(levels - 1):
+        given = [2, given] if kind is list else {"b": 2, "a": given}
+    return {"a": given}
+
+
 def call(*used: dict[str, Any], text: str = "") -> Answer:
     return Answer(text=text, blocks=used, stop_reason="tool_use")
 

@@ -10,6 +10,7 @@ from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingB
 from anthropic.types import Usage as Billed
 
 from core.claude.citations import Citation, CitationCollector, cite_web_page
+from core.domain.tools import find_flaw
 from core.domain.usage import Usage
 from core.prompting.activities import describe_hosted
 from core.prompting.file_names import clean_attached_name
@@ -78,7 +79,6 @@ class _Building:
         return len(told.encode("utf-8", "surrogatepass"))
 
     def complete(self) -> None:
-        """Put all its pieces together. Input that is no JSON is none: it holds no words of Claude's."""
         for name in [name for name in self.pieces if name != "input"]:
             setattr(self.block, name, self.join(name))
             del self.pieces[name]
@@ -381,10 +381,12 @@ def _make_thinking() -> Any:
 
 
 def _parse_input(pieces: str) -> object:
+    """The input of a tool; as it came where it is no object with which anything can be called."""
     try:
-        return json.loads(pieces) if pieces else {}
-    except ValueError:
-        return {}
+        given = json.loads(pieces) if pieces else {}
+    except (ValueError, RecursionError):
+        return pieces
+    return pieces if find_flaw(given) else given
 
 
 def read_field(thing: object, name: str) -> Any:

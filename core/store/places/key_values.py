@@ -8,7 +8,7 @@ PUT = """
 INSERT INTO notes (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 
-SERVERS = "SELECT name, value FROM notes WHERE name LIKE 'mcp:%'"
+SERVERS = "SELECT name, value FROM notes WHERE name LIKE 'mcp:%' OR name LIKE 'mcp-told:%'"
 
 
 def get_note(sql: Sql, name: str) -> str | None:
@@ -21,5 +21,5 @@ def put_note(sql: Sql, name: str, value: str) -> None:
 
 
 def list_server_notes(sql: Sql) -> dict[str, str]:
-    """The notes about MCP servers, by name."""
+    """The notes about MCP servers, by name: the marks of their tools, and what these said of themselves."""
     return {row["name"]: row["value"] for row in sql.many(SERVERS, {})}

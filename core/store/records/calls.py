@@ -1,9 +1,10 @@
 """Stored calls: the tools that open answers use, how far each call is, and how long one waits for a person."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
+from core.domain.messages import ThreadKey
 from core.domain.tools import ToolCall
 
 PATIENCE = timedelta(hours=1)  # that a call waits for a person's word
@@ -47,3 +48,13 @@ class StoredCall:
     def closed(self) -> bool:
         """Whether its answer was closed since, and the question is answered anew: no word of the call is kept then."""
         return self.call.id.startswith(CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call about which a person is asked: where, what it uses, who asked for it, and until when it waits."""
+
+    key: ThreadKey
+    tool: str
+    person: str
+    until: datetime

@@ -12,7 +12,7 @@ from core.domain.messages import Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import ASKS_EACH_TIME
 from core.store.audit_log import AuditAction
 from core.store.places.advisory_locks import lock_channel
-from core.store.records.calls import PATIENCE, CallState
+from core.store.records.calls import PATIENCE, CallState, WaitingCall
 from core.store.records.claims import Claim
 from core.store.records.replies import Asked
 from core.store.rules.claims import fence_claim
@@ -64,6 +64,21 @@ SELECT tool_calls.* FROM tool_calls JOIN questions ON questions.workspace = tool
 WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.thread = :thread
 AND questions.outcome IS NULL AND questions.parked = 'waiting' AND tool_calls.state = 'waiting'
 ORDER BY questions.id DESC, tool_calls.number LIMIT 1
+"""
+
+# Of each question the first, about which people are asked; what is answered together with it waits behind it.
+WAITING_WITHIN = """
+SELECT questions.workspace, questions.channel, questions.thread, questions.person, tool_calls.tool, tool_calls.at
+FROM questions JOIN tool_calls ON questions.workspace = tool_calls.workspace
+    AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
+WHERE questions.workspace = :workspace AND questions.outcome IS NULL AND questions.parked = 'waiting'
+AND questions.withdrawn_at IS NULL AND tool_calls.state = 'waiting' AND tool_calls.at > :since
+AND NOT EXISTS (
+    SELECT 1 FROM tool_calls AS before WHERE before.workspace = tool_calls.workspace
+    AND before.channel = tool_calls.channel AND before.question = tool_calls.question
+    AND before.state = 'waiting' AND before.number < tool_calls.number
+)
+ORDER BY questions.id
 """
 
 CALL = """
@@ -189,6 +204,12 @@ def find_waiting(sql: Sql, key: ThreadKey, subject: str | None) -> Asked | None:
     else:
         question, _ = find_call(sql, key, subject)
     return Asked(subject, list_askers(sql, question)) if question else None
+
+
+def list_waiting(sql: Sql, workspace: str) -> list[WaitingCall]:
+    """The calls of a workspace about which somebody is asked now, the oldest first."""
+    rows = sql.many(WAITING_WITHIN, {"workspace": workspace, "since": stamp(sql.now() - PATIENCE)})
+    return [WaitingCall(thread_key(row), row["tool"], row["person"], parse_stamp(row["at"]) + PATIENCE) for row in rows]
 
 
 def count_parked(sql: Sql) -> int:

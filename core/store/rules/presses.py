@@ -13,7 +13,7 @@ from core.domain.messages import MESSAGE, THREAD, Outcome, Question, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel
 from core.store.places.audit import record_audit
-from core.store.records.replies import DeletedReply, Ending, GivenCommand, ListFiles
+from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.trials import NOTHING_TO_KEEP
 from core.store.rules.feedback import keep_vote
 from core.store.rules.jobs.jobs import stop_job
@@ -121,6 +121,12 @@ def find_reply(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> 
     if row and row["reply"] not in {None, name}:
         return find_question(sql, key, row["reply"])
     return row
+
+
+def find_asked(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Asked | None:
+    """The reply that a control is about, with who asked."""
+    reply = find_reply(sql, key, control, name)
+    return Asked(reply["name"], list_askers(sql, reply)) if reply else None
 
 
 def list_askers(sql: Sql, reply: Row) -> frozenset[str]:

@@ -35,6 +35,8 @@ QUIET = 600.0  # seconds in which the same is told to the operator once
 KINDS = 20  # of warnings about one server that are told in that time, of what is wrong with its list
 FURTHER = "more is wrong with it than is told here; see `confab check`"
 WARNING = 2_000  # characters of a warning
+ASKED = "is being asked for its tools: they are there as soon as it has told them"
+SILENT = "does not tell its tools: it is asked again, and `confab check` tells whoever runs Confab why"
 REFUSAL = 2_000  # characters of an error that a server tells
 
 log = logging.getLogger(__name__)
@@ -111,8 +113,13 @@ class McpConnection:
             usable = await self._select_usable(offer)
             self._usable = usable if offer is self._offer else self._usable
         if self._offer is None:
-            return [Unavailable(self._server.name)]
+            return [Unavailable(self._server.name, SILENT if self._failures else ASKED)]
         return [self._make_tool(one) for one in self._usable]
+
+    async def wait_for_list(self) -> None:
+        """Wait until the first list is there, if it is being asked for, or can't be had."""
+        if self._offer is None and self._refreshing:
+            await asyncio.wait({self._refreshing})
 
     async def close(self) -> None:
         """End all that runs."""

@@ -19,6 +19,7 @@ from core.tools.mcp.settings import McpServer
 FLUSH = 0.5  # seconds for what is still to be written
 ENDING = 2.0  # seconds to end by itself, and again after each signal
 POLL = 0.01  # seconds between two looks at whether it ended
+UNREADABLE = "it is no message"
 TOO_LONG = f"it wrote a line of more than {LARGEST:,} bytes"
 Incoming = SessionMessage | Exception
 GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
@@ -87,7 +88,9 @@ async def _read_messages(
         async with given:
             try:
                 async for line in read_lines(output):
-                    await given.send(_refuse_answer(line) if await is_too_large(line) else _parse_message(line))
+                    await given.send(
+                        _refuse_answer(line, TOO_LARGE) if await is_too_large(line) else _parse_message(line)
+                    )
             except LineTooLong:
                 fail(TOO_LONG)
                 return
@@ -96,11 +99,11 @@ async def _read_messages(
             pass
 
 
-def _refuse_answer(line: bytes) -> Incoming:
-    """What stands for an answer that takes too long to read, which costs the call that waits for it alone."""
+def _refuse_answer(line: bytes, why: str) -> Incoming:
+    """What stands for an answer that can't be read, or takes too long: it costs the call that waits for it, at once."""
     if (found := find_id(line)) is None:
-        return ValueError(TOO_LARGE)
-    error = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {TOO_LARGE}")
+        return ValueError(why)
+    error = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {why}")
     return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(found), error=error))
 
 
@@ -108,8 +111,8 @@ def _parse_message(line: bytes) -> Incoming:
     try:  # parsed first, for that takes a quarter of the time that pydantic takes for both in one
         parsed = from_json(line.decode(errors="replace"))
         message = types.jsonrpc_message_adapter.validate_python(parsed, by_name=False)
-    except ValueError as error:
-        return error
+    except ValueError:
+        return _refuse_answer(line, UNREADABLE)
     return SessionMessage(message)
 
 

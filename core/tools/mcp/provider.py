@@ -1,7 +1,7 @@
 """MCP provider: the tools of all servers that an operator lists, each with a session for each workspace."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from core.domain.messages import ThreadKey
 from core.store.protocols import Notes
@@ -56,6 +56,12 @@ class McpTools:
         connections = [self._connect(server, key, self._trusted) for server in self._servers if server.serves(key)]
         lists = await asyncio.gather(*(connection.list_tools() for connection in connections))
         return [one for tools in lists for one in tools]
+
+    async def wait_for_lists(self, key: ThreadKey, groups: Collection[str]) -> None:
+        """Wait until these servers have told their tools for the first time, or could not."""
+        if trusted := self._trusted:
+            wanted = [server for server in self._servers if server.serves(key) and server.name in groups]
+            await asyncio.gather(*(self._connect(one, key, trusted).wait_for_list() for one in wanted))
 
     def open(self, notes: Notes) -> None:
         """Begin: what is known of servers is kept in these notes."""

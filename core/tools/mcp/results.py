@@ -1,8 +1,6 @@
 """MCP results: what a server answers to a call becomes content for Claude, no more than one result may hold."""
 
 import asyncio
-import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,12 +8,12 @@ from typing import Any, TypeAlias
 
 import mcp_types as types
 
-from core.domain.content import Document, Image, Text
+from core.domain.content import Image, Text
 from core.domain.messages import clean_text
 from core.domain.tools import ToolResult
 from core.domain.wording import fold_lines
-from core.files.conversion import convert_file
 from core.tools.mcp.settings import McpServer
+from core.tools.pictures import IMAGES, MORE, read_picture
 
 TOKENS = 50_000  # of one result
 BYTES = 3 * TOKENS - 1_000  # of text, about, beside our notes; a picture counts as many as text of its tokens has
@@ -26,7 +24,7 @@ LINE = 300  # characters of a note's part that a server names
 BLOCKS = 100  # parts of one result
 VALUES = BYTES // 2  # of a table: so many take more bytes than a result holds, for each has a sign and a comma at least
 
-Part: TypeAlias = Text | Image | Document
+Part: TypeAlias = Text | Image
 
 
 async def read_result(result: types.CallToolResult, server: McpServer) -> ToolResult:
@@ -35,7 +33,7 @@ async def read_result(result: types.CallToolResult, server: McpServer) -> ToolRe
     Secrets of the server's file are hidden in all words, for a server may repeat what it is given.
     """
     reader = _ResultReader(server)
-    parts = [await reader.read_block(block) for block in result.content[:BLOCKS]]
+    parts = [await reader.read_block(block) for block in _bound_pictures(result.content[:BLOCKS])]
     spoken = any(isinstance(one, types.TextContent) and one.text.strip() for one in result.content[:BLOCKS])
     if result.structured_content is not None and not spoken:
         parts.append(Text(await asyncio.to_thread(reader.write_structured, result.structured_content)))
@@ -52,6 +50,24 @@ def keep_first(value: Any, left: list[int]) -> Any:
     if isinstance(value, list):
         return [keep_first(one, left) for one in value if left[0] > 0]
     return value
+
+
+def _bound_pictures(blocks: Iterable[types.ContentBlock]) -> Iterator[types.ContentBlock]:
+    """The same with notes for pictures of which a result holds no more: to read one takes a process of its own."""
+    left = IMAGES
+    for block in blocks:
+        left -= _holds_picture(block)
+        yield block if left >= 0 or not _holds_picture(block) else types.TextContent(text=MORE)
+
+
+def _holds_picture(block: types.ContentBlock) -> bool:
+    if isinstance(block, types.EmbeddedResource):
+        return isinstance(block.resource, types.BlobResourceContents) and _is_picture(block.resource)
+    return isinstance(block, types.ImageContent)
+
+
+def _is_picture(resource: types.BlobResourceContents) -> bool:
+    return (resource.mime_type or "").startswith("image/")
 
 
 def _bound_content(parts: Iterable[Part]) -> Iterator[Part]:
@@ -80,7 +96,7 @@ class _ResultReader:
         if isinstance(block, types.TextContent):
             return Text(self._take(block.text))
         if isinstance(block, types.ImageContent):
-            return await _read_image(block.data, "the picture")
+            return await read_picture(block.data)
         if isinstance(block, types.AudioContent):
             return Text(f"[A sound, {self._fold(block.mime_type)}, which can't be heard here.]")
         if isinstance(block, types.ResourceLink):
@@ -91,8 +107,8 @@ class _ResultReader:
     async def _read_resource(self, resource: types.TextResourceContents | types.BlobResourceContents) -> Part:
         if isinstance(resource, types.TextResourceContents):
             return Text(f"[The resource {self._fold(resource.uri)}:]\n{self._take(resource.text)}")
-        if (resource.mime_type or "").startswith("image/"):
-            return await _read_image(resource.blob, self._fold(resource.uri))
+        if _is_picture(resource):
+            return await read_picture(resource.blob, self._fold(resource.uri))
         size, kind = len(resource.blob) * 3 // 4, self._fold(resource.mime_type or "a file")
         return Text(f"[The resource {self._fold(resource.uri)}, {kind}, {size:,} bytes, not shown.]")
 
@@ -115,13 +131,3 @@ class _ResultReader:
         """What a server names, on one line and without the brackets of notes."""
         hidden = self.server.hide_secrets(clean_text(text))
         return fold_lines(hidden).replace("[", "(").replace("]", ")")[:LINE]
-
-
-async def _read_image(data: str, name: str) -> Part:
-    """A picture as its bytes say it is, as Claude is shown it; else why not, in a note."""
-    try:
-        content = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return Text(f"[{name} is broken.]")
-    converted = await convert_file(name, content)
-    return converted.shown or Text(f"[{name} can't be shown: {converted.problem or 'it is no picture'}]")

@@ -256,7 +256,7 @@ def _given(block: Mapping[str, Any]) -> Part:
         return Part(whole=block, empty=block, deltas=(), size=0, found=size)
     if "input" not in block:
         return Part(whole=block, empty=block, deltas=(), size=size)
-    given = json.dumps(block["input"])
+    given = block["input"] if isinstance(block["input"], str) else json.dumps(block["input"])  # as it is on the wire
     pieces = ("", given[: len(given) // 2], given[len(given) // 2 :])
     deltas = tuple(({"type": "input_json_delta", "partial_json": one}, size) for one in pieces)
     return Part(whole=block, empty={**block, "input": {}}, deltas=deltas, size=size)

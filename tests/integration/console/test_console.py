@@ -10,7 +10,6 @@ import signal
 import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,10 @@ from core.billing.ledger_rows import Scope
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
-from tests.support import fork_server
 from tests.support.clock_notes import without_times
 from tests.support.documents import write_docx
 from tests.support.standstill import ASLEEP, answer_slowly, stopped
-from tests.support.terminal_chat import chat, said
+from tests.support.terminal_chat import chat, said, talk_of_tools
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -466,17 +464,6 @@ async def test_a_command_line_with_what_cannot_be_attached_asks_nothing(
     assert (process.returncode, shown, complaints.decode()) == (2, b"", complaint)
 
 
-async def talk_of_tools(environment: dict[str, str], folder: Path, lines: str, *answers: str) -> str:
-    """What the terminal shows for these lines where Claude has a tool that acts, and answers so."""
-    process = await fork_server.start(
-        environment["DATABASE_URL"], *answers, program="tests.support.shed_chat",
-        folder=folder, environment=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    shown, _ = await asyncio.wait_for(process.communicate(lines.encode()), 60)
-    assert process.returncode == 0
-    return shown.decode()
-
-
 async def test_a_tool_that_acts_is_allowed_in_words_or_denied(environment, tmp_path):
     lines = "one\n/allow\n/allow\ntwo\n/deny\nthree\n/as bob\n/allow thread\n/as ada\n/allow thread\nfour"
     answers = ("make 1", "Made.", "make 2", "Not made.", "make 3", "Made three.", "make 4", "Made four.")
@@ -490,7 +477,7 @@ async def test_a_tool_that_acts_is_allowed_in_words_or_denied(environment, tmp_p
         "**May I use make?** It acts outside of this conversation: to make make 2.",
         "Not made.",
         "**May I use make?** It acts outside of this conversation: to make make 3.",
-        "Only who asked can decide this.",
+        "Only ada, who asked, can decide this.",
         "Made three.",
         "Made four.",
         "[made 3]",
@@ -501,10 +488,10 @@ async def test_a_pipe_that_ends_while_a_question_waits_says_how_it_goes_on_and_i
     left = await talk_of_tools(environment, tmp_path, "one", "make 1")
     later = await talk_of_tools(environment, tmp_path, "/allow", "Made.")
 
-    waits = "A question still waits until it is allowed to go on. Start `confab chat` again within the hour"
-    assert waits in left
+    waits = re.compile(r"`?make`? waits in #general for ada, until \d\d:\d\d\. Start `confab chat` again by then")
+    assert waits.search(" ".join(left.split()))
     assert "[made 0]" in left
-    assert waits not in later
+    assert not waits.search(" ".join(later.split()))
     assert "It goes on." in later
     assert "I make one.\n\nMade." in later
     assert "[made 1]" in later
@@ -512,7 +499,7 @@ async def test_a_pipe_that_ends_while_a_question_waits_says_how_it_goes_on_and_i
 
 async def test_what_waits_in_a_new_conversation_is_found_again_where_the_last_line_says(environment, tmp_path):
     left = await talk_of_tools(environment, tmp_path, "/new\none", "make 1")
-    way = re.search(r"type `(/threads #general [-\d]+T[:\d]+)`, then `/allow` or `/deny`", " ".join(left.split()))
+    way = re.search(r"and type `(/threads #general [-\d]+T[:\d]+)`, then `/allow` or `/deny`", " ".join(left.split()))
     assert way
     later = await talk_of_tools(environment, tmp_path, f"{way[1]}\n/allow", "Made.")
 

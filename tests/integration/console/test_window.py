@@ -18,6 +18,7 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
 from tests.support.pseudo_terminal import run_in_window
 from tests.support.standstill import ASLEEP, answer_slowly, stopped
+from tests.support.terminal_chat import talk_of_tools
 
 STAMP = re.compile(r"\[\w+day, \d[^\]]*\]")
 ROOT = Path(__file__).parents[3]
@@ -545,3 +546,18 @@ async def test_batches_that_wait_or_run_are_told_of_at_the_next_start_and_words_
     assert "The answer to" not in ours
     assert "Batch 1 runs in #general. /stop stops it; its results are shown here." in running
     assert running.startswith("Talk to Claude.")
+
+
+async def test_what_waits_to_be_allowed_is_told_below_the_greeting_with_the_lines_that_go_there(
+    environment, claude, tmp_path
+):
+    await talk_of_tools(environment, tmp_path, "/new\n/as bob\none", "make 1")
+    async with chat(environment, tmp_path, 100, 35) as window:
+        greeting, _, waits = " ".join(window.text.split()).partition(" make waits in ")
+
+    assert greeting == " ".join(" ".join(WELCOME[100]).split())
+    assert re.fullmatch(
+        r"#general for bob, until \d\d:\d\d\. Type /as bob, then /threads #general \S+, then /allow or /deny\. "
+        rf"{re.escape(PROMPT)}",
+        waits,
+    )

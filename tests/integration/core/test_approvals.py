@@ -113,7 +113,7 @@ async def test_who_did_not_ask_decides_only_where_managers_may(store, board, cla
         await closed(store)
         waiting = await store.questions.count_parked()
 
-    who = "Only who asked, or somebody who manages this channel, can" if managers else "Only who asked can"
+    who = "Only Ada, who asked, or somebody who manages this channel, can" if managers else "Only Ada, who asked, can"
     allowed = "It does not do that." if control is Control.DENY else "It goes on."
     assert board.whispered == [allowed if may else f"{who} decide this."]
     assert waiting == (not may)

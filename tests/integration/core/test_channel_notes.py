@@ -274,7 +274,7 @@ async def test_who_is_asked_to_allow_a_note_sees_all_of_it_and_who_may(store, bo
     shown = board.shown("t1")[-1]
     assert f'"text": "{text[:300]}"' in shown
     assert "keeping a note of this channel, which only who manages it can allow." in shown
-    assert shown.endswith("Who asked can allow it if they manage this channel, within an hour.")
+    assert shown.endswith("Ada can allow it if they manage this channel, within an hour.")
 
 
 async def test_who_allows_a_note_for_the_whole_thread_is_told_that_it_is_for_once(store, board, claude):

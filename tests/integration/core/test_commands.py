@@ -79,6 +79,19 @@ async def test_prompt_shows_exactly_what_is_sent_next(assistant, board, claude, 
     assert shown.count("cache breakpoint") == 2
 
 
+async def test_prompt_shows_in_a_new_conversation_what_is_sent_before_its_first_words(assistant, board, claude, store):
+    await assistant.ingest(command("persona set Be brief."))
+    await closed(store)
+    await assistant.ingest(command("prompt", name="k2", private=True))
+    await closed(store)
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await closed(store)
+
+    shown = next(text for text in board.shown("t1") if text.startswith("Nothing yet:"))
+    sent = [one.body for one in claude.requests if one.path == "/v1/messages"][-1]
+    assert re.findall(r"```\n(.*?)\n```", shown, re.DOTALL) == [block["text"] for block in sent["system"]]
+
+
 async def test_a_forgotten_thread_is_not_told_again(assistant, board, claude, store):
     await assistant.ingest(board.said("t1", "U1", "my secret"))
     await board.until("t1", "fine")

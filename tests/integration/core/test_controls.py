@@ -63,7 +63,7 @@ async def test_an_answer_that_grows_is_stopped_and_then_deleted_and_later_prompt
 @pytest.mark.parametrize(
     ("rank", "said", "stands"),
     [
-        (Rank.MEMBER, "Only who asked, or somebody who manages this channel, can delete this answer.", 1),
+        (Rank.MEMBER, "Only Ada, who asked, or somebody who manages this channel, can delete this answer.", 1),
         (Rank.MANAGER, "It is deleted.", 0),
     ],
 )
@@ -110,7 +110,7 @@ async def test_while_an_answer_grows_it_can_be_stopped_and_when_it_is_stopped_it
 @pytest.mark.parametrize(
     ("rank", "said"),
     [
-        (Rank.MEMBER, "Only who asked, or somebody who manages this channel, can stop this answer."),
+        (Rank.MEMBER, "Only Ada, who asked, or somebody who manages this channel, can stop this answer."),
         (Rank.MANAGER, "It is stopped."),
     ],
 )
@@ -227,7 +227,7 @@ async def test_somebody_else_tries_again_only_as_a_manager_on_the_account_of_who
     await press(assistant, board, RETRY, name, "U2")
     await closed(store)
 
-    said = "Only who asked, or somebody who manages this channel, can have this answered anew."
+    said = "Only Ada, who asked, or somebody who manages this channel, can have this answered anew."
     tried = rank is Rank.MANAGER
     assert board.whispered == ["It is answered anew." if tried else said]
     assert board.shown("t1")[0] == ("Green." if tried else "Blue.")

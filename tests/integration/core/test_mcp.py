@@ -14,18 +14,21 @@ import pytest
 from core.domain.content import Image, Text
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
-from core.domain.tools import ToolResult
+from core.domain.tools import DEEPEST, ToolResult
 from core.store import open_store
+from core.tools.mcp.connection import ASKED, SILENT
 from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.provider import McpTools
 from core.tools.mcp.session import SessionLimits, inspect_server
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
+from core.tools.tool import Unavailable
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
 from tests.support.mcp_tools import KEY, PIPES, SCOPE, ask, call, find, names, over_http, text, tools_of
 from tests.support.stalls import measure_stalls
+from tests.support.tool_shed import nest
 from tests.support.waiting import PATIENCE, until
 
 READING = ["crash", "environment", "fail", "hang", "huge", "parts", "picture", "pid", "search", "table"]
@@ -60,6 +63,7 @@ async def test_a_server_over_http_is_listed_and_called(store, kind):
         assert await names(provider) == ALL
         assert provider.groups == {"tickets": ALL}
         assert await call(provider, "search", query="printer") == text("found: printer")
+        assert await call(provider, "search", **nest(DEEPEST)) == text("found: ")
         assert [one.name for one in await provider.list_tools(KEY) if one.definition.acts] == [
             "tickets__change",
             "tickets__create",
@@ -73,6 +77,7 @@ async def test_a_server_over_pipes_is_listed_called_and_ended_with_us(store, mon
     async with tools_of(store, server) as provider:
         assert await names(provider) == ALL
         assert await call(provider, "search", query="printer") == text("found: printer")
+        assert await call(provider, "search", **nest(DEEPEST, dict)) == text("found: ")
         environment = json.loads((await call(provider, "environment")).words)
         pid = int((await call(provider, "pid")).words)
 
@@ -276,6 +281,7 @@ async def test_a_server_that_is_down_costs_no_answer_and_one_warning_and_is_back
         port = fake.port
     async with tools_of(store, over_http(fake)) as provider:
         assert [await names(provider) for _ in range(3)] == [[None], [None], [None]]
+        assert await provider.list_tools(KEY) == [Unavailable("tickets", SILENT)]
         assert [one.getMessage() for one in caplog.records] == [
             f"MCP server tickets: its tools can't be listed: it can't be reached at http://127.0.0.1:{port} (ConnectError)"
         ]
@@ -302,7 +308,7 @@ async def test_a_server_that_hangs_is_not_waited_for(store):
         started = asyncio.get_running_loop().time()
 
         assert await names(provider) == [None]
-        assert await names(provider) == [None]
+        assert await provider.list_tools(KEY) == [Unavailable("tickets", ASKED)]
         assert asyncio.get_running_loop().time() - started < 0.4
 
 

@@ -12,7 +12,7 @@ from tests.fakes.mcp.server import McpFake
 from tests.support.board_house import closed, press
 from tests.support.house import house
 from tests.support.mcp_tools import PIPES, offering
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @asynccontextmanager
@@ -52,11 +52,15 @@ async def test_a_tool_that_acts_is_allowed_by_its_asker_after_a_restart_and_by_n
             await assistant.ingest(board.said("t1", "U1", "is there a ticket for the printer? else open one"))
             await parked(board)
             asked = board.shown("t1")
-        async with answering(store, board, claude, server, process="second", first=30) as assistant:
+        fake.slow_list, listings = asyncio.Event(), fake.listings
+        async with answering(store, board, claude, server, process="second", first=0.01) as assistant:
             await press(assistant, board, Control.ALLOW, "0001#2", person="U2")
             await closed(store)
             refused = [name for name, _ in fake.calls]
             await press(assistant, board, Control.ALLOW, "0001#2")
+            if way == "HTTP":  # a program takes a while to start by itself
+                await until(lambda: fake.listings > listings, PATIENCE)
+            fake.slow_list.set()
             await closed(store)
 
     assert asked[0].startswith("**May I use `tickets__create`?** It acts outside of this conversation.")

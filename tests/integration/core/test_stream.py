@@ -171,12 +171,15 @@ def test_events_without_a_beginning_are_garbled():
         streamed(TEXT)
 
 
-def test_input_of_a_tool_that_is_no_json_is_none():
+@pytest.mark.parametrize(
+    "given", ["{", '{"a": ' * 150 + "1" + "}" * 150, "[" * 5_000], ids=["begun", "150 levels", "5,000 levels"]
+)
+def test_input_of_a_tool_that_can_t_be_read_stays_as_it_came(given):
     tool = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
     begun = {"type": "content_block_start", "index": 0, "content_block": tool}
 
-    (block,) = streamed(STARTED, begun, delta(type="input_json_delta", partial_json="{"), stopped()).whole().content
-    assert block.input == {}
+    (block,) = streamed(STARTED, begun, delta(type="input_json_delta", partial_json=given), stopped()).whole().content
+    assert block.input == given
 
 
 def thinking(**fields) -> dict:

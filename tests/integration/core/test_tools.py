@@ -17,6 +17,7 @@ from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.errors import CannotAnswer
 from core.domain.events import Edited
 from core.domain.personas import Persona
+from core.domain.tools import DEEPEST, UNREAD
 from core.settings import Settings
 from core.tools.entry_points import InstalledTools
 from core.tools.functions import build_tool
@@ -28,15 +29,16 @@ from tests.support.board_house import closed, press
 from tests.support.clock_notes import without_times
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
+from tests.support.waiting import PATIENCE, until
 
 
 def last_message(claude, number: int = -1) -> dict[str, Any]:
     return [one.body for one in claude.requests if one.path == "/v1/messages"][number]["messages"][-1]
 
 
-def told(claude) -> list[tuple[str, bool]]:
-    """What the newest request told Claude of its calls, and whether they failed."""
-    results = [block for block in last_message(claude)["content"] if block["type"] == "tool_result"]
+def told(claude, number: int = -1) -> list[tuple[str, bool]]:
+    """What a request, the newest one, told Claude of its calls, and whether they failed."""
+    results = [block for block in last_message(claude, number)["content"] if block["type"] == "tool_result"]
     return [("".join(one["text"] for one in block["content"]), block.get("is_error", False)) for block in results]
 
 
@@ -102,7 +104,7 @@ async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, bo
     assert asked == [
         "I make one.\n\n**May I use make?** It acts outside of this conversation: to make a 'bird' house.\n\n"
         '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\n'
-        "Who asked can allow it, within an hour."
+        "Ada can allow it, within an hour."
     ]
     assert buttons == [APPROVAL]
     assert (receipt.new, receipt.note, again.new, again.note) == (True, "", False, "This was decided already.")
@@ -373,6 +375,39 @@ async def test_arguments_that_fit_no_schema_ask_nobody_and_are_not_in_the_audit_
     assert board.shown("t1") == ["I can't."]
     assert said == [("The arguments of order_dice are not as its schema says", True)] * 2
     assert await store.audit.newest("board:w1", "c1") == []
+
+
+def write_nested(levels: int, begin: str, end: str) -> str:
+    """The JSON of an object in which so many lists or objects stand within each other, itself counted."""
+    return '{"what": ' + begin * (levels - 1) + "1" + end * (levels - 1) + "}"
+
+
+NESTED = [("[", "]"), ('{"a": ', "}")]
+
+
+async def test_arguments_that_are_nested_too_deep_cost_a_line_and_never_the_answer(store, board, claude):
+    shed, deep = Shed(), [write_nested(levels, *kind) for levels in (DEEPEST + 1, 250, 300, 5_000) for kind in NESTED]
+    given = [*(write_nested(DEEPEST, *kind) for kind in NESTED), *deep, "[1]", '{"what": ']
+    calls = [
+        {**use(tool, n + 20 * (tool == "make")), "input": one}
+        for n, one in enumerate(given)
+        for tool in ["look", "make"]
+    ]
+    claude.script(call(*calls), Answer(text="Some of it."), Answer(text="Yes."))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look and make"))
+        await parked(board)
+    async with house(store, claude, board, tools=in_shed(shed), process="second") as assistant:
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#2")
+        await until(lambda: board.shown("t1") == ["Some of it."], PATIENCE)
+        await assistant.ingest(board.said("t1", "U1", "is it there?"))
+        await closed(store)
+
+    said = told(claude, -2)
+    assert board.shown("t1") == ["Some of it.", "Yes."]
+    assert [tool for tool, _ in shed.called] == ["look", "look", "make", "make"]
+    assert [one for one in said if one[1]] == [(UNREAD, True)] * 2 * (len(deep) + 2)
+    assert len(said) == len(calls)
 
 
 async def test_the_audit_log_tells_a_call_that_failed_from_one_that_did_what_it_says(store, board, claude):

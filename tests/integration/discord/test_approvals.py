@@ -108,7 +108,7 @@ async def test_a_bystander_and_who_comes_late_or_presses_twice_are_told_alone(gu
         await parked(running, store, 0)
 
     assert (nothing, buttons) == ([], BUTTONS)
-    assert told(guild, bystander) == [("-# Only who asked can decide this.", True)]
+    assert told(guild, bystander) == [("-# Only Ada, who asked, can decide this.", True)]
     (late,) = [one.answer for one in (first, second) if one.ephemeral]
     assert late in {"-# This was decided already.", "-# This answer has ended already."}
     assert len(shed.called) == 1

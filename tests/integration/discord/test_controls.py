@@ -50,7 +50,7 @@ async def test_somebody_else_may_not_try_it_again_and_is_told_so_alone(guild, cl
     shown = pages(guild)
     managed = await press(guild, running, "ada", last(guild), "Try again")
 
-    assert "Only who asked" in refused.followups[0]
+    assert "who asked, " in refused.followups[0]
     assert shown == [("Blue.", ("Try again", "👍", "👎", "Delete"))]
     assert pages(guild) == [("Green.", ("Try again", "👍", "👎", "Delete"))]
     assert managed.followups == ["-# It is answered anew."]

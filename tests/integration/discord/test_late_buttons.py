@@ -221,7 +221,7 @@ async def test_a_stranger_s_stop_changes_nothing_where_we_are_no_member(guild, c
         pressed = await guild.press("bob", asked.original, "Stop")
         await until(lambda: said(guild, pressed))
 
-    assert "Only who asked" in said(guild, pressed)[0]
+    assert "who asked, " in said(guild, pressed)[0]
     assert (asked.answer, guild.world.posts[asked.original].components) == before
 
 

@@ -147,7 +147,9 @@ async def test_delete_is_refused_to_others_and_allowed_to_managers(guild, runnin
     await press(guild, running, page.id, "Delete", "zoe")
     await guild.until(lambda: not ours(guild))
 
-    assert refused.followups == ["-# Only who asked, or somebody who manages this channel, can delete this answer."]
+    assert refused.followups == [
+        "-# Only Ada, who asked, or somebody who manages this channel, can delete this answer."
+    ]
     assert stands == 1
 
 

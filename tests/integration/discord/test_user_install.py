@@ -174,7 +174,7 @@ async def test_stop_is_the_only_button_there_and_only_its_person_s(guild, lobby,
     await guild.until(lambda: pressed.acknowledged)
     await answered(running, asked)
 
-    assert "Only who asked" in str([stranger.answer, *stranger.followups])
+    assert "who asked, " in str([stranger.answer, *stranger.followups])
     assert "stopped" in asked.answer.lower()
     assert guild.world.posts[asked.original].components == ()
 

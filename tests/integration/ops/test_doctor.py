@@ -415,8 +415,8 @@ async def test_a_tool_that_the_default_model_lacks_is_told(claude, on):
 
     told = [one async for one in check_tools(settings, providers)]
 
-    assert brief(told)[2:] == [("web_search", "warning" if on else "ok")]
-    assert told[2].says == f"{HAIKU} can't use it, so it is not told of it"
+    assert brief(told)[2:] == [*([] if on else [("off until chosen", "ok")]), ("web_search", "warning" if on else "ok")]
+    assert told[-1].says == f"{HAIKU} can't use it, so it is not told of it"
 
 
 async def test_what_an_organization_has_not_switched_on_is_told_with_where_to_do_it(claude):
@@ -425,9 +425,9 @@ async def test_what_an_organization_has_not_switched_on_is_told_with_where_to_do
 
     told = [one async for one in check_tools(settings)]
 
-    assert brief(told)[2:] == [("web_search", "warning")]
-    assert "Web search is not enabled for this organization" in told[2].says
-    assert "in the Claude Console, under Settings, Privacy" in told[2].mend
+    assert brief(told)[2:] == [("off until chosen", "ok"), ("web_search", "warning")]
+    assert "Web search is not enabled for this organization" in told[3].says
+    assert "in the Claude Console, under Settings, Privacy" in told[3].mend
     assert [one.path for one in claude.requests if one.path == "/v1/messages"] == []
 
 

@@ -1,6 +1,6 @@
 """What an operator is told of MCP servers, and their yes to tools that changed: bots.app.mcp_servers.
 
-Tests core.tools.mcp.session, core.tools.mcp.http_client, core.tools.mcp.trust.
+Tests bots.app.mcp_trust, core.tools.mcp.session, core.tools.mcp.http_client, core.tools.mcp.trust.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ import pytest
 
 from bots.app.configuration import Configuration, read_configuration
 from bots.app.doctor import run_checks
-from bots.app.mcp_servers import allow_offer, check_servers, find_server, review_server
+from bots.app.mcp_servers import check_servers, describe_servers, find_server
+from bots.app.mcp_trust import BEFORE, UNKNOWN, allow_offer, review_server
 from bots.ops.results import MCP
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
@@ -36,6 +37,9 @@ ARGUMENTS = """\
       },
       "type": "object"
     }"""
+
+
+UNCHANGED = ARGUMENTS.replace("    ", "     ", 1).replace("\n    ", "\n     ")
 
 
 @pytest.fixture
@@ -144,7 +148,8 @@ async def test_what_acts_and_changed_is_told_shown_and_allowed(database):
         ]
         offer, changes = await review_server(configuration.core, server)
         assert changes == [
-            f"create (changed; Claude calls it tickets__create)\n    Destroys.\n    \\x1b[2J\n{ARGUMENTS}",
+            f"create (changed; Claude calls it tickets__create)\n    {BEFORE}\n    -The tool create.\n    +Destroys.\n"
+            f"    +\\x1b[2J\n{UNCHANGED}",
             f"drop (new; Claude calls it tickets__drop)\n    The tool drop.\n{ARGUMENTS}",
         ]
         await allow_offer(configuration.core, server, offer)
@@ -172,9 +177,61 @@ async def test_an_operator_is_shown_all_of_a_tool_and_that_it_asks_nobody_from_n
         "look (changed; Claude calls it tickets__look)\n"
         f"    It says now that it only reads: from now on it asks nobody.\n    The tool look.\n{ARGUMENTS}"
     )
-    head, _, arguments = pay.partition("\n    Arguments: ")
-    assert head == f"pay (changed; Claude calls it tickets__pay)\n    {said}"
-    assert json.loads(arguments) == {"type": "object", "properties": {"to": to}}
+    now, before = ([line[5:] for line in pay.split("\n") if line[4] in f" {sign}"] for sign in "+-")
+    assert now[0] == said
+    assert json.loads("\n".join(now[1:]).removeprefix("Arguments: ")) == {"type": "object", "properties": {"to": to}}
+    assert before == ["The tool pay.", *(line[4:] for line in ARGUMENTS.split("\n"))]
+
+
+async def test_what_a_version_before_saw_is_said_not_to_be_known_until_it_is_seen_again(database):
+    async with McpFake().serve() as fake:
+        server = McpServer("tickets", url=fake.url)
+        configuration = configured(database, server)
+        fake.listed = [define("pay")]
+        await see(database, server)
+        await forget_words(database)
+        pay = define("pay", description="Pays Eve.")
+        fake.listed = [pay]
+        unknown = (await review_server(configuration.core, server))[1]
+        fake.listed = [define("pay")]
+        await see(database, server)
+        fake.listed = [pay]
+        known = (await review_server(configuration.core, server))[1]
+
+    head = "pay (changed; Claude calls it tickets__pay)\n    "
+    assert unknown == [f"{head}{UNKNOWN}\n    Pays Eve.\n{ARGUMENTS}"]
+    assert known == [f"{head}{BEFORE}\n    -The tool pay.\n    +Pays Eve.\n{UNCHANGED}"]
+
+
+async def forget_words(database: str) -> None:
+    """Keep of a server's tools the marks alone, as earlier versions did."""
+    store = await open_store(database)
+    await store.notes.put("mcp-told:tickets", "{}")
+    await store.shut()
+
+
+async def test_servers_are_listed_with_their_state_and_what_asks_first(database):
+    async with McpFake().serve() as fake:
+        fake.listed = [define("search", reads=True), define("create")]
+        good, gone = McpServer("tickets", url=fake.url), McpServer("gone", url="http://127.0.0.1:9/mcp")
+        await see(database, good)
+        fake.listed += [define("drop"), define("odd", schema={"type": "object", "x": "\0"})]
+        configuration = replace(
+            chosen(database_url=database, confab_mcp="mcp.toml", confab_tools=("tickets",)), servers=(gone, good)
+        )
+
+        listed = await describe_servers(configuration)
+
+    assert listed.splitlines() == [
+        "gone: does not answer: it can't be reached at http://127.0.0.1:9 (ConnectError)",
+        "  It is not in CONFAB_TOOLS, so no channel can choose it.",
+        "",
+        "tickets: 3 tools",
+        "  tickets__create: asks first",
+        "  tickets__drop: asks first; new or changed, left out until you say yes with `confab mcp trust tickets`",
+        "  tickets__search: reads",
+        "  'odd' is left out: the schema of its arguments has characters that no text has",
+    ]
 
 
 async def test_a_yes_holds_for_no_tool_that_was_not_shown(database):

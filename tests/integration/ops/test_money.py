@@ -26,8 +26,10 @@ from core.domain.messages import Question, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
+from core.prompting.request import Request
 from core.store import open_store
 from tests.fakes.board import Board
+from tests.support.commands import NOTHING_SAID
 from tests.support.console_export import HEADER, KINDS
 from tests.support.doctor import chosen
 
@@ -90,8 +92,8 @@ def give(store):
     async def model(name: str) -> Model:
         return Model(name)
 
-    async def compose(question, surface) -> None:
-        return None
+    async def compose(question, surface) -> Request:
+        return NOTHING_SAID
 
     context = CommandContext(store, Persona(model="claude-haiku-5-5"), lambda: NOW, model, compose, TABLE, ZONE)
 

@@ -123,7 +123,7 @@ async def test_a_bystander_and_who_comes_late_or_presses_twice_are_told_alone(sl
         await slack.until(lambda: len(whispered(home)) == 2)
 
     assert (nothing, buttons) == ([], BUTTONS)
-    assert whispered(home)[0] == ("U0BOB", "Only who asked can decide this.")
+    assert whispered(home)[0] == ("U0BOB", "Only Ada, who asked, can decide this.")
     assert whispered(home)[1][0] == "U0ADA"
     assert whispered(home)[1][1] in {"This was decided already.", "This answer has ended already."}
     assert len(shed.called) == 1
@@ -149,7 +149,7 @@ async def test_words_in_the_thread_decide_too(slack, start):
         await slack.say("ada", "dev", f"<@{BOT}> !allow thread", root)
         await home.answered(2)
 
-    assert whispered(home) == [("U0BOB", "Only who asked can decide this."), ("U0ADA", "It goes on.")]
+    assert whispered(home) == [("U0BOB", "Only Ada, who asked, can decide this."), ("U0ADA", "It goes on.")]
     assert (len(shed.called), home.texts("dev", root)) == (1, ["I make one.\n\nMade."])
 
 

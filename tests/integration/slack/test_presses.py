@@ -76,7 +76,7 @@ async def test_who_did_not_ask_is_told_alone_who_may_try_again(home):
 
     assert home.texts("dev", root) == ["Blue."]
     sentences = (
-        "Only who asked, or somebody who manages this channel, can have this answered anew.",
+        "Only Ada, who asked, or somebody who manages this channel, can have this answered anew.",
         "Noted: 👍. Thank you.",
     )
     await home.slack.until(lambda: [one.text for one in home.slack.world.ephemerals] == [*sentences])
@@ -122,7 +122,7 @@ async def test_a_plain_member_deletes_no_answer_to_somebody_else(home):
 
     assert len(home.texts("dev", root)) == 1
     assert [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"] == [
-        "Only who asked, or somebody who manages this channel, can delete this answer."
+        "Only Ada, who asked, or somebody who manages this channel, can delete this answer."
     ]
 
 
@@ -149,5 +149,5 @@ async def test_slacks_own_stop_does_not_stop_an_answer_to_somebody_else(home):
 
     assert home.texts("dev", root) == ["One two three four five six seven."]
     assert [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"] == [
-        "Only who asked, or somebody who manages this channel, can stop this answer."
+        "Only Ada, who asked, or somebody who manages this channel, can stop this answer."
     ]

@@ -87,10 +87,17 @@ def test_a_name_that_may_be_a_server_of_mcp_is_told_where_these_are_listed():
 
 
 async def test_the_doctor_tells_what_may_be_chosen_and_what_is_on():
-    told = [one async for one in check_tools(chosen(confab_tools=("web", "time", "tickets")), PROVIDERS)]
+    names = ("web", "time", "tickets", "shop")
+    configuration = chosen(confab_tools=names, confab_default_tools=("time", "web_fetch"))
+    providers = [*PROVIDERS, ProvidedTools({"shop": ("create_order", "look")})]
+    told = [one async for one in check_tools(configuration, providers)]
 
+    may = "shop (create_order, look), tickets, time (current_time), web (web_fetch, web_search)"
+    off = "shop (create_order, look), tickets, web (web_search): a channel has them with `persona tune tools=...`"
     assert told == [
-        TOOLS.ok("may be chosen", "tickets, time (current_time), web (web_fetch, web_search)"),
-        TOOLS.ok("on by default", "time (current_time)"),
+        TOOLS.ok("may be chosen", may),
+        TOOLS.ok("on by default", "time (current_time), web (web_fetch)"),
+        TOOLS.ok("off until chosen", off),
+        TOOLS.ok("these ask first", "create_order"),
     ]
     assert [one.says async for one in check_tools(chosen(confab_tools=("none",)), PROVIDERS)] == ["none", "none"]

@@ -45,7 +45,7 @@ def test_threads_lists_every_conversation_and_goes_back(place):
 def test_a_conversation_of_an_earlier_start_is_gone_to_as_it_was_named(place):
     place.apply_move("/channel dev")
     place.apply_move("/new")
-    way = place.describe_way(place.key)
+    (way,) = place.list_moves(place.key, "ada")
     later = ConsolePlace("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 12, 30, 0, tzinfo=UTC))
 
     assert way == "/threads #dev 2026-01-01T12:00:00"
@@ -58,8 +58,9 @@ def test_a_conversation_of_an_earlier_start_is_gone_to_as_it_was_named(place):
 def test_the_next_start_begins_in_the_first_conversation_unless_its_day_ends_within_the_hour(place):
     night = ConsolePlace("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 23, 30, 0, tzinfo=UTC))
 
-    assert place.describe_way(place.key) == ""
-    assert night.describe_way(night.key) == "/threads #general 2026-01-01"
+    assert place.list_moves(place.key, "ada") == []
+    assert night.list_moves(night.key, "ada") == ["/threads #general 2026-01-01"]
+    assert night.list_moves(night.key, "bob", now=True) == ["/as bob"]
 
 
 @pytest.mark.parametrize("line", ["/help", "as bob", "/asbob", "/persona show", "/newer"])

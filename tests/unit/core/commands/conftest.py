@@ -33,13 +33,10 @@ def give(board, store):
     async def model(name: str) -> Model:
         return {"new": NEW, "old": OLD}.get(name, Model(name))
 
-    async def compose(question, surface) -> Request | None:
+    async def compose(question, surface) -> Request:
         thread = await store.threads.thread(question.key)
-        return (
-            Request({"model": "new", "max_tokens": 5}, (Block("house", Text("```x```"), breakpoint=True),))
-            if thread.messages
-            else None
-        )
+        body = {"model": "new", "max_tokens": 5, "messages": list(thread.messages)}
+        return Request(body, (Block("house", Text("```x```"), breakpoint=True),))
 
     context = CommandContext(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
 

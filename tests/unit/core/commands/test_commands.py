@@ -1,4 +1,7 @@
-"""What each command does: core.commands.persona, core.commands.prompt, core.commands.forget, core.commands.help."""
+"""What each command does: core.commands.persona, core.commands.prompt, core.commands.forget, core.commands.help.
+
+Tests core.commands.lines.told_tools too.
+"""
 
 import logging
 import re
@@ -179,8 +182,12 @@ async def test_of_two_who_change_it_at_once_the_second_is_told(store, board):
         await store.personas.change(place, Persona(system="b"), 0, "U2", board.now())
 
 
-async def test_a_thread_that_nothing_is_kept_of_has_no_prompt(give):
-    assert (await give("prompt")).startswith("Nothing yet:")
+async def test_of_a_thread_that_nothing_is_kept_of_is_shown_what_is_told_before_the_first_words(give):
+    nothing, head, house = (await give("prompt")).split("\n\n")
+
+    assert nothing.startswith("Nothing yet:")
+    assert head.startswith("The next request, about ")
+    assert house.startswith("**1. house**")
 
 
 async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
@@ -190,6 +197,9 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
 
     assert "**1. house**, about 2 tokens\n````\n```x```\n````\ncache breakpoint" in shown
     assert shown.startswith("The next request, about 2 tokens: model `new`, at most 5 tokens of answer.\n")
+
+
+SAID = [{"role": "user", "content": "hello"}]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +218,7 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
 )
 async def test_the_settings_of_a_prompt_stand_in_words(give, store, board, body, told):
     async def compose(question, surface) -> Request:
-        return Request({"model": "new", "max_tokens": 1, **body}, ())
+        return Request({"model": "new", "max_tokens": 1, "messages": SAID, **body}, ())
 
     shown = await give("prompt", compose=compose)
 
@@ -219,7 +229,9 @@ async def test_the_tools_of_a_prompt_are_shown_as_they_are_sent_with_their_token
     tools = [{"name": "web_search", "type": "web_search_20260318"}, {"name": "x" * 400, "input_schema": {}}]
 
     async def compose(question, surface) -> Request:
-        return Request({"model": "new", "max_tokens": 1, "tools": tools}, (Block("house", Text("y" * 400)),))
+        return Request(
+            {"model": "new", "max_tokens": 1, "messages": SAID, "tools": tools}, (Block("house", Text("y" * 400)),)
+        )
 
     head, told, house = (await give("prompt", compose=compose)).split("\n\n")
 
@@ -316,6 +328,21 @@ async def test_tools_are_chosen_in_order_and_small_and_taken_back(give, store):
 
     await give("persona tune tools=default effort=low", tools=TOOLS)
     assert (await store.personas.persona(place)).persona == Persona(effort="low")
+
+
+async def test_what_is_taken_back_is_told_with_what_holds_then(give):
+    await give("persona tune where=workspace tools=web", tools=TOOLS)
+    await give("persona tune tools=tickets model=new", tools=TOOLS)
+    both = (await give("persona tune tools=default model=default", tools=TOOLS)).split("\n\n")
+    again = (await give("persona tune tools=default", tools=TOOLS)).split("\n\n")
+    wide = (await give("persona tune where=workspace tools=default", tools=TOOLS)).split("\n\n")
+
+    begins = "is tuned from its next answer on."
+    assert both[0] == f"This channel {begins} Taken back: model `new`, tools `tickets`. Set by Ada."
+    assert again[0] == f"This channel {begins} This channel had no tools of its own. Set by Ada."
+    assert wide[0] == f"This workspace {begins} Taken back: tools `web`. Set by Ada."
+    held = [next(one for one in told if one.startswith("Claude may use ")) for told in (both, again, wide)]
+    assert [one.split("`")[1] for one in held] == ["web", "web", "history"]
 
 
 async def test_a_channel_has_its_own_tools_and_else_the_workspaces(give):

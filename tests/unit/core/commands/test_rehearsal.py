@@ -10,8 +10,9 @@ from core.commands.rehearsal import Rehearsals
 from core.domain.events import Commanded
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.prompting.request import Request
 from tests.fakes.board import Board
-from tests.support.commands import KEY, NOW
+from tests.support.commands import KEY, NOTHING_SAID, NOW
 
 SOON = 0.05  # seconds that a rehearsal may take here
 
@@ -28,8 +29,8 @@ def context(store) -> CommandContext:
     async def model(name: str) -> Model:
         return Model(name)
 
-    async def compose(question, surface) -> None:
-        return None
+    async def compose(question, surface) -> Request:
+        return NOTHING_SAID
 
     return CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
 

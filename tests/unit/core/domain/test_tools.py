@@ -2,8 +2,21 @@
 
 import json
 
+import pytest
+
 from core.domain.content import Text
-from core.domain.tools import ToolCall, ToolDefinition, ToolResult, bound_fetches, drop_repeated_calls, fail_call
+from core.domain.tools import (
+    DEEPEST,
+    UNREAD,
+    ToolCall,
+    ToolDefinition,
+    ToolResult,
+    bound_fetches,
+    drop_repeated_calls,
+    fail_call,
+    find_flaw,
+)
+from tests.support.tool_shed import nest
 
 SEARCH = {"name": "search", "description": "Searches “here”.", "input_schema": {"type": "object"}}
 
@@ -29,6 +42,19 @@ def test_the_same_call_has_the_same_digest_whatever_it_is_named():
 
 def test_a_lone_surrogate_of_claudes_has_a_digest():
     assert ToolCall("toolu_1", "create", {"title": "\ud800"}).digest
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+@pytest.mark.parametrize(
+    ("levels", "flaw"), [(1, ""), (DEEPEST, ""), *((levels, UNREAD) for levels in (DEEPEST + 1, 250, 300, 5_000))]
+)
+def test_with_what_is_nested_too_deep_nothing_can_be_called(levels, flaw, kind):
+    assert find_flaw(nest(levels, kind)) == flaw
+
+
+@pytest.mark.parametrize("given", ["{", [], 7, None])
+def test_with_what_is_no_object_nothing_can_be_called(given):
+    assert find_flaw(given) == UNREAD
 
 
 def test_a_call_that_failed_says_why():

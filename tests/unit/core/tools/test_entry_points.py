@@ -1,5 +1,6 @@
 """Tools of third parties, from a package that is really built to a result: core.tools.entry_points."""
 
+import base64
 import re
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from core.tools.entry_points import GROUP, load_installed_tools
 from core.tools.framing import DATA, LARGEST
 from core.tools.functions import tool
 from core.tools.registry import ToolRegistry
-from core.tools.runner import cap_result
+from core.tools.runner import read_result
+from tests.support.drawings import draw
 from tests.unit.core.tools.conftest import KEY
 
 PAGE = Path("docs/tools.md")
@@ -127,24 +129,26 @@ async def test_what_a_tool_of_others_returns_is_data_and_bounded(scope):
     assert (await made.run(scope, {})).words == (f"What two returned. {DATA}\n  2\n  [a note]\n  \n  Claude: no")
 
 
-PICTURE = Image("a.png", "image/png", 1, 1, "")
+PICTURE = Image("a.png", "image/bmp", 1, 1, base64.b64encode(draw(kind="BMP")).decode())
+BROKEN = Image("b.png", "image/png", 1, 1, base64.b64encode(draw()[:8] + b"x" * 99).decode())
 FILE = MadeFile("a.txt", "text/plain", "a")
 
 
 def rich() -> ToolResult:
     """A whole result."""
-    return ToolResult((Text("a" * LARGEST), PICTURE, Text("b" * LARGEST)), files=(FILE,))
+    return ToolResult((Text("a" * LARGEST), PICTURE, BROKEN, Text("b" * LARGEST)), files=(FILE,))
 
 
-async def test_of_a_whole_result_texts_are_data_before_all_else(scope):
+async def test_of_a_whole_result_texts_are_data_before_all_else_and_pictures_what_their_bytes_are(scope):
     (made,) = load("rich").tools
 
-    text, picture = (result := await made.run(scope, {})).content
+    text, picture, note = (result := await made.run(scope, {})).content
 
-    assert (picture, result.files, result.failed) == (PICTURE, (FILE,), False)
+    assert (picture.type, picture.width, result.files, result.failed) == ("image/png", 40, (FILE,), False)
+    assert note.text.startswith("[the picture can't be shown: ")
     assert text.text.startswith(f"What rich returned. {DATA}\n  aaa")
     assert text.text.endswith("bbb")
-    assert cap_result(result) == result
+    assert read_result(result) == result
 
 
 def fail(how: str) -> str:

@@ -7,11 +7,12 @@ import json
 import PIL.Image
 import pytest
 
-from core.domain.content import Image, Text
+from core.domain.content import Document, Image, Text
 from core.domain.tools import ToolCall, ToolDefinition, ToolResult
 from core.store.records.calls import CallState, StoredCall
 from core.tools.approvals import MANY, SHOWN, describe_acts, write_request
-from core.tools.runner import IMAGES, LONGEST, RESULT, UNREADABLE, cap_result, read_result
+from core.tools.pictures import IMAGES
+from core.tools.runner import LONGEST, RESULT, UNREADABLE, UNSHOWN, cap_result, read_result
 from core.tools.tool import Tool
 
 IMAGE = Image("a.png", "image/png", 2, 2, "AAAA")
@@ -38,6 +39,10 @@ def test_of_many_images_a_few_are_told():
     capped = cap_result(ToolResult((IMAGE,) * (IMAGES + 2)))
 
     assert capped.content == (*(IMAGE,) * IMAGES, *(Text("[A further image is left out.]"),) * 2)
+
+
+def test_a_document_that_no_result_holds_is_named():
+    assert cap_result(ToolResult((Document("a.pdf", 1, 1, ""),))).content == (Text(UNSHOWN),)
 
 
 def test_letters_that_no_database_takes_are_cleaned():

@@ -10,7 +10,7 @@ from anyio.abc import ByteReceiveStream
 from mcp.shared.message import SessionMessage
 
 from core.tools.mcp.http_client import LARGEST
-from core.tools.mcp.pipes import LineTooLong, open_pipes, read_lines
+from core.tools.mcp.pipes import UNREADABLE, LineTooLong, open_pipes, read_lines
 from core.tools.mcp.results import BLOCKS, BYTES, read_result
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.transport import ErrorOutput, Link, WatchedStream
@@ -108,6 +108,26 @@ print('{"jsonrpc":"2.0","id":10,"result":{}}')
     assert [type(one) for one in unknown] == [ValueError] * 4
     assert last.message.id == 10
     assert max(stalls) < 0.05
+
+
+async def test_a_line_that_is_no_answer_costs_the_call_with_its_number_at_once():
+    answers = """
+for number, line in enumerate((
+    '"result":null}', '"result":[1]}', '"error":{"code":"x","message":7}}', '"error":7}', '"result":{"a":',
+    '"result":{"a":' * 5_000 + "1" + "}" * 5_000, '"method":7}',
+)):
+    print('{"jsonrpc":"2.0","id":%d,%s' % (number, line))
+print('nonsense')
+print('{"jsonrpc":"2.0","id":10,"result":{}}')
+"""
+    server = McpServer("tickets", command=(sys.executable, "-c", answers))
+    with ErrorOutput(SERVER) as errors:
+        async with open_pipes(server, errors.file, Link(SERVER).fail) as (incoming, _):
+            *refused, request, nonsense, last = [one async for one in incoming]
+
+    told = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {UNREADABLE}")
+    assert [(one.message.id, one.message.error) for one in refused] == [(number, told) for number in range(6)]
+    assert (type(request), type(nonsense), last.message.id) == (ValueError, ValueError, 10)
 
 
 async def test_a_large_table_is_written_beside_the_loop_and_no_further_than_is_told(stalls):

@@ -7,6 +7,7 @@ from core.domain.content import Text
 from core.domain.tools import ToolResult
 from core.tools.mcp.results import BYTES, CUT, read_result
 from core.tools.mcp.settings import McpServer
+from core.tools.pictures import IMAGES, MORE
 
 SECRET = "ghp_s3cr3tTokenValue99"
 SERVER = McpServer("tickets", url="https://a.example", secrets=(SECRET,))
@@ -41,6 +42,17 @@ async def test_no_part_of_a_secret_is_told_where_a_result_is_cut():
     told = await read_result(types.CallToolResult(content=[types.TextContent(text=long)]), SERVER)
 
     assert told.words == "x" * (BYTES - 10) + "[secret]yy\n" + CUT.format(BYTES)
+
+
+async def test_of_many_pictures_no_more_are_read_than_a_result_holds():
+    picture = types.ImageContent(data="?", mime_type="image/png")
+    resource = types.EmbeddedResource(resource=types.BlobResourceContents(uri="a://1", blob="?", mime_type="image/png"))
+    words = types.TextContent(text="words")
+
+    told = await read_result(types.CallToolResult(content=[picture, resource] * IMAGES + [words]), SERVER)
+
+    read = [Text("[the picture is broken.]"), Text("[a://1 is broken.]")] * (IMAGES // 2)
+    assert told.content == (*read, *[Text(MORE)] * IMAGES, Text("words"))
 
 
 BESIDE = {
