@@ -293,7 +293,7 @@ async def test_ten_rounds_of_tools_cost_hardly_more_than_a_perfect_cache_would(s
     for usage in usages:
         written = usage.ephemeral_1h_input_tokens + usage.ephemeral_5m_input_tokens
         prompt = usage.input_tokens + usage.cache_read_input_tokens + written
-        cached = Usage(0, before, 0, prompt - before, usage.output_tokens)
+        cached = Usage(0, before, prompt - before, 0, usage.output_tokens)
         cheapest, before = cheapest + micro_usd(model, cached), prompt
     spent = sum(one.micro_usd for one in claude.billed)
     assert len(usages) == 11
