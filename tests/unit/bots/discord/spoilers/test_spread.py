@@ -1,6 +1,6 @@
 """Spoilers of several paragraphs.
 
-Tests bots.discord.spoilers.spread.
+Tests bots.discord.spoilers, bots.discord.spoilers.spread.
 """
 
 import pytest
