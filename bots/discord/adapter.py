@@ -155,13 +155,13 @@ class Discord:
             await self._client.close()
 
     async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
-        """Send a direct message, all of it marked as a notice: no page answers what was asked there.
+        """Send a direct message, each page of it marked as a notice: none answers what was asked there.
 
         Raises CannotShow.
         """
         try:
             channel = await translate_errors(self._rest.open_direct_channel(person))
-            pages = await cut(answer, partial(formatting.render_pages, answer, notice_=True))
+            pages = await cut(answer, partial(formatting.render_set_apart, answer))
             for page in [formatting.mark_notice(text), *pages]:
                 await translate_errors(self._rest.post(channel, Body(page), secrets.token_hex(8)))
         except (RateLimited, Uncertain, discord.HTTPException) as error:

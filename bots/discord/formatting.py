@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bots.discord.spoilers.spread import spread_spoilers
 from core.domain.controls import FEEDBACK, Control, name_control
 from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
@@ -121,17 +122,31 @@ def mark_notice(page: str) -> str:
 
 
 def render_pages(
-    text: str, quote: str = "", notice_: bool = False, limit: int = PAGE, pager: Pager | None = None
+    text: str,
+    quote: str = "",
+    notice_: bool = False,
+    limit: int = PAGE,
+    pager: Pager | None = None,
+    *,
+    grows: bool = False,
 ) -> list[str]:
     """The pages of `text`: below the quoted question if there is one, each marked if it is a notice.
 
-    A `pager` of the dialect of this limit remembers what it cut of a text that grows.
+    A `pager` of the dialect of this limit remembers what it cut of a text that `grows`. The last line of one that does
+    not is whole, so that it may be the row of a table.
     """
     if not notice_:
-        return (pager or Pager(build_dialect(limit))).pages(place_below_quote(quote, text) if quote else text)
+        spread = spread_spoilers(text, whole=not grows) + ("" if grows else "\n")
+        placed = place_below_quote(quote, spread) if quote else spread
+        return (pager or Pager(build_dialect(limit))).pages(placed, grows)
     room = limit - measure_utf16(HEAD) - measure_utf16(quote) - 2
     marked = [mark_notice(page) for page in pages(text, replace(build_dialect(room), size=_measure_notice))]
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def render_set_apart(text: str) -> list[str]:
+    """The pages of an answer that stands elsewhere than it was asked for: as it is, below the mark of a notice."""
+    return [HEAD + page for page in render_pages(text, limit=PAGE - measure_utf16(HEAD))]
 
 
 def _measure_notice(text: str) -> int:

@@ -16,6 +16,7 @@ from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress, write_link
 from bots.discord.admission import Admission
 from bots.discord.buttons.press import build_press, can_end_alone, read_button, write_end
+from bots.discord.buttons.writing import explain_closed, may_write
 from bots.discord.directory import read_rank
 from bots.discord.installed.place import build_installed_place, explain_limit, find_installer
 from bots.discord.intake import build_place, identify_bot
@@ -24,8 +25,8 @@ from bots.discord.parse import DIRECT, ChannelPlace, parse_message
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
 from core.commands.ask import build_question, quote_subject
-from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven, list_missing
-from core.domain.controls import parse_control
+from core.commands.registry import Command, Parameter, UsageError, find_missing_text, is_misgiven, list_missing
+from core.domain.controls import Control, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import MESSAGE, THREAD, Asks, Message, Question, Quote
@@ -111,7 +112,7 @@ class Interactions:
             return
         name, where = str(interaction.id), _parse_place(interaction)
         at, taken_along = snowflake_time(interaction.id), find_installer(interaction) is not None
-        prompt = _render_text(interaction, prompt)
+        prompt, private = _render_text(interaction, prompt), private or not may_write(interaction)
         message = Message(name, str(interaction.user.id), prompt, at)
         shown = {"prompt": prompt[: formatting.QUOTED * 2], "visible": True if taken_along and not private else None}
         address = _address_answer(interaction, where).model_copy(update=shown).dump()
@@ -121,7 +122,7 @@ class Interactions:
 
     async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
-        if await self._decline(interaction, row):
+        if await self._decline(interaction, explain_limit(row, values)):
             return
         needed = find_missing_text(self._table, row.words, values)
         if needed:
@@ -158,7 +159,8 @@ class Interactions:
         A button that names no control of ours is another program's, which has the same token.
         """
         pressed, page = parse_control(read_button(interaction)), interaction.message
-        if pressed and page and not await self._decline(interaction):
+        posts = pressed is not None and pressed[0] is Control.POST
+        if pressed and page and not await self._decline(interaction, posts=posts):
             where = _parse_place(interaction)
             press = build_press(interaction, page, pressed, where, _address_answer(interaction, where))
             await self._store_press(interaction, press)
@@ -167,22 +169,31 @@ class Interactions:
         self, interaction: Interaction, title: str, missing: Sequence[Parameter], build: Build
     ) -> None:
         async def submit(submitted: Interaction, texts: Mapping[str, str]) -> None:
-            if not await self._decline(submitted):
-                await self._store(submitted, build(submitted, texts))
+            if await self._decline(submitted):
+                return
+            try:
+                event = build(submitted, texts)
+            except UsageError as slip:  # a form takes blanks for words
+                await _refuse(submitted, str(slip))
+                return
+            await self._store(submitted, event)
 
         with _leave_to_others(interaction):
             await interaction.response.send_modal(slash.TextForm(title, missing, submit))
 
-    async def _decline(self, interaction: Interaction, row: Command | None = None) -> bool:
-        """Whether we do not answer there, or not that command; then who commands is told so, and nothing is stored."""
+    async def _decline(self, interaction: Interaction, limit: str = "", *, posts: bool = False) -> bool:
+        """Whether we do not answer there, nor post what a press `posts`; nor, where we are no member, for a `limit`.
+
+        Then who commands is told so, and nothing is stored.
+        """
         person = str(interaction.user.id)
         if find_installer(interaction):
-            why = await self._admission.explain_refusal_elsewhere(person) or (explain_limit(row) if row else "")
+            why = await self._admission.explain_refusal_elsewhere(person) or limit
         else:
             why = await self._admission.explain_refusal(interaction.guild_id, person)
+        why = why or (explain_closed(interaction) if posts else "")
         if why:
-            with _leave_to_others(interaction):
-                await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
+            await _refuse(interaction, why)
         return bool(why)
 
     def _build_command(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
@@ -205,7 +216,8 @@ class Interactions:
             private=refused
             or find_installer(interaction) is not None
             or row.whispers(values)
-            or is_misgiven(row, values),
+            or is_misgiven(row, values)
+            or not may_write(interaction),
         )
 
     async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
@@ -264,6 +276,12 @@ def _leave_to_others(interaction: Interaction) -> Iterator[None]:
         if error.code != ACKNOWLEDGED:
             raise
         log.debug("interaction %s is another process's", interaction.id)
+
+
+async def _refuse(interaction: Interaction, why: str) -> None:
+    """Tell who commands alone why nothing is done."""
+    with _leave_to_others(interaction):
+        await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
 
 
 async def _answer_press(interaction: Interaction, note: str, seconds: float) -> None:

@@ -219,7 +219,7 @@ class Publisher:
         notice = whole and self._reply.notice
         if self._plainly:
             return self._leave_out(formatting.cut_plainly(text, self._quote, notice))
-        found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
+        found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager, grows=not whole)
         brief = (self._reply.brief or self._single) and not (self._reply.notice or self._unattached)
         most = 1 if self._single else SHOWN
         self._shortened = brief and len(found) > most

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
 )
 MARKS = "*_~`"  # that may have to be closed where a text is cut
 SPOILER = "||"  # what hides words on Discord, and means nothing elsewhere
+BEGINNINGS = "([{<*_~\"'\u201c\u2018\u201e\u00ab:\u2014-"  # what stands before words, beside blanks
 LONGEST = {"*": 3, "_": 3, "~": 2, "`": 2, "|": 2}  # of marks that mean something; longer ones may look like a fence
 
 _BEGINS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:\s|$)|#{1,6}(?:\s|$)|$)")
@@ -83,23 +84,45 @@ def find_open_marks(paragraph: str, known: str = MARKS) -> tuple[str, ...]:
 
 def pair_spoilers(spans: Sequence[Span]) -> frozenset[int]:
     """Which of the parts of a paragraph are marks that begin or end hidden words."""
+    return frozenset(_pair_spoilers(spans)[0])
+
+
+def find_open_spoiler(spans: Sequence[Span]) -> bool:
+    """Whether a paragraph ends with hidden words whose end is further on. What stands before them begins words."""
+    opened = _pair_spoilers(spans)[1]
+    before = _read_neighbours(spans, opened)[0] if opened is not None else ""
+    return opened is not None and (before.isspace() or before in BEGINNINGS)
+
+
+def _pair_spoilers(spans: Sequence[Span]) -> tuple[set[int], int | None]:
+    """The marks that begin or end hidden words, and the one that begins words without an end."""
     paired: set[int] = set()
     opened: int | None = None
     for at, span in enumerate(spans):
         if span.kind is SpanKind.MARK and span.text == SPOILER:
-            before = spans[at - 1].text[-1:] if at else " "
-            after = spans[at + 1].text[:1] if at + 1 < len(spans) else " "
+            before, after = _read_neighbours(spans, at)
             if opened is None:
                 opened = at if _begins_spoiler(before, after) else None
-            elif _begins_spoiler(after, before):
+            elif _ends_spoiler(before, after):
                 paired |= {opened, at}
                 opened = None
-    return frozenset(paired)
+    return paired, opened
+
+
+def _read_neighbours(spans: Sequence[Span], at: int) -> tuple[str, str]:
+    """The characters before and after a part of a paragraph; a line break where it begins or ends that."""
+    before = spans[at - 1].text[-1:] if at else "\n"
+    return before, spans[at + 1].text[:1] if at + 1 < len(spans) else "\n"
 
 
 def _begins_spoiler(outside: str, inside: str) -> bool:
     """Whether marks between these characters hide words on one side. Those of a program stand among others."""
     return not inside.isspace() and not outside.isalnum()
+
+
+def _ends_spoiler(before: str, after: str) -> bool:
+    """Whether marks end hidden words: at the end of a line also behind a blank, for those of a program go on."""
+    return after == "\n" or _begins_spoiler(after, before)
 
 
 def close_marks(marks: Sequence[str]) -> str:
@@ -209,8 +232,10 @@ class _Paragraph:
                 opens and (not closes or _is_punctuation(before)),
                 closes and (not opens or _is_punctuation(after)),
             )
-        if char == SPOILER[0]:
-            opens, closes = _begins_spoiler(before, after), _begins_spoiler(after, before)
+        if char == SPOILER[0]:  # there is one at a time
+            after = after if found.end() < len(self.text) else "\n"
+            opens = _begins_spoiler(before, after) and not self._counts[char]
+            closes = _ends_spoiler(before, after)
         while closes and left and self._counts[char]:
             left = self._close(char, left)
         if opens and left:

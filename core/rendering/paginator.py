@@ -4,10 +4,12 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from core.domain.controls import Control
-from core.rendering.break_points import Cursor, find_page_start
+from core.rendering.break_points import BreakKind, Cursor, Line, find_page_start
 from core.rendering.dialect import Costs, Dialect
+from core.rendering.inline import SPOILER, find_open_marks, split_paragraphs
 from core.rendering.page_builder import PageBuilder
 
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
@@ -58,8 +60,11 @@ class Pager:
         self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
 
-    def pages(self, text: str) -> list[str]:
-        """The same as `pages` gives, also if `text` is another one than before."""
+    def pages(self, text: str, grows: bool = False) -> list[str]:
+        """The same as `pages` gives, also if `text` is another one than before.
+
+        Of one that `grows`, hidden words that have no end yet stay hidden.
+        """
         text = re.sub("\r\n?", "\n", text)
         if not text.startswith(self._text):
             self._end, self._fixed = Cursor(0), []
@@ -67,17 +72,40 @@ class Pager:
         while (place := find_page_start(text, self._end)).at < len(text):
             builder = PageBuilder(text, place, self._dialect, self._costs)
             end = builder.fill()
-            page = builder.render()
+            page = self._render_end(builder) if grows and not end else builder.render()
             if not end:
                 return [*self._fixed, *([page] if page else [])]
             self._fixed += [page] if page else []
             self._end = replace(end, marks=builder.marks, lost=place.lost + self._measure_loss(page, builder.repeated))
         return [*self._fixed]
 
+    def _render_end(self, builder: PageBuilder) -> str:
+        """The last page of a text that grows: without so much of hidden words as their end has no room beside."""
+        lines, over = builder.lines, 0
+        while SPOILER[0] in self._dialect.marks:
+            builder.lines = _hide_end(lines, over)
+            page = builder.render()
+            more = self._dialect.size(page) - self._dialect.limit
+            if more <= 0 or builder.lines == lines:
+                return page
+            over += more
+        return builder.render()
+
     def _measure_loss(self, page: str, repeated: int) -> int:
         """How much less a page has than a dense one, without what is repeated on it."""
         dense = self._dialect.dense
         return dense - self._dialect.size(page) + repeated if dense and page else 0
+
+
+def _hide_end(lines: list[Line], over: int) -> list[Line]:
+    """Lines of a text that grows, with an end to the hidden words that have none yet; without the last `over` of it."""
+    prose = [*takewhile(lambda line: line.kind is BreakKind.TEXT, reversed(lines))]
+    text = "\n".join(line.text for line in reversed(prose))
+    if SPOILER not in find_open_marks(split_paragraphs(text)[-1], SPOILER[0]):
+        return lines
+    text = lines[-1].text.rstrip()
+    hidden = text[: len(text) - over].removesuffix(SPOILER[0])  # of the marks that end them the first may be there
+    return [*lines[:-1], replace(lines[-1], text=hidden + SPOILER)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Places of user install: where a person has brought us along, whose each is, and what can't be done there. Pure."""
 
+from collections.abc import Mapping
+
 import discord
 
 from bots.discord.parse import DIRECT, ChannelPlace
@@ -21,6 +23,12 @@ NOTHING_READ = (
 NO_CONVERSATION = (
     "`{}` is about a conversation that I keep, and I keep none where I am no member. "
     "It works in servers that I am in, and in direct messages with me."
+)
+
+HELP = (
+    "Type `/ask`, or choose Apps and *Ask about this*, *Translate this* or *Explain this* in a message's menu. I am no "
+    "member here, so I hear nothing else. `/persona`, `/budget` and `/usage` are about what is your own, in all places "
+    "that you take me along to; `/help command:persona` shows what a command takes."
 )
 
 
@@ -50,9 +58,14 @@ def read_installer(key: ThreadKey) -> str | None:
     return key.channel.removeprefix(CHANNEL.format("")) if installed else None
 
 
-def explain_limit(row: Command) -> str:
-    """Why a command comes to nothing where we are no member, for who gave it; empty where it means something."""
+def explain_limit(row: Command, values: Mapping[str, str]) -> str:
+    """Why a command comes to nothing where we are no member, for who gave it; empty where it means something.
+
+    Help without a word is another there.
+    """
     word = row.words.split()[0]
+    if row.words == "help" and not values:
+        return HELP
     if row.asks or word in PERSONAL:
         return ""
     return {"forget": NOTHING_TO_FORGET, "prompt": NOTHING_READ}.get(row.words, NO_CONVERSATION.format(row.words))

@@ -1,13 +1,16 @@
 """A message's menu on Discord, end to end: Claude is asked about the message, privately, and the answer is posted.
 
-Tests bots.discord.slash, bots.discord.interactions, bots.discord.surface, core.commands.ask.
+Tests bots.discord.slash, bots.discord.interactions, bots.discord.buttons.writing, bots.discord.surface,
+core.commands.ask.
 """
 
 import pytest
 
+from bots.discord.buttons.writing import CLOSED_TO_THEM, CLOSED_TO_US, LOCKED
 from core.store import open_store
 from core.store.rules.presses import POSTED, VISIBLE
 from tests.fakes.claude.script import Answer
+from tests.fakes.discord.nouns import Permission
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.waiting import until
 
@@ -167,3 +170,63 @@ async def test_what_asks_about_a_message_is_in_menus_alone(guild, running):
 
     with pytest.raises(LookupError):
         await guild.interact("ada", "general", "about", {"question": "why?"})
+
+
+@pytest.mark.parametrize(
+    ("threaded", "why"),
+    [
+        pytest.param(False, CLOSED_TO_THEM, id="who asked may not write"),
+        pytest.param(False, CLOSED_TO_US.format("Send Messages"), id="we may not"),
+        pytest.param(True, CLOSED_TO_US.format("Send Messages in Threads"), id="we may not write in threads"),
+        pytest.param(True, LOCKED, id="the thread is locked"),
+    ],
+)
+async def test_where_nothing_can_be_posted_who_wants_that_is_told_why_and_can_press_again(
+    guild, running, threaded, why
+):
+    place = await guild.start_thread("general", "plans") if threaded else "general"
+    asked = await ask(guild, running, await guild.say("bob", place, SAID), user="zoe" if why == LOCKED else "dee")
+    person = "zoe" if why == LOCKED else "dee"
+    if why == CLOSED_TO_THEM:
+        guild.permit("dee", "general", deny=Permission.SEND_MESSAGES)
+    elif why == LOCKED:
+        guild.archive(place, locked=True)
+    else:
+        denied = Permission.SEND_MESSAGES_IN_THREADS if threaded else Permission.SEND_MESSAGES
+        guild.permit("confab", "general", deny=denied)
+    refused = await guild.press(person, asked.original, POST)
+    await guild.until(lambda: refused.answer)
+    assert (refused.answer, refused.ephemeral, ours(guild, place)) == (f"-# {why}", True, [])
+
+    if why != LOCKED:
+        guild.permit("dee", "general")
+        guild.permit("confab", "general")
+        await press(guild, running, asked.original, POST, user=person)
+        assert [SHARED in one.content for one in ours(guild, place)] == [True]
+
+
+async def test_a_form_of_blanks_is_answered_with_what_is_missing(guild, running, claude, caplog):
+    message = await guild.say("bob", "general", SAID)
+    chosen = await guild.choose("ada", message, "Ask about this")
+    await guild.until(lambda: chosen.modal)
+    filled = await guild.submit_modal(chosen, {"question": " \n"})
+    await guild.until(lambda: filled.answer)
+
+    assert (filled.answer, filled.ephemeral) == ("-# Fill this in: what you want to know about it.", True)
+    assert told(claude) == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("command", ["Forget this conversation", "help", "ask"])
+async def test_who_may_not_write_in_a_channel_makes_us_say_nothing_there(guild, running, command):
+    message = await guild.say("bob", "general", SAID)
+    guild.permit("dee", "general", deny=Permission.SEND_MESSAGES)
+    if command.startswith("Forget"):
+        given = await guild.choose("dee", message, command)
+    else:
+        given = await guild.interact("dee", "general", command, {"prompt": "why?"} if command == "ask" else {})
+    said = await answered(running, given)
+
+    assert said
+    assert given.ephemeral
+    assert ours(guild) == []

@@ -132,10 +132,44 @@ async def test_a_mention_opens_a_thread_where_the_persona_says_so(room, claude):
     assert told(claude)[1] == [("user", "bob: plan with me"), ("assistant", "fine"), ("user", "ada: and then?")]
 
 
+async def test_buttons_are_shown_and_pressed(room, claude, assistant):
+    await room.ada.send(room.channel, f"{room.env.bot.user.mention} why?")
+    await until(lambda: said(room.channel)[1:] == ["fine"])
+    await assistant.worker.idle()
+    shown = list_labels(room.channel)
+    claude.answer = lambda _body: Answer(text="better")
+    pressed = await room.ada.click(room.channel.last_message, label="Try again")
+    await until(lambda: said(room.channel)[1:] == ["better"])
+
+    assert pressed.acknowledged
+    assert shown == ["Try again", "Delete"]
+
+
+async def test_a_question_about_a_message_is_asked_from_its_menu_and_its_answer_posted(room, claude, assistant):
+    about = await room.bob.send(room.channel, "Deploys stop on Friday.")
+    shown = await room.ada.context_menu(room.channel, "Ask about this", about)
+    asked = await room.ada.submit_modal(shown, {"question": "Why?"})
+    await until(lambda: asked.response and asked.response.content == "fine")
+    await assistant.worker.idle()
+    private = asked.ephemeral
+    await room.ada.click(asked.response, label="Post in the channel")
+    await until(lambda: len(said(room.channel)) == 2)
+
+    assert private
+    assert said(room.channel)[1].endswith("shares the answer:*\n\nfine")
+    assert "Deploys stop on Friday." in told(claude)[0][0][1]
+
+
+def list_labels(channel) -> list[str]:
+    rows = channel.last_message.components
+    return [button.label for row in rows for button in row.children if button.label]
+
+
 async def test_a_missing_permission_ends_nothing(room, claude, caplog):
     claude.script(Answer(text="word " * 600))
     silent = discord.PermissionOverwrite(send_messages=False)
-    quiet = room.guild.create_text_channel("quiet", overwrites={room.guild.default_role: silent})
+    talks = discord.PermissionOverwrite(send_messages=True)
+    quiet = room.guild.create_text_channel("quiet", overwrites={room.guild.default_role: silent, room.bob: talks})
     await room.bob.slash(quiet, "ask", prompt="why?")
     await until(lambda: len(said(quiet)) == 2)
     await room.ada.send(room.channel, f"{room.env.bot.user.mention} hi")

@@ -774,3 +774,18 @@ async def test_typing_ends_with_the_first_text(guild, claude, running):
     await showing
 
     assert typed() - before <= 1  # one may have been under way
+
+
+async def test_hidden_words_are_seen_at_no_time(guild, claude, running):
+    gate, seen = Gate(after=7), set[str]()
+    claude.script(Answer(text="It ends so: ||the butler did it.\n\nHe fled.|| Sad.", chunk=8, gate=gate))
+    guild.on_request(lambda *_: seen.update(ours(guild)))
+    await ask(guild)
+    await gate.reached.wait()
+    await guild.until(lambda: any("butl" in text for text in ours(guild)))
+    gate.opened.set()
+    await settled(guild, running)
+
+    assert ours(guild) == ["It ends so: ||the butler did it.||\n\n||He fled.|| Sad."]
+    assert len([text for text in seen if "butl" in text]) > 1
+    assert [text for text in seen if "butl" in text and "\\|" in text] == []

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from bots.discord.admission import NO_INSTALL
-from bots.discord.installed.place import NOTHING_READ, NOTHING_TO_FORGET
+from bots.discord.installed.place import HELP, NOTHING_READ, NOTHING_TO_FORGET
 from bots.discord.publisher import BY_TOKEN, LEFT_OUT, TO_FOLLOW, TOO_LONG
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
@@ -263,6 +263,21 @@ async def test_what_is_kept_nowhere_can_be_neither_shown_nor_forgotten_and_that_
 
     assert [shown.answer, forgotten.answer] == [f"-# {NOTHING_READ}", f"-# {NOTHING_TO_FORGET}"]
     assert (shown.ephemeral, forgotten.ephemeral) == (True, True)
+
+
+async def test_help_there_tells_what_works_there_and_what_a_command_takes(guild, lobby, running):
+    general = await answered_at_once(guild, lobby, {})
+    command = await answered_at_once(guild, lobby, {"command": "budget"})
+
+    assert general == f"-# {HELP}"
+    assert "`budget set" in command
+
+
+async def answered_at_once(guild, lobby, values) -> str:
+    given = await guild.interact("ada", lobby, "help", values)
+    await guild.until(lambda: given.answer and not given.thinking)
+    assert given.ephemeral
+    return given.answer
 
 
 async def test_a_persona_is_one_s_own_in_all_places_and_nobody_else_s(guild, lobby, claude, running):

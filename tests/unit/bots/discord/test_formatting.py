@@ -4,6 +4,7 @@ Tests bots.discord.formatting.
 """
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from bots.discord import formatting as look
 from core.domain.controls import Control
 from core.rendering.dialect import measure_utf16
 from core.rendering.inline import MARKS
-from core.rendering.paginator import pages
+from core.rendering.paginator import Pager, pages
 from tests.support.answers import ANSWERS, write_mixed
 
 
@@ -246,3 +247,36 @@ def test_hidden_words_are_hidden_on_each_page():
     assert [page.count("||") for page in shown] == [2, 2]
     assert shown[1].startswith("||")
     assert shown[1].endswith("the cook||. So.")
+
+
+def test_hidden_words_are_hidden_while_they_are_written():
+    text = "So:\n\n- It is ||the **butler**.\n\n  He had a knife||, and **that** is"
+    pager = Pager(look.build_dialect())
+    grown = ["\n".join(look.render_pages(text[:end], pager=pager, grows=True)) for end in range(1, len(text))]
+    seen = [strip_hidden(page) for page in grown]
+
+    assert [page for page in seen if "butl" in page or "kni" in page] == []
+    assert "||the **but||" in grown[text.index("tler")]
+
+
+@pytest.mark.parametrize("row", ["| 1 | 2 | 3 |", "1 | 2"], ids=["of more cells", "without bars around it"])
+def test_the_last_row_of_an_answer_is_one_without_a_line_break_too(row):
+    (page,) = look.render_pages(f"| a | b |\n|---|---|\n{row}")
+
+    assert "1    2" in page
+    assert "|" not in page
+
+
+def strip_hidden(page: str) -> str:
+    """What is seen of a page before anybody presses on it."""
+    return re.sub(r"(?<!\\)\|\|.+?(?<!\\)\|\|", "", page, flags=re.DOTALL)
+
+
+def test_an_answer_that_stands_elsewhere_looks_as_it_would_and_is_taken_for_no_answer_there():
+    answer = "# Title\n\n- one\n\n```py\nx\n```\n" + "word " * 900
+    shown = look.render_set_apart(answer)
+
+    assert shown[0].startswith("-# \u2026\n# Title\n\n- one\n\n```py\nx\n```\nword")
+    assert [look.split_page(page, quote=False)[2] for page in shown] == [True] * len(shown)
+    assert max(map(measure_utf16, shown)) <= look.PAGE
+    assert "".join(look.split_page(page, quote=False)[1] for page in shown).count("word") == 900

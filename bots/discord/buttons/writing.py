@@ -1,0 +1,32 @@
+"""Writing: whether who uses a command or a button may write in its place, and whether we may. Pure."""
+
+import discord
+
+Interaction = discord.Interaction[discord.Client]
+
+CLOSED_TO_THEM = "You may not write here, so I can't post it for you."
+CLOSED_TO_US = "I may not write here, so I can't post it. Whoever manages this channel can give me “{}”."
+LOCKED = "This thread is locked, so I can't post it."
+
+
+def may_write(interaction: Interaction) -> bool:
+    """Whether who commands may write there themselves. In direct messages everybody may."""
+    return interaction.guild_id is None or _may_write(interaction.permissions, interaction.channel)
+
+
+def explain_closed(interaction: Interaction) -> str:
+    """Why nothing can be posted there for who presses a button; empty where it can."""
+    place, us = interaction.channel, interaction.app_permissions
+    if not may_write(interaction):
+        return CLOSED_TO_THEM
+    if interaction.guild_id is None or _may_write(us, place):
+        return ""
+    if isinstance(place, discord.Thread):
+        return LOCKED if us.send_messages_in_threads else CLOSED_TO_US.format("Send Messages in Threads")
+    return CLOSED_TO_US.format("Send Messages")
+
+
+def _may_write(permissions: discord.Permissions, place: object) -> bool:
+    if isinstance(place, discord.Thread):
+        return permissions.send_messages_in_threads and (not place.locked or permissions.manage_threads)
+    return permissions.send_messages

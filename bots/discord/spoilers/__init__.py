@@ -1,0 +1,1 @@
+"""Spoilers: words that Discord hides until somebody presses on them."""
