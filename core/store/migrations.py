@@ -329,4 +329,6 @@ MIGRATIONS = (
             "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
         ),
     ),
+    # Where the rows of a job come from, in words, such as a file's name: it is listed longer than its plan is kept.
+    Migration("job_origins", ("ALTER TABLE jobs ADD COLUMN origin {text}",)),
 )

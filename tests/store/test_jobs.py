@@ -400,7 +400,7 @@ async def test_rows_are_kept_until_results_are_posted_and_the_batch_is_deleted_t
     assert await store.jobs.read_rows(job, 0, 9) == []
     assert await store.batches.count_due() == 0
     found = await find(store)
-    assert (found.state, found.plan, found.rows, found.cost) == (JobState.CLOSED, None, 3, 21)
+    assert (found.state, found.plan, found.origin, found.rows, found.cost) == (JobState.CLOSED, None, "a.csv", 3, 21)
 
 
 async def test_rows_that_failed_are_asked_again_in_a_job_of_their_own_once(store):
@@ -584,6 +584,19 @@ async def test_forgetting_erases_jobs(store):
 
     assert await store.jobs.read_rows(job, 0, 9) == []
     assert (await due(store)).doomed
+
+
+async def test_a_batch_that_is_over_stays_a_line_without_a_word_when_its_thread_is_forgotten(store):
+    job = await run(store)
+    await collect(store, RowResult(1, "", "no"))
+    await close(store)
+    before = await find(store)
+    await store.threads.forget(Scope("slack:T1", "C1", KEY.thread))
+    after = await find(store)
+
+    assert await store.jobs.read_rows(job, 0, 9) == []
+    assert (before.origin, before.failed, before.cost) == ("a.csv", 3, 21)
+    assert after == replace(before, plan=None, origin="")
 
 
 async def test_a_person_is_forgotten_with_the_rows_of_their_words_and_no_others(store):

@@ -15,8 +15,9 @@ STATES = {
     JobState.ENDED: "has ended",
     JobState.CLOSED: "has ended",
 }
-HEAD = "| batch | rows | from | state | cost |\n| --: | --: | --- | --- | --: |"
+HEAD = "| batch | rows | failed | from | state | cost |\n| --: | --: | --: | --- | --- | --: |"
 UNPRICED = "not known"
+FORGOTTEN = "(forgotten)"
 DAY = timedelta(days=1)
 
 
@@ -104,8 +105,8 @@ def describe_job(job: Job) -> str:
     """A line of the list."""
     cost = UNPRICED if job.cost is None else dollars(job.cost) if job.state is not JobState.OFFERED else ""
     state = "was cancelled" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
-    source = job.plan.source if job.plan else ""
-    return f"| {job.number} | {job.rows:,} | {source} | {state} | {cost} |"
+    failed = f"{job.failed:,}" if job.ended_at else ""
+    return f"| {job.number} | {job.rows:,} | {failed} | {job.origin or FORGOTTEN} | {state} | {cost} |"
 
 
 def _name_job(job: Job) -> str:

@@ -155,6 +155,8 @@ class Job:
     persona: int
     rows: int
     at: datetime
+    origin: str = ""
+    """Where its rows come from, in words: a file's name. Empty where that was forgotten."""
     problem: str = ""
     """Why not all of its rows were asked, in a sentence."""
     canceled: bool = False

@@ -120,6 +120,7 @@ def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) 
             "homes": None if homes is None else json.dumps(homes),
             "state": JobState.READ.value,
             "plan": write_plan(plan),
+            "origin": clean_text(plan.source),
             "persona": persona,
             "cost": 0,
             "total": 0,
@@ -236,7 +237,7 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
         sql.update("jobs", number, {"plan": None})
         return NOTHING_FAILED
     key = thread_key(job)
-    kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
+    kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "origin", "persona")
     begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
     new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
     moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new})
