@@ -44,6 +44,10 @@ class ReplyView(Protocol):
         """Only the asker may see it; of some refusals this is known once they are whole."""
 
     @property
+    def mentions(self) -> str:
+        """Whom its first page notifies, beside what it says; empty for nobody. No word of it notifies anybody else."""
+
+    @property
     def threaded(self) -> bool:
         """It opens a thread of its own, on a platform where replies can also stand in the channel."""
 

@@ -3,20 +3,23 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.commands.batches.progress import (
     HEAD,
     describe_end,
     describe_job,
+    describe_move,
     describe_offer,
     describe_portion,
     describe_progress,
 )
 from core.commands.batches.results import SLICE, write_portion
+from core.commands.batches.tables import MOST
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, RankTooLow, UsageError
 from core.domain.controls import Control
-from core.domain.messages import CommandResult, Question, Rank
-from core.store.records.jobs import Job, JobState, RowState
+from core.domain.messages import MENTION, CommandResult, Question, Rank
+from core.store.records.jobs import Job, JobProgress, JobState, RowState
 
 NONE = "There are no batches in this channel. `help batch run` tells how to begin one."
 NONE_FITS = "No batch of this channel {}. `batch list` shows them all."
@@ -26,11 +29,15 @@ TAKEN_BACK = "This batch is gone, with all of its rows."
 AGAIN = "They are kept for 30 days: `batch show {}` posts them."
 LISTED = 20  # batches
 LOOKED = 100  # batches among which the newest is looked for with which something can be done
+WATCHED = timedelta(minutes=1)  # for which somebody looks at a batch that they gave
 REASONS = 3  # of rows without an answer that are told
 
 
 async def show_batch(call: Invocation) -> CommandResult:
-    """How far a batch is. Given for one that was started, it goes on until that has ended, and brings its results."""
+    """How far a batch is. Given for one that was started, it goes on until that has ended, and brings its results.
+
+    Those of a batch that took long stand in a message of their own, so that who gave it hears of them.
+    """
     jobs, question = call.context.store.jobs, call.question
     shown = await jobs.find(question.key, question.name)
     if shown is not None and shown.run == question.name:
@@ -54,18 +61,27 @@ async def _follow(call: Invocation, job: Job) -> CommandResult:
     if job.state is JobState.STARTED or job.plan is None:
         text = describe_progress(job, progress, call.context.clock())
         return CommandResult(text, offers=(Control.STOP,), waits=job.changes)
+    if MENTION not in call.question.values and call.surface.us and _took_long(job):
+        await jobs.note_portion(job.id, 0)
+        return CommandResult(describe_move(job))
     problems = await _list_problems(call, job)
     if not progress.count(RowState.DONE):
-        return CommandResult(describe_end(job, progress, problems), offers=_offer_retry(job))
+        await jobs.note_portion(job.id, MOST)
+        return CommandResult(describe_end(job, progress, problems), offers=_offer_retry(progress))
     portion = await write_portion(jobs, job.id, job.plan.prompt, job.posted)
     await jobs.note_portion(job.id, portion.last)
     text = describe_portion(job, portion) if job.posted else describe_end(job, progress, problems, portion)
     files = portion.name_files(f"batch-{job.number}", job.posted, AGAIN.format(job.number))
-    return CommandResult(text, files, offers=_offer_retry(job) if portion.whole else ())
+    return CommandResult(text, files, offers=_offer_retry(progress) if portion.whole else ())
 
 
-def _offer_retry(job: Job) -> tuple[Control, ...]:
-    return (Control.RETRY_FAILED,) if job.failed else ()
+def _took_long(job: Job) -> bool:
+    """Whether nobody looks any more at the message that shows it: its results come in one of their own."""
+    return job.begun_at is not None and job.ended_at is not None and job.ended_at - job.begun_at >= WATCHED
+
+
+def _offer_retry(progress: JobProgress) -> tuple[Control, ...]:
+    return (Control.RETRY_FAILED,) if progress.retryable else ()
 
 
 async def _list_problems(call: Invocation, job: Job) -> Sequence[str]:

@@ -79,13 +79,20 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], porti
     if job.failed:
         has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
         sentences.append(f"{has} no answer: {', '.join(problems)}.")
-    if portion is not None and not portion.whole:
+    if portion is None:
+        sentences.append("There are no files, for no row has an answer.")
+    elif not portion.whole:
         sentences.append(f"They come in several messages, a file each: this one ends with row {portion.last:,}.")
-    elif portion is not None and portion.lines is None:
+    elif portion.lines is None:
         sentences.append("There is no jsonl file, for it would be too large.")
     if portion is not None:
         sentences += _tell_cut(portion)
     return f"{_name_job(job)}\n\n{' '.join(sentences)}"
+
+
+def describe_move(job: Job) -> str:
+    """What the message of a batch says that has ended, where its results stand in another one."""
+    return f"{_name_job(job)}\n\nIt has ended. Its results stand below."
 
 
 def describe_portion(job: Job, portion: Portion) -> str:

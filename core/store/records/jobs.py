@@ -183,6 +183,8 @@ class JobProgress:
     """Batches that Anthropic has and that have not ended."""
     planned: int = 0
     """Batches that Anthropic does not have yet."""
+    retryable: int = 0
+    """Rows without an answer that can be asked again."""
 
     def count(self, state: RowState) -> int:
         return self.rows.get(state, 0)

@@ -5,15 +5,19 @@ Tests core.commands.batches.following, core.commands.batches.results.
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 
+from core.domain.clock import system_clock
+from core.store import open_store
 from tests.fakes.claude.script import Answer, last_words
 from tests.fakes.discord.components import walk
 from tests.fakes.discord.nouns import Upload
-from tests.support.discord_house import answered, settled
+from tests.support.discord_house import answered, confab, settled
 from tests.support.waiting import until
 
+HOUR = timedelta(hours=1)
 TABLE = b"id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
 
 
@@ -60,6 +64,39 @@ async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_r
     ]
     assert guild.world.posts[progress].content.endswith("4 of 4 rows are answered. It cost $0.000024, at batch prices.")
     assert labels(guild, progress) == []
+    assert guild.refusals == []
+
+
+@pytest.mark.parametrize("how", ["button", "slash"])
+async def test_who_gave_a_batch_that_takes_long_is_mentioned_by_its_results_and_nobody_else_is(
+    guild, claude, tmp_path, how
+):
+    passed = [timedelta()]
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=lambda: system_clock() + passed[0], stale=HOUR)
+    claude.answer, claude.batches.seconds = lambda body: Answer(text=f"de:{last_words(body)}"), None
+    async with confab(guild, claude, store) as running:
+        file = Upload("@everyone <@7002>.csv", TABLE, "text/csv")
+        await guild.say("ada", "general", f"<@{guild.me}> !batch Translate {{text}}", attachments=[file])
+        await settled(guild, running)
+        (preview,) = ours(guild)
+        if how == "button":
+            await guild.press("ada", preview.id, "Start")
+        else:
+            await guild.interact("ada", "general", "batch start")
+        await until(lambda: claude.batches.given)
+        await until(lambda: "given to Anthropic" in ours(guild)[-1].content)
+        passed[0] = timedelta(minutes=2)
+        claude.batches.end()
+        await until(lambda: len(posted(guild)) == 2)
+        await settled(guild, running)
+    await store.shut()
+
+    progress, results = ours(guild)[-2:]
+    assert progress.content.endswith("It has ended. Its results stand below.")
+    assert results.content.startswith("-# <@7001>\n")
+    assert results.content.endswith("4 of 4 rows are answered. It cost $0.000024, at batch prices.")
+    assert [one.target for one in guild.pings if one.message == results.id] == ["7001"]
+    assert {one.target for one in guild.pings} == {"7001"}
     assert guild.refusals == []
 
 

@@ -8,10 +8,13 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from core.domain.clock import system_clock
 from core.domain.messages import ThreadKey
+from core.store import open_store
 from core.store.records.jobs import JobState
 from tests.fakes.claude.script import Answer, Fault, last_words
 from tests.fakes.slack.faults import Fault as SlackFault
@@ -102,6 +105,25 @@ async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_r
     assert [json.loads(line)["answer"] for line in posted(home, root)["batch-1.jsonl"].splitlines()] == [
         f"de:Translate {word}" for word in ("Hello", "Goodbye", "Thanks", "Please")
     ]
+
+
+async def test_who_gave_a_batch_that_takes_long_is_mentioned_by_its_results_and_nobody_else_is():
+    passed = [timedelta()]
+    store = await open_store("sqlite://", clock=lambda: system_clock() + passed[0], stale=timedelta(hours=1))
+    async with at_home(store=store) as home:
+        home.claude.answer, home.claude.batches.seconds = translate, None
+        file = attached(TABLE, "<@U0BOB> <!here>.csv")
+        root = await home.slack.say("ada", "dev", "<@U0BOT> !batch {text}", files=[file])
+        await home.slack.until(lambda: home.texts("dev", root))
+        await home.rest()
+        await start(home, root, home.ours("dev", root)[0].ts)
+        passed[0] = timedelta(minutes=2)
+        texts = await end(home, root)
+    await store.shut()
+
+    assert texts[1].endswith("It has ended. Its results stand below.")
+    assert texts[2].startswith("<@U0ADA>\n**Batch 1: 4 rows**")
+    assert {one.what for one in home.slack.pings} == {"<@U0ADA>"}
 
 
 async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home):
