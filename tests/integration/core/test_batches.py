@@ -292,7 +292,7 @@ async def test_who_gave_a_batch_is_told_once_that_no_row_has_an_answer(store, cl
 
 async def test_a_batch_of_which_no_failed_row_can_be_asked_again_offers_no_retry(store, claude, board):
     claude.batches.seconds = None
-    async with offered(store, claude, board, b'text\nHello\n""\n', "batch Say {text}") as assistant:
+    async with offered(store, claude, board, b'{"text": "Hello"}\n{"text": ""}\n', "batch {text}") as assistant:
         await start(assistant, board)
         await until(lambda: claude.batches.given)
         claude.batches.end()
