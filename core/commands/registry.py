@@ -17,7 +17,7 @@ from core.commands.lines.options import (
     parse_options,
     tell_usage,
 )
-from core.commands.lines.slips import FEW, find_near_commands
+from core.commands.lines.slips import FEW, find_meant_command, find_near_commands
 from core.domain.clock import Clock
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
@@ -117,7 +117,9 @@ class Command:
     """Raises UsageError where `run` would, and changes nothing."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
-    alias: str = ""  # one word that gives it too
+    aliases: tuple[str, ...] = ()  # other words that give it too
+    verbs: tuple[str, ...] = ()
+    """Words of other commands: an alias with nearly one of them alone behind it means that command, and no text."""
     repeatable: bool = False
     """Whether it may be given on a schedule, where everybody sees what it says."""
 
@@ -168,10 +170,10 @@ def explain_place(table: Sequence[Command], words: str) -> str:
 def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
     """Look up the command that `line` begins with; what follows it. Raises UsageError with the nearest words."""
     words = line.split()
-    for count in (2, 1):
+    for count in (3, 2, 1):
         name = " ".join(words[:count]).lower()
         for row in table:
-            if name in {row.words, row.alias} and len(words) >= count:
+            if name in {row.words, *row.aliases} and len(words) >= count:
                 return row, "".join(line.split(maxsplit=count)[count:])
     raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
@@ -188,7 +190,7 @@ def is_answered_privately(table: Sequence[Command], line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
         row, rest = find_command(table, line)
-        return row.whispers(parse_options(row, rest))
+        return row.whispers(_read_options(row, rest))
     except UsageError:
         return True
 
@@ -205,7 +207,7 @@ def find_missing_text(
     """
     try:
         row, rest = find_command(table, line)
-        given = parse_options(row, rest) | dict(values)
+        given = _read_options(row, rest) | dict(values)
     except UsageError:
         return None
     return next(((row, one) for one in list_missing(row, given) if one.kind in kinds), None)
@@ -223,7 +225,7 @@ def explain_missing(parameter: Parameter) -> str:
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    written, given = parse_options(row, rest), _read_led_texts(row, given)
+    written, given = _read_options(row, rest), _read_led_texts(row, given)
     emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
@@ -237,6 +239,13 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
     if row.check is not None:
         row.check(found)
     return found
+
+
+def _read_options(row: Command, rest: str) -> dict[str, str]:
+    """The options of a line, and its text. Raises UsageError, also for a text that means another command."""
+    if meant := find_meant_command(row.words.partition(" ")[0], rest, row.verbs):
+        raise UsageError(meant)
+    return parse_options(row, rest)
 
 
 def _read_led_texts(row: Command, given: Mapping[str, str]) -> dict[str, str]:

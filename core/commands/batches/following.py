@@ -1,4 +1,4 @@
-"""The `batch list`, `show`, `start`, `retry` and `cancel` commands; `batch show` also posts the results of a batch."""
+"""The `batch list`, `show`, `start`, `retry` and `stop` commands; `batch show` also posts the results of a batch."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -110,9 +110,9 @@ async def retry_batch(call: Invocation) -> CommandResult:
     return await _change(call, await _find_job(call, RETRY), call.context.store.jobs.retry)
 
 
-async def cancel_batch(call: Invocation) -> CommandResult:
+async def stop_batch(call: Invocation) -> CommandResult:
     jobs = call.context.store.jobs
-    return await _change(call, await _find_job(call, CANCEL), lambda _question, job: jobs.cancel(job))
+    return await _change(call, await _find_job(call, STOP), lambda _question, job: jobs.cancel(job))
 
 
 async def find_running(call: Invocation) -> Job | None:
@@ -143,7 +143,7 @@ class Change:
 
 START = Change(lambda job: job.state is JobState.OFFERED, "waits for a start")
 RETRY = Change(lambda job: job.state is JobState.CLOSED and job.plan is not None, "has rows that could be asked again")
-CANCEL = Change(
+STOP = Change(
     lambda job: job.state is JobState.OFFERED or (job.state is JobState.STARTED and not job.canceled),
     "runs or waits for a start",
 )
@@ -161,7 +161,7 @@ async def _find_job(call: Invocation, change: Change | None = None) -> Job:
     fitting = [one for one in known if change is None or change.takes(one)]
     if not fitting:
         raise UsageError(NONE_FITS.format(change.otherwise) if known and change else NONE, "number")
-    return next((one for one in fitting if change is CANCEL and one.state is JobState.STARTED), fitting[0])
+    return next((one for one in fitting if change is STOP and one.state is JobState.STARTED), fitting[0])
 
 
 NUMBER = (
@@ -173,6 +173,20 @@ ROWS = (
     Command("batch list", "List the batches of this channel", list_batches, private=True),
     Command("batch show", "Show how far a batch is", show_batch, NUMBER, private=True),
     Command("batch start", "Ask all rows of a batch that was offered", start_batch, NUMBER, private=True),
-    Command("batch retry", "Ask the rows of a batch again that have no answer", retry_batch, NUMBER, private=True),
-    Command("batch cancel", "Stop a batch, or drop one that was only offered", cancel_batch, NUMBER, private=True),
+    Command(
+        "batch retry",
+        "Ask the rows of a batch again that have no answer",
+        retry_batch,
+        NUMBER,
+        private=True,
+        aliases=("batch retry failed",),
+    ),
+    Command(
+        "batch stop",
+        "Stop a batch, or drop one that was only offered",
+        stop_batch,
+        NUMBER,
+        private=True,
+        aliases=("batch cancel",),
+    ),
 )

@@ -178,6 +178,7 @@ ROWS = (
         task=offer_batch,
         action="Run a batch on this",
         takes_files=True,
-        alias="batch",
+        aliases=("batch",),
+        verbs=("list", "show", "start", "retry", "stop"),
     ),
 )

@@ -41,7 +41,7 @@ def describe_offer(job: Job, progress: JobProgress) -> str:
     most = "" if progress.bound is None else f" It costs at most {dollars(progress.bound)}."
     return (
         f"{_name_job(job)}\n\nIt waits for Start.{most} `batch start {job.number}` asks all of its rows, and "
-        f"`batch cancel {job.number}` drops it."
+        f"`batch stop {job.number}` drops it."
     )
 
 
@@ -57,7 +57,7 @@ def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
 
 def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
-        return "It is cancelled. What was answered by then comes in a moment."
+        return "It is stopped. What was answered by then comes in a moment."
     if not progress.batches:
         return "It is being prepared."
     if progress.batches == progress.planned:
@@ -73,7 +73,7 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], porti
     verb = "is" if answered == 1 else "are"
     sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
-        sentences.append("It was cancelled.")
+        sentences.append("It was stopped.")
     if job.problem:
         sentences.append(job.problem)
     if job.failed:
@@ -111,7 +111,7 @@ def _tell_cut(portion: Portion) -> list[str]:
 def describe_job(job: Job) -> str:
     """A line of the list."""
     cost = UNPRICED if job.cost is None else dollars(job.cost) if job.state is not JobState.OFFERED else ""
-    state = "was cancelled" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
+    state = "was stopped" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
     failed = f"{job.failed:,}" if job.ended_at else ""
     return f"| {job.number} | {job.rows:,} | {failed} | {job.origin or FORGOTTEN} | {state} | {cost} |"
 

@@ -539,9 +539,9 @@ async def test_batches_that_wait_or_run_are_told_of_at_the_next_start_and_words_
     async with chat(environment, tmp_path, 100, 35) as window:
         running = window.text
         window.type("/new\r/stop\r")
-        await window.shows("This is about batch 1. It is cancelled")
+        await window.shows("This is about batch 1. It is stopped")
 
-    assert "Batch 1 of #general waits for a start. /start asks all of its rows, /batch cancel drops it." in offered
+    assert "Batch 1 of #general waits for a start. /start asks all of its rows, /batch stop drops it." in offered
     assert "The answer to" not in ours
     assert "Batch 1 runs in #general. /stop stops it; its results are shown here." in running
     assert running.startswith("Talk to Claude.")

@@ -104,11 +104,11 @@ async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, cl
     await guild.press("bob", offered, "Start")
     await settled(guild, running)
     before = dict(claude.batches.given)
-    told = await answered(running, await guild.interact("ada", "general", "batch cancel"))
+    told = await answered(running, await guild.interact("ada", "general", "batch stop"))
     listed = await answered(running, await guild.interact("ada", "general", "batch list"))
 
     assert before == claude.batches.given == {}
-    assert told == "-# It is cancelled. None of its rows were asked, and I keep nothing of them."
+    assert told == "-# It is dropped. None of its rows were asked, and I keep nothing of them."
     assert "There are no batches in this channel." in listed
     assert guild.refusals == []
 

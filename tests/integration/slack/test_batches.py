@@ -171,7 +171,7 @@ async def test_stop_ends_a_batch_with_what_was_answered_by_then(home):
     await home.rest()
 
     assert "2 of 4 rows are answered." in home.texts("dev", root)[1]
-    assert "It was cancelled. 2 rows have no answer: \u201ccancelled\u201d (2)." in home.texts("dev", root)[1]
+    assert "It was stopped. 2 rows have no answer: \u201cstopped\u201d (2)." in home.texts("dev", root)[1]
     assert [one["answer"] for one in rows(home, root)] == ["de:Translate Hello", "de:Translate Goodbye", "", ""]
 
 

@@ -27,9 +27,9 @@ STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
 NOT_STARTED = "This batch was not started yet, so no row of it has failed."
 STILL_RUNS = "This batch still runs. Its rows without an answer can be asked again once it has ended."
-NEVER_ASKED = "It is cancelled. None of its rows were asked, and I keep nothing of them."
+NEVER_ASKED = "It is dropped. None of its rows were asked, and I keep nothing of them."
 GONE = "I keep nothing of this batch any more. Give the command again."
-CANCELED = "It is cancelled: what was answered by then comes in a moment."
+CANCELED = "It is stopped: what was answered by then comes in a moment."
 OVER = "This batch has ended already."
 AGAIN = "Its results come in a moment, where it was started."
 UNPOSTED = "Its results are not all posted yet. `batch show {}` posts them."
@@ -99,7 +99,7 @@ WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked =
 
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
-CANCELED_ROW = "cancelled"
+CANCELED_ROW = "stopped"
 
 
 def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
