@@ -459,3 +459,18 @@ async def test_the_refusal_of_a_channels_budget_names_that_one_where_a_persons_h
         (told,) = board.shown("t1")
 
     assert "of this channel's budget of $0.0010 a day $0.0010 is left" in told
+
+
+async def test_rows_of_a_channel_are_what_people_say_to_each_other(store, claude, board):
+    claude.answer = lambda body: Answer(text=f"said {last_words(body)}")
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(board.said("t2", "U2", "It crashes."))
+        await closed(store)
+        for text in ("<@U0> !persona show", "! batch list", "help", "!important: it crashes again."):
+            board.said("t2", "U2", text)
+        await give(assistant, store, 'batch last=2 "Say {text}"', name="b1")
+        job = await store.jobs.find_numbered(key(), 1)
+        rows = await store.jobs.read_rows(job.id, 0, 9)
+
+    assert [message.text for message in board.posts[key("t2")] if message.mine] == ["said It crashes."]
+    assert [one.cells[1:3] for one in rows] == [("Bob", "It crashes."), ("Bob", "!important: it crashes again.")]

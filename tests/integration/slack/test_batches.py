@@ -199,7 +199,10 @@ async def test_a_schema_makes_columns(home):
 
 
 async def test_the_last_messages_of_a_channel_are_rows(home):
-    for text in ("It crashes.", "I love it."):
+    asked = await home.slack.say("bob", "dev", "<@U0BOT> Hello?")
+    await home.slack.until(lambda: home.texts("dev", asked))
+    await home.rest()
+    for text in ("It crashes.", "<@U0BOT> !persona show", "I love it.", "<@U0BOT> help", "!batch list"):
         await home.slack.say("bob", "dev", text)
     root = await home.slack.say("ada", "dev", '<@U0BOT> !batch last=2 "Is {text} a complaint?"')
     await home.slack.until(lambda: home.texts("dev", root))
