@@ -164,6 +164,9 @@ class Surface(Protocol):
     async def has_member(self, person: str) -> bool:
         """Whether a person is in the channel, and may read along. Raises CannotAnswer, CannotShow; NoAnswer."""
 
+    async def may_post(self) -> bool:
+        """Whether we may post in the channel, as far as the platform says so in time."""
+
     async def list_managers(self) -> Sequence[str]:
         """Some who may manage the channel, the nearest first, as the platform tells in few requests. Raises as above.
 

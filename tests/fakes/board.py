@@ -233,6 +233,9 @@ class BoardSurface:
             raise NoAnswer("The board does not tell me who is here just now.")
         return person not in self._board.strangers
 
+    async def may_post(self) -> bool:
+        return self._question.key not in self._board.closed
+
     async def list_managers(self) -> Sequence[str]:
         return self._board.managers
 

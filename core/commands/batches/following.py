@@ -27,6 +27,10 @@ UNKNOWN = "There is no batch {} in this channel. `batch list` numbers them."
 OTHERS = "Only who gave this batch, or somebody who manages this channel, can do that."
 TAKEN_BACK = "This batch is gone, with all of its rows."
 AGAIN = "They are kept for 30 days: `batch show {}` posts them."
+UNPOSTABLE = (
+    "I keep the results of this batch, and can't post them here: I am not in this channel, or it takes no messages of "
+    "mine. Invite me, and give `batch show {}` again."
+)
 LISTED = 20  # batches
 LOOKED = 100  # batches among which the newest is looked for with which something can be done
 WATCHED = timedelta(minutes=1)  # for which somebody looks at a batch that they gave
@@ -45,6 +49,8 @@ async def show_batch(call: Invocation) -> CommandResult:
     if not question.private:
         return CommandResult(TAKEN_BACK)
     job = await _find_job(call)
+    if job.state is JobState.ENDED and not await call.surface.may_post():
+        return CommandResult(UNPOSTABLE.format(job.number))
     if told := await jobs.post_again(job.id):
         return CommandResult(told)
     progress = await jobs.measure(job.id)

@@ -359,11 +359,15 @@ async def test_results_of_a_channel_that_is_archived_are_posted_once_it_is_open_
     home.claude.batches.end()
     await home.slack.until(lambda: any("Its files are not here." in one for one in home.texts("dev", root)))
     await home.rest()
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: any(one.user == "ephemeral" for one in home.slack.visible("dev", "ada")))
+    (told,) = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
     home.slack.world.channels["C0DEV"] = channel
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
     await home.slack.until(lambda: len(posted(home, root)) == 2)
     await home.rest()
 
+    assert "Invite me, and give" in told
     assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
     assert "4 of 4 rows are answered." in home.texts("dev", root)[1]
 
