@@ -69,6 +69,7 @@ class Console:
 
     name, offline = "console", ""
     instructions = INSTRUCTIONS
+    file_hint = "`/attach PATH` comes first, then `/batch` with what is to be done with each row."
 
     def __init__(
         self,

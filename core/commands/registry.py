@@ -73,6 +73,8 @@ class CommandContext:
     files: FileReader = field(default_factory=FileReader)
     ttl: TTL = "1h"  # how long prompts are cached
     batches: bool = False  # whether what answers takes requests at half the price
+    file_hints: Mapping[str, str] = field(default_factory=dict)
+    """How a file is given with a command, by platform, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Command:
     """Raises UsageError for values that can't be used together."""
     rehearse: Callable[[Invocation], Awaitable[None]] | None = None
     """Raises UsageError where `run` would, and changes nothing."""
+    foresee: Callable[[Invocation], Awaitable[None]] | None = None
+    """Raises UsageError for what is wrong with the values that are there before a form asks for the others."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
     aliases: tuple[str, ...] = ()  # other words that give it too
@@ -223,20 +227,23 @@ def explain_missing(parameter: Parameter) -> str:
     return f"Fill this in: {parameter.about}."
 
 
-def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
+def parse_values(row: Command, rest: str, given: Mapping[str, str], *, whole: bool = True) -> dict[str, str]:
+    """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError.
+
+    Where they are not the `whole` of them, what it needs may be missing.
+    """
     written, given = _read_options(row, rest), _read_led_texts(row, given)
     emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
         if parameter.name in found:
             found[parameter.name] = _check_value(row, parameter, found[parameter.name])
-        elif parameter.required:
+        elif parameter.required and whole:
             raise UsageError(
                 f"`{row.words}` needs {parameter.name}: {parameter.about}. {tell_usage(row)}",
                 parameter.name,
             )
-    if row.check is not None:
+    if row.check is not None and whole:
         row.check(found)
     return found
 

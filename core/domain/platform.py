@@ -230,6 +230,10 @@ class Platform(Protocol):
         """
 
     @property
+    def file_hint(self) -> str:
+        """How a file is given with a `batch` here, in a sentence."""
+
+    @property
     def offline(self) -> str:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
 

@@ -35,6 +35,7 @@ class Board:
 
     name = "board"
     instructions = "Nothing is drawn on the board."
+    file_hint = "Pin it to the board."
 
     def __init__(self) -> None:
         self.offline = self.cut = ""

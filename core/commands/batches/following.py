@@ -53,12 +53,14 @@ async def show_batch(call: Invocation) -> CommandResult:
         return CommandResult(UNPOSTABLE.format(job.number))
     if told := await jobs.post_again(job.id):
         return CommandResult(told)
-    progress = await jobs.measure(job.id)
+    return CommandResult(await _describe(call, job))
+
+
+async def _describe(call: Invocation, job: Job) -> str:
+    progress = await call.context.store.jobs.measure(job.id)
     if job.state is JobState.STARTED:
-        return CommandResult(describe_progress(job, progress, call.context.clock()))
-    if job.state is JobState.OFFERED:
-        return CommandResult(describe_offer(job, progress))
-    return CommandResult(f"{HEAD}\n{describe_job(job)}")
+        return describe_progress(job, progress, call.context.clock())
+    return describe_offer(job, progress) if job.state is JobState.OFFERED else f"{HEAD}\n{describe_job(job)}"
 
 
 async def _follow(call: Invocation, job: Job) -> CommandResult:

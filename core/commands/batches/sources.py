@@ -1,7 +1,7 @@
 """Sources: where the rows of a batch come from, a file of the command's message or the channel's messages."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from core.commands.batches.encodings import LEGACY
@@ -10,7 +10,7 @@ from core.commands.craft.material import Material, read_material
 from core.commands.craft.ranges import MOST, choose_range, describe_range
 from core.commands.craft.task import TaskRun
 from core.commands.help import is_call_for_help
-from core.commands.registry import UsageError, find_command
+from core.commands.registry import Invocation, UsageError, find_command
 from core.domain.errors import CannotAnswer
 from core.domain.messages import MESSAGE, Message
 from core.domain.wording import list_some
@@ -23,8 +23,7 @@ COLUMNS = ("time", "author", "text", "link")
 SPARE = 20  # messages that are read beside twice those that are wanted, for some are not people's
 LAST = 200  # messages of a channel, where it is only said since when
 NOTHING = "There are no messages here that could be rows."
-NO_FILE = f"""{WHAT} Mention me in the message that has it, and write `!batch` with what is to be done with each row. \
-In a terminal `/attach PATH` comes first. `last=200` takes messages of this channel in its place."""
+IN_PLACE = "`last=200` before the prompt takes messages of this channel in its place."
 ONE_FILE = "A batch takes one file at a time; attach the one that is meant alone."
 
 
@@ -45,7 +44,7 @@ class Source:
 
 async def read_source(run: TaskRun) -> Source:
     """The rows that are meant. Raises CannotAnswer, UsageError."""
-    if run.values.get("last") or run.values.get("since"):
+    if takes_messages(run.values):
         found = await _read_people(run)
         rows = await asyncio.to_thread(_list_messages, found)
         return Source(COLUMNS, rows, len(rows), describe_range(run, found), run.question.name)
@@ -54,6 +53,21 @@ async def read_source(run: TaskRun) -> Source:
     message = run.values.get(MESSAGE, run.question.name)
     note, advice = _describe_table(table)
     return Source(table.columns, table, table.count, write_file_name(file.name), message, note, advice)
+
+
+def ensure_one_file(call: Invocation) -> None:
+    """Raises UsageError where no file is given, or several; it says how one is."""
+    files = call.question.attachments
+    if not files:
+        hint = call.context.file_hints.get(call.question.key.platform, "")
+        raise UsageError(" ".join(filter(None, (WHAT, hint, IN_PLACE if call.surface.has_past else ""))))
+    if len(files) > 1:
+        raise UsageError(ONE_FILE)
+
+
+def takes_messages(values: Mapping[str, str]) -> bool:
+    """Whether the rows are messages of the channel."""
+    return bool(values.get("last") or values.get("since"))
 
 
 async def _read_people(run: TaskRun) -> Material:
@@ -83,10 +97,7 @@ def _is_ours(run: TaskRun, message: Message) -> bool:
 
 
 async def _read_file(run: TaskRun) -> RowTable:
-    if not run.question.attachments:
-        raise UsageError(NO_FILE)
-    if len(run.question.attachments) > 1:
-        raise UsageError(ONE_FILE)
+    ensure_one_file(run.call)
     (file,) = run.question.attachments
     run.act(f"reading {file.name}")
     message = run.values.get(MESSAGE, run.question.name)

@@ -14,7 +14,7 @@ from core.commands.registry import (
     name_giver,
     name_person,
 )
-from core.commands.schedules.order import load_budgets, read_order
+from core.commands.schedules.order import foresee_order, load_budgets, read_order
 from core.commands.schedules.recurrence import Recurrence, UnknownZone, find_zone
 from core.domain.messages import CommandResult, Rank
 from core.store.records.schedules import (
@@ -210,6 +210,7 @@ ROWS = (
         Rank.MANAGER,
         title="Add schedule",
         rehearse=rehearse_schedule,
+        foresee=foresee_order,
     ),
     Command("schedule list", "Show what is scheduled here, and when it comes next", list_schedules),
     Command("schedule pause", "Let a schedule rest", pause_schedule, (NUMBER,), Rank.MANAGER),

@@ -116,8 +116,32 @@ async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, cl
 async def test_a_slash_command_without_a_file_tells_how_one_is_given(guild, claude, running):
     told = await answered(running, await guild.interact("ada", "general", "batch run", {"prompt": "Translate {text}"}))
 
-    assert "Attach a csv file" in told
+    assert told.startswith("-# Attach a csv file")
+    assert "Give it as the `file` of `/batch run`; or mention me" in told
     assert claude.requests == [] or all(one.path != "/v1/messages" for one in claude.requests)
+
+
+async def test_a_slash_command_takes_a_file(guild, claude, running):
+    claude.answer = lambda body: Answer(text=f"de:{last_words(body)}")
+    options = {"prompt": "Translate {text}", "file": Upload("words.csv", TABLE, "text/csv")}
+    told = await answered(running, await guild.interact("ada", "general", "batch run", options))
+
+    assert told.startswith("**4 rows of words.csv**")
+    assert "de:Translate Goodbye" in told
+    assert guild.refusals == []
+
+
+async def test_no_prompt_is_asked_for_where_there_are_no_rows(guild, claude, running):
+    told = []
+    for options in ({}, {"last": 5}, {"file": Upload("words.csv", TABLE, "text/csv")}, {"last": 5, "schema": "a:date"}):
+        given = await guild.interact("ada", "general", "batch run", options)
+        await until(lambda given=given: given.modal or given.answer)
+        told.append((bool(given.modal), given.answer or "", given.ephemeral))
+
+    assert [opens for opens, _, _ in told] == [False, True, True, False]
+    assert "Give it as the `file` of `/batch run`; or mention me" in told[0][1]
+    assert told[3][1].startswith("-# schema names columns and their kinds")
+    assert (told[0][2], told[3][2]) == (True, True)
 
 
 @pytest.mark.parametrize("how", ["message", "slash"])
