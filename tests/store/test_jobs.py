@@ -18,8 +18,17 @@ from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
 from core.domain.usage import Usage
 from core.prompting.row_prompts import RowPrompt
-from core.store import open_store
-from core.store.records.jobs import BatchState, BatchTerms, JobPlan, JobState, NewRow, RowResult, RowState
+from core.store import inspect, open_store
+from core.store.records.jobs import (
+    BatchState,
+    BatchTerms,
+    JobPlan,
+    JobState,
+    NewRow,
+    RowResult,
+    RowState,
+    WaitingBatches,
+)
 from core.store.rules.jobs.erasures import DELETED, EDITED, FORGOTTEN
 from core.store.rules.jobs.jobs import (
     AGAIN,
@@ -709,6 +718,24 @@ async def test_processes_take_up_each_batch_once(shared_url, clock):
     finally:
         for one in stores:
             await one.shut()
+
+
+async def test_what_waits_to_be_posted_and_to_be_deleted_is_counted_from_outside(shared_url, clock):
+    store = await open_store(shared_url, clock=clock)
+    try:
+        await run(store, row(1))
+        await collect(store, RowResult(1, "eins", "", 7))
+        await close(store, Outcome.REFUSED)
+        unposted, since = (await inspect(shared_url)).batches, clock()
+        await store.jobs.post_again(1)
+        await close(store)
+        await store.batches.postpone(await due(store), timedelta(hours=1), "no answer")
+        posted = (await inspect(shared_url)).batches
+    finally:
+        await store.shut()
+
+    assert unposted == WaitingBatches(unposted=1, since=since)
+    assert posted == WaitingBatches(deletions=1, tries=1, problem="no answer")
 
 
 # Tasks that wait for a batch

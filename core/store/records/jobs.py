@@ -191,6 +191,20 @@ class JobProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingBatches:
+    """What of batches waits: how many to be deleted at Claude's API, and how many to be posted."""
+
+    deletions: int = 0
+    tries: int = 0
+    """How often the deletion failed that failed most often."""
+    problem: str = ""
+    """Why."""
+    unposted: int = 0
+    since: datetime | None = None
+    """Since when the oldest of them waits to be posted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What is given in at once. Without a `job` nobody wants its results, and it has only to be settled and deleted."""
 
