@@ -68,7 +68,7 @@ async def _follow(call: Invocation, job: Job) -> CommandResult:
     progress = await jobs.measure(job.id)
     if job.state is JobState.STARTED or job.plan is None:
         text = describe_progress(job, progress, call.context.clock())
-        return CommandResult(text, offers=(Control.STOP,), waits=job.changes)
+        return CommandResult(text, offers=() if job.canceled else (Control.STOP,), waits=job.changes)
     if MENTION not in call.question.values and call.surface.us and _took_long(job):
         await jobs.note_portion(job.id, 0)
         return CommandResult(describe_move(job))

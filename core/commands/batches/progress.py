@@ -70,7 +70,7 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], porti
     """What came of a batch."""
     answered = progress.count(RowState.DONE)
     cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
-    verb = "is" if answered == 1 else "are"
+    verb = "is" if 1 in (answered, job.rows) else "are"
     sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
         sentences.append("It was stopped.")

@@ -28,7 +28,14 @@ from core.store.records.schedules import (
 
 SHOWN = 80  # characters of what a schedule gives that are shown
 TIMES = 3  # next times that are told
-NOTHING = 'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` has its news told.'
+NOTHING = (
+    'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` sums up here, each weekday, '
+    "what is new."
+)
+NO_PAST = (
+    'Nothing is scheduled in this channel. `schedule add "every day at 9" What is the word of the day?` has Claude '
+    "answer here each day."
+)
 HEAD = "What is posted in this channel by schedule:"
 FULL = f"This channel has {MOST} schedules, as many as it may have. `schedule remove NUMBER` makes room."
 SAME = "Schedule {} does the same at the same times. `schedule remove {}` takes this one away."
@@ -86,7 +93,8 @@ async def rehearse_schedule(call: Invocation) -> None:
 async def list_schedules(call: Invocation) -> CommandResult:
     held = await call.context.store.schedules.list(call.question.key)
     lines = [f"- {await _describe(call, one)}" for one in held]
-    return CommandResult("\n".join([HEAD, "", *lines]) if lines else NOTHING)
+    nothing = NOTHING if call.surface.has_past else NO_PAST
+    return CommandResult("\n".join([HEAD, "", *lines]) if lines else nothing)
 
 
 async def pause_schedule(call: Invocation) -> CommandResult:
