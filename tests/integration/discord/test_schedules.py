@@ -1,6 +1,6 @@
 """Schedules on Discord, end to end: a run is a message of its own that is replied to, once, whatever is cut.
 
-Tests bots.discord.targets, bots.discord.history, bots.discord.surface, bots.discord.directory, bots.discord.parse.
+Tests bots.discord.forms, bots.discord.forms.faults, bots.discord.targets, bots.discord.history, bots.discord.surface, bots.discord.directory, bots.discord.parse.
 """
 
 import asyncio

@@ -319,11 +319,11 @@ async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
     await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
     (view,) = home.slack.world.views
     given = {"prompt": {"prompt": {"type": "plain_text_input", "value": "Translate {text}"}}}
-    await home.slack.acked(await home.slack.submit_view("ada", view, given))
-    await home.slack.until(lambda: [one for one in home.slack.visible("dev", "ada") if one.user != "bob"])
-    await home.rest()
+    answer = await home.slack.acked(await home.slack.submit_view("ada", view, given))
 
-    assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
+    assert answer["response_action"] == "errors"
+    assert answer["errors"]["prompt"].startswith("Attach a csv file")
+    assert "Run a batch on this" in answer["errors"]["prompt"]
     assert home.asked == []
 
 
