@@ -329,6 +329,14 @@ MIGRATIONS = (
             "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
         ),
     ),
+    # How questions came and were followed, as counts: how long prompts are worth to be cached.
+    Migration(
+        "pauses",
+        (
+            "CREATE TABLE pauses (workspace {text} NOT NULL, came {text} NOT NULL, followed {text} NOT NULL, "
+            "count {integer} NOT NULL, PRIMARY KEY (workspace, came, followed)) {strict}",
+        ),
+    ),
     # Where the rows of a job come from, in words, such as a file's name: it is listed longer than its plan is kept.
     Migration("job_origins", ("ALTER TABLE jobs ADD COLUMN origin {text}",)),
 )

@@ -14,6 +14,7 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
+from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
@@ -393,5 +394,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         schedules=ScheduleRepository(engine),
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
+        pauses=PauseRepository(engine),
         shut=engine.shut,
     )
