@@ -43,6 +43,7 @@ from core.domain.wording import count_noun, escape_controls
 from core.settings import Settings
 from core.store import Condition, Server, inspect
 from core.store.records.files import WaitingDeletions
+from core.store.records.jobs import WaitingBatches
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ TUNED = 50  # models of personas that are asked after
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
 PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that waits so long waits for somebody
+TRIES = 3  # of a deletion, after which something hinders it
 UNDELETED = timedelta(minutes=15)  # an upload whose outcome is not known is looked for ten minutes long
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
@@ -289,6 +291,8 @@ async def _check_database(url: str, now: datetime) -> CheckResults:
     yield describe_questions(condition.waiting, condition.oldest, now)
     if condition.deletions.oldest is not None:
         yield describe_deletions(condition.deletions, now - condition.deletions.oldest)
+    if condition.batches.deletions or condition.batches.unposted:
+        yield describe_batches(condition.batches, now)
     if condition.votes:
         yield DATABASE.ok("feedback", str(condition.votes))
 
@@ -355,6 +359,23 @@ def describe_deletions(waiting: WaitingDeletions, age: timedelta) -> CheckResult
     why = f" ({waiting.problem})" if waiting.problem else ""
     mend = "See whether Confab runs with the key that they were uploaded with; it tries again by itself."
     return DATABASE.warning("files", f"{says}{why}", mend)
+
+
+def describe_batches(waiting: WaitingBatches, now: datetime) -> CheckResult:
+    """What there is to say of batches that wait to be deleted at Claude's API, and of results that are not posted."""
+    age = now - waiting.since if waiting.since else timedelta()
+    says, mends = list[str](), list[str]()
+    if waiting.deletions:
+        why = f" ({waiting.problem})" if waiting.problem and waiting.tries >= TRIES else ""
+        says.append(f"{waiting.deletions:,} to be deleted at Claude{why}")
+    if waiting.tries >= TRIES:
+        mends.append("See whether Confab runs with the key that they were given in with; it tries again by itself.")
+    if waiting.unposted:
+        says.append(f"results of {waiting.unposted:,} to be posted, the oldest for {_round(age)}")
+    if age > UNDELETED:
+        mends.append("Let Confab post in their channels; `batch show` with a batch's number posts its results then.")
+    told = "; ".join(says)
+    return DATABASE.warning("batches", told, " ".join(mends)) if mends else DATABASE.ok("batches", told)
 
 
 def _round(age: timedelta) -> timedelta:

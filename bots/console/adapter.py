@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, is_null_device, read_attachment
@@ -20,13 +21,14 @@ from bots.console.controls import (
     find_control,
     wait_for_nothing,
 )
+from bots.console.lines.slash_hints import add_slashes
 from bots.console.lines.told_batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.lines.typed_lines import (
     HELP,
     SHORT_HELP,
     TAKEN_BACK,
     begins_with_command,
-    describe_moves,
+    describe_more,
     explain_move,
     find_needed_words,
     is_command,
@@ -53,6 +55,7 @@ from core.domain.messages import (
 )
 from core.library.library import PersonaLibrary
 from core.store.records.calls import WaitingCall
+from core.store.records.jobs import FOLLOW
 
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
@@ -81,6 +84,7 @@ class Console:
 
     name, offline = "console", ""
     instructions = INSTRUCTIONS
+    file_hint = "`/attach PATH` comes first, then `/batch` with what is to be done with each row."
 
     def __init__(
         self,
@@ -185,7 +189,8 @@ class Console:
     def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None:
         """Remember which reply is the newest; what can be done is said where it waits, was cut off, or failed."""
         self._newest.note(question, controls, subject)
-        if controls and Control.UP not in controls and question.name in self.awaited:
+        shown = question.name in self.awaited or question.command == FOLLOW
+        if controls and Control.UP not in controls and shown:
             self.terminal.hint(describe_controls(controls))
 
     async def _ask(self, prompt: str) -> str | None:
@@ -250,6 +255,9 @@ class Console:
             event: Posted | Commanded = Posted(name, key, said, Asks.CERTAINLY)
         else:
             needed = find_needed_words(line, TABLE) if self.terminal.attended else None
+            if needed and (fault := await self._foresee(line[1:], needed, ingest)):
+                self.terminal.write(add_slashes(fault, TABLE))
+                return
             given = {needed.name: await self._ask_words(needed)} if needed else {}
             for words in given.values():
                 if not words or begins_with_command(words, TABLE):
@@ -261,8 +269,15 @@ class Console:
         self.awaited.expect(name)
         await ingest(event)
         await self._wait(name, ingest)
-        if line.lower() == HELP:
-            self.terminal.write("\n".join(["", "In this terminal also:", "", *describe_moves()]))
+        if more := describe_more(line):
+            self.terminal.write("\n".join(["", "In this terminal also:", "", *more]))
+
+    async def _foresee(self, line: str, needed: Parameter, ingest: Ingest) -> str:
+        """Why a command can't be given, whatever words it will have; nothing is stored."""
+        files = self.attachments.waiting if takes_files(TABLE, line) else ()
+        event = Commanded(str(time.time_ns()), self._place.key, self._place.person, line, self._clock(), by_form=True)
+        faults = (await ingest(replace(event, attachments=files))).faults
+        return "\n\n".join(words for name, words in faults.items() if name != needed.name)
 
     async def _stop_open(self, control: Control, ingest: Ingest) -> bool:
         """Where Stop is wanted, stop what is answered in this conversation, or waits in it. Whether there was any."""
@@ -293,7 +308,7 @@ class Console:
     async def _ask_words(self, parameter: Parameter) -> str:
         """Words that a command needs; none where who is asked takes it back. Raises PersonLeft."""
         try:
-            line = await self.terminal.line(write_question(parameter))
+            line = await self.terminal.ask(write_question(parameter))
         except KeyboardInterrupt:
             self._interrupts += 1
             self.terminal.write(f"{TAKEN_BACK} {AGAIN}")

@@ -124,6 +124,11 @@ class Attachments:
     def _name_waiting(attachments: Iterable[Attachment]) -> str:
         return list_some([write_file_name(one.name) for one in attachments])
 
+    @property
+    def waiting(self) -> tuple[Attachment, ...]:
+        """Those that hang on the next message."""
+        return tuple(self._waiting.values())
+
     def take(self) -> tuple[Attachment, ...]:
         """What hangs on the message that is sent now."""
         taken = tuple(self._waiting.values())

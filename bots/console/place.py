@@ -150,8 +150,3 @@ def find_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without an entry
         return "you"
-
-
-def describe_moves() -> Iterator[str]:
-    """A line of Markdown for each move."""
-    return (f"- `/{words}`: {about}" for words, about in MOVES.items())

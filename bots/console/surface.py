@@ -94,6 +94,9 @@ class ConsoleSurface:
     async def has_member(self, person: str) -> bool:
         return True
 
+    async def may_post(self) -> bool:
+        return True
+
     async def list_managers(self) -> Sequence[str]:
         return ()
 

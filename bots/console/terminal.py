@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
 
 NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
+ROOM = 20  # columns behind a question for what is typed there; where there are fewer, that stands below it
 INVISIBLE = "\u2063"  # begins the mark of notes of ours, which a platform shows as nothing; terminals draw a box
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
@@ -133,6 +135,15 @@ class Terminal:
             if self._live or (self.screen and not self.attended):
                 self._put(f"{prompt}{neutralise(line)}\n" if line.strip() else "")
             return _HALVES.sub("\N{REPLACEMENT CHARACTER}", line)
+
+    async def ask(self, question: str) -> str | None:
+        """What a person types below a question, which is folded between words where it is long. As `line`."""
+        columns = self._columns()
+        if len(question) + ROOM <= columns:
+            return await self.line(question)
+        folded = textwrap.wrap(question, columns - 1, break_long_words=False, break_on_hyphens=False)
+        self.post("\n".join([*folded, ""]))
+        return await self.line("> ")
 
     @contextmanager
     def watch_keys(self, interrupt: Callable[[], None]) -> Iterator[None]:

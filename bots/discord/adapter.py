@@ -63,6 +63,10 @@ class Discord:
 
     name = "discord"
     instructions = formatting.INSTRUCTIONS
+    file_hint = (
+        "Give it as the `file` of `/batch run`; or mention me in the message that has it, and write `!batch` with what "
+        "is to be done with each row."
+    )
 
     def __init__(
         self,

@@ -63,20 +63,28 @@ class Body:
     files: Sequence[File] = ()
     emptied: bool = False
     """Whether all that hangs on it goes, also where there are no others."""
+    mention: str = ""
+    """Whom a mention in it notifies, and nobody else."""
 
     def encode(self, **options: Any) -> MultipartParameters:
-        """As the library sends it. It notifies nobody and unfolds no links."""
+        """As the library sends it. It notifies nobody but whom it mentions, and unfolds no links."""
         options.setdefault("flags", discord.MessageFlags(suppress_embeds=True))
         files = [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in self.files]
         encoded = handle_message_parameters(
             self.content,
-            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_mentions=_allow_mention(self.mention),
             attachments=files or ([] if self.emptied else discord.utils.MISSING),
             **options,
         )
         if self.components is not None and encoded.payload is not None:
             encoded.payload["components"] = list(self.components)
         return encoded
+
+
+def _allow_mention(person: str) -> discord.AllowedMentions:
+    allowed = discord.AllowedMentions.none()
+    allowed.users = [discord.Object(int(person))] if person else False
+    return allowed
 
 
 class Rest:

@@ -121,6 +121,11 @@ def mark_notice(page: str) -> str:
     return "\n".join(marked) if marked[0].startswith(NOTICE) else HEAD + "\n".join(marked)
 
 
+def mention_above(page: str, person: str) -> str:
+    """A page of a notice below a mention of a person; it is one still."""
+    return f"{NOTICE}<@{person}>\n{page}"
+
+
 def render_pages(
     text: str,
     quote: str = "",

@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import aiohttp
 import discord
@@ -13,23 +12,26 @@ from discord.utils import snowflake_time
 
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
-from bots.discord.address import DiscordAddress, write_link
+from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission
 from bots.discord.buttons.press import build_press, can_end_alone, read_button, write_end
 from bots.discord.buttons.writing import explain_closed, may_write
 from bots.discord.directory import read_rank
+from bots.discord.forms.faults import write_faults
+from bots.discord.forms.subject import Subject, read_subject
 from bots.discord.installed.place import build_installed_place, explain_limit, find_installer
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
-from bots.discord.parse import DIRECT, ChannelPlace, parse_message
+from bots.discord.message_content import read_attachment
+from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
-from core.commands.ask import build_question, quote_subject
+from core.commands.ask import build_question
 from core.commands.registry import Command, Parameter, UsageError, find_missing_text, is_misgiven, list_missing
 from core.domain.controls import Control, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import MESSAGE, THREAD, Asks, Message, Question, Quote
+from core.domain.messages import MESSAGE, THREAD, Asks, Message, Question
 from core.store.protocols import Notes
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
@@ -120,20 +122,37 @@ class Interactions:
         private = private or taken_along
         await self._store(interaction, Posted(name, key, message, Asks.CERTAINLY, address, alone=True, private=private))
 
-    async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
-        """A command. A long text that it still needs is asked for with a form."""
+    async def give(
+        self,
+        interaction: Interaction,
+        row: Command,
+        values: Mapping[str, str],
+        files: Sequence[discord.Attachment] = (),
+    ) -> None:
+        """A command. A long text that it still needs is asked for with a form, unless it can't be given anyway."""
         if await self._decline(interaction, explain_limit(row, values)):
             return
+
+        def build(given: Interaction, texts: Mapping[str, str]) -> Commanded:
+            event = self._build_command(given, row, {**values, **texts})
+            return replace(event, attachments=tuple(map(read_attachment, files)))
+
         needed = find_missing_text(self._table, row.words, values)
-        if needed:
-            await self._open_form(
-                interaction,
-                f"/{row.words}",
-                [needed[1]],
-                lambda submitted, texts: self._build_command(submitted, row, {**values, **texts}),
-            )
+        if not needed:
+            await self._store(interaction, build(interaction, {}))
+        elif faults := await self._foresee(build(interaction, {}), needed[1].name):
+            await _tell_faults(interaction, faults)
         else:
-            await self._store(interaction, self._build_command(interaction, row, values))
+            await self._open_form(interaction, f"/{row.words}", [needed[1]], build)
+
+    async def _foresee(self, event: Commanded, asked: str) -> Mapping[str, str]:
+        """What is wrong with a command, whatever its form will bring for what it is `asked` for; nothing is stored."""
+        try:
+            receipt = await self._ingest(replace(event, by_form=True))
+        except StoreUnavailable as error:
+            log.warning("a form opens whose command may be refused: %s", error)
+            return {}
+        return {name: words for name, words in receipt.faults.items() if name != asked}
 
     async def choose(self, interaction: Interaction, row: Command, message: discord.Message) -> None:
         """A command of a message's menu. What it asks Claude about the message is answered to who chose it alone.
@@ -145,7 +164,7 @@ class Interactions:
             return
         if await self._decline(interaction):
             return
-        about = _read_subject(interaction, message)
+        about = read_subject(interaction, message, _parse_place(interaction))
         if missing := list_missing(row, {}):
             await self._open_form(
                 interaction, row.action, missing, lambda submitted, texts: _build_question(submitted, row, texts, about)
@@ -174,9 +193,9 @@ class Interactions:
             try:
                 event = build(submitted, texts)
             except UsageError as slip:  # a form takes blanks for words
-                await _refuse(submitted, str(slip))
+                await _tell_faults(submitted, {"": str(slip)})
                 return
-            await self._store(submitted, event)
+            await self._store(submitted, replace(event, by_form=True), texts)
 
         with _leave_to_others(interaction):
             await interaction.response.send_modal(slash.TextForm(title, missing, submit))
@@ -193,7 +212,7 @@ class Interactions:
             why = await self._admission.explain_refusal(interaction.guild_id, person)
         why = why or (explain_closed(interaction) if posts else "")
         if why:
-            await _refuse(interaction, why)
+            await _tell_faults(interaction, {"": why})
         return bool(why)
 
     def _build_command(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
@@ -220,18 +239,29 @@ class Interactions:
             or not may_write(interaction),
         )
 
-    async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
-        """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
+    async def _store(
+        self, interaction: Interaction, event: Posted | Commanded, texts: Mapping[str, str] | None = None
+    ) -> None:
+        """Store it, then defer; if the store is slow, defer first and go on storing while the token lives.
+
+        Who filled a form in with `texts` that can't be used so is told why alone, and given them back.
+        """
         deferred = self._expect_deferral(event.id)
         storing = asyncio.create_task(asyncio.wait_for(persist(self._ingest, event), KEPT))
-        await asyncio.wait({storing}, timeout=self._defer_after)
+        stored, _ = await asyncio.wait({storing}, timeout=self._defer_after)
         shown: str | None = None
         try:
+            if texts and stored and (faults := storing.result().faults):
+                await _tell_faults(interaction, faults, texts)
+                return
             hidden = event.private and not DiscordAddress.parse(event.address).visible
             shown = await _defer(interaction, hidden, self._defer_for)
         finally:
             deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
+            if texts and (faults := (await storing).faults):
+                told, files = write_faults(faults, texts)
+                await interaction.edit_original_response(content=told, attachments=files)
             await storing
         except TimeoutError:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
@@ -278,10 +308,13 @@ def _leave_to_others(interaction: Interaction) -> Iterator[None]:
         log.debug("interaction %s is another process's", interaction.id)
 
 
-async def _refuse(interaction: Interaction, why: str) -> None:
-    """Tell who commands alone why nothing is done."""
+async def _tell_faults(
+    interaction: Interaction, faults: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> None:
+    """Tell who gave a command, and nobody else, why it is not carried out, with the texts of its form."""
+    told, files = write_faults(faults, texts or {})
     with _leave_to_others(interaction):
-        await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
+        await interaction.response.send_message(told, files=files, ephemeral=True)
 
 
 async def _answer_press(interaction: Interaction, note: str, seconds: float) -> None:
@@ -341,27 +374,7 @@ def _parse_place(interaction: Interaction) -> ChannelPlace:
     return build_place(interaction.guild_id, channel, interaction.channel)
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A message that somebody asks about: what it is called, where an answer may be posted, and what it says."""
-
-    id: str
-    thread: str
-    quote: Quote
-
-
-def _read_subject(interaction: Interaction, message: discord.Message) -> _Subject:
-    """What Discord tells of the message in whose menu a command was chosen, also where we may not read the channel."""
-    us, where, name = identify_bot(interaction.client, interaction.guild), _parse_place(interaction), str(message.id)
-    told: Any = interaction.data or {}
-    shown = (told.get("resolved") or {}).get("messages") or {}
-    payload = {"channel_id": where.at, **shown.get(name, {})}
-    read = parse_message(payload, where, us) or Message(name, str(message.author.id), "", message.created_at)
-    link = write_link(str(interaction.guild_id or "@me"), where.at, replace(read, parent=name), name)
-    return _Subject(name, where.key(read.parent or name).thread, quote_subject(read, link))
-
-
-def _build_question(interaction: Interaction, row: Command, texts: Mapping[str, str], about: _Subject) -> Posted:
+def _build_question(interaction: Interaction, row: Command, texts: Mapping[str, str], about: Subject) -> Posted:
     """The question that a command asks about a message. Raises UsageError."""
     where, name, person = _parse_place(interaction), str(interaction.id), str(interaction.user.id)
     texts = {option: _render_text(interaction, text) for option, text in texts.items()}

@@ -7,6 +7,8 @@ import mimetypes
 from collections.abc import Iterator
 from typing import Any
 
+import discord
+
 from core.domain.controls import parse_control
 from core.domain.messages import Attachment, Quote, QuoteKind
 from core.domain.wording import fold_lines, list_some
@@ -44,6 +46,12 @@ def list_attachments(payload: Json) -> Iterator[Attachment]:
             name, quoted = one["filename"], part is not payload
             kind = one.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
             yield Attachment(one["id"], name, kind.partition(";")[0], one["size"], one["url"], quoted)
+
+
+def read_attachment(file: discord.Attachment) -> Attachment:
+    """A file that was given with a command."""
+    kind = file.content_type or mimetypes.guess_type(file.filename)[0] or "application/octet-stream"
+    return Attachment(str(file.id), file.filename, kind.partition(";")[0], file.size, file.url)
 
 
 def is_from_bot(payload: Json) -> bool:

@@ -95,7 +95,7 @@ class Publisher:
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
         """Whether Discord took no files: then all is said on pages."""
-        self._limit = formatting.PAGE
+        self._limit = formatting.PAGE - len(formatting.mention_above("", reply.mentions) if reply.mentions else "")
         self._pager = Pager(formatting.build_dialect(self._limit))
 
     async def run(self) -> None:
@@ -269,19 +269,22 @@ class DiscordOutlet:
 
     async def post(self, page: Page) -> str:
         number = len(self._reply.pages) + 1
-        return await translate_refusals(self._show(page, lambda body: self._target.post(body, number)))
+        return await translate_refusals(
+            self._show(page, lambda body: self._target.post(body, number), first=number == 1)
+        )
 
     async def post_notice(self, text: str) -> str:
         return await translate_refusals(self._target.post(Body(text), EXCUSE))
 
     async def edit(self, page_id: str, page: Page) -> None:
         emptied = bool(self._reply.replaced)
-        await translate_refusals(
-            self._show(page, lambda body: self._target.edit(page_id, replace(body, emptied=emptied)))
-        )
+        edit = partial(self._target.edit, page_id)
+        first = self._is_first(page_id)
+        await translate_refusals(self._show(page, lambda body: edit(replace(body, emptied=emptied)), first=first))
 
     async def attach_files(self, page_id: str, page: Page, files: Sequence[File]) -> None:
-        await translate_refusals(self._target.edit(page_id, Body(page.text, files=files)))
+        body = replace(self._write(page, first=self._is_first(page_id)), files=files)
+        await translate_refusals(self._target.edit(page_id, body))
 
     async def delete(self, page_id: str) -> None:
         await translate_refusals(self._target.delete(page_id))
@@ -289,10 +292,19 @@ class DiscordOutlet:
     async def strays(self, known: Collection[str]) -> list[str] | None:
         return await translate_refusals(self._target.list_strays(known))
 
-    async def _show(self, page: Page, call: Callable[[Body], Awaitable[Answer]]) -> Answer:
+    def _is_first(self, page_id: str) -> bool:
+        return page_id == min(self._reply.pages, key=int, default=page_id)
+
+    def _write(self, page: Page, *, first: bool) -> Body:
+        """The words of a page; above the first one stands whom the reply notifies."""
+        person = self._reply.mentions if first else ""
+        return Body(formatting.mention_above(page.text, person) if person else page.text, mention=person)
+
+    async def _show(self, page: Page, call: Callable[[Body], Awaitable[Answer]], *, first: bool) -> Answer:
         """Post or edit a page. Its words are shown also where Discord refuses its buttons."""
         controls = page.controls if self._takes_buttons else ()
-        body = Body(page.text, formatting.build_buttons(controls, self._reply.subject))
+        buttons = formatting.build_buttons(controls, self._reply.subject)
+        body = replace(self._write(page, first=first), components=buttons)
         try:
             return await call(body)
         except discord.HTTPException as error:

@@ -19,6 +19,7 @@ from core.commands.registry import Command, Parameter, ParameterKind, suggest_va
 from core.domain.messages import Rank
 
 ASK = "ask"
+FILE = "file"  # the option of a command that takes one
 CHOICES = 25  # suggestions that Discord takes at once
 DESCRIPTION = 100  # characters of what a command is about
 MODEL = "model"  # the parameter whose suggestions are the models that are known
@@ -30,8 +31,8 @@ FORM = 4000  # characters of a text in a form; Discord's own limit
 Interaction = discord.Interaction[discord.Client]
 SlashCommand = app_commands.Command[Any, ..., Any]
 Built = SlashCommand | Group | ContextMenu
-Give = Callable[[Interaction, Command, Mapping[str, str]], Awaitable[None]]
-"""A person gave a command, with these values."""
+Give = Callable[[Interaction, Command, Mapping[str, str], Sequence[discord.Attachment]], Awaitable[None]]
+"""A person gave a command, with these values and files."""
 Ask = Callable[[Interaction, str, bool], Awaitable[None]]
 """A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
 Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str | tuple[str, str]]]]
@@ -165,10 +166,13 @@ def _build_command(row: Command, give: Give, suggest: Suggest, offer: Availabili
     """The command of one row. Its callback has the row's parameters in its signature, which the library reads."""
 
     async def run(interaction: Interaction, **given: Any) -> None:
-        await give(interaction, row, _format_values(given))
+        file = given.pop(FILE, None)
+        await give(interaction, row, _format_values(given), [file] if file else [])
 
     arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
     arguments += [_build_argument(parameter) for parameter in row.parameters]
+    if row.takes_files and row.task:  # what is kept for long has to hang on a message, with which it goes
+        arguments.append(Argument(FILE, Argument.KEYWORD_ONLY, default=None, annotation=discord.Attachment | None))
     run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
     run = app_commands.rename(**{_spell(one): one.name for one in row.parameters})(run)
     run = app_commands.describe(**{_spell(one): one.about[:100] for one in row.parameters})(run)

@@ -148,6 +148,9 @@ class DiscordSurface:
             return True
         return await self._resources.directory.may_see(self._guild, self._question.key.channel, person)
 
+    async def may_post(self) -> bool:
+        return self._resources.may_write(self._guild, self._place.at)
+
     async def list_managers(self) -> Sequence[str]:
         return self._resources.directory.list_managers(self._guild)
 

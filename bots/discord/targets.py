@@ -1,5 +1,6 @@
 """Targets: where the pages of one reply go, and how they are posted, changed and taken away there."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from core.domain.messages import Question
 
 ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 class Target(Protocol):
@@ -106,7 +109,8 @@ class InChannel:
             await self.rest.delete(self.channel, page)
 
     async def list_strays(self, known: Collection[str]) -> list[str]:
-        newest = max([*known, self.question], key=int)
+        begun = _NUMBER.match(self.question)  # what shows a batch is named after a press or command, and more
+        newest = max([*known, begun[0] if begun else "0"], key=int)
         shown = await self.rest.list_messages(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
         return [one["id"] for one in pages if parse.find_answered_question(one) in {self.question, None}]

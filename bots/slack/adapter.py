@@ -37,6 +37,10 @@ class Slack:
 
     name = "slack"
     instructions = formatting.INSTRUCTIONS
+    file_hint = (
+        "Mention me in the message that has it, and write `!batch` with what is to be done with each row; or choose "
+        "“Run a batch on this” in the menu of such a message."
+    )
 
     def __init__(
         self,

@@ -144,6 +144,13 @@ def build_sections(page: str) -> list[dict[str, Any]]:
     ]
 
 
+def mention_above(shown: Mapping[str, Any], person: str) -> dict[str, Any]:
+    """What a message shows, with a mention above that notifies a person."""
+    mention = f"<@{person}>"
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": mention}}
+    return {**shown, "text": f"{mention} {shown['text']}", "blocks": [block, *shown["blocks"]]}
+
+
 def build_buttons(
     controls: Sequence[Control], question: str, refused: Collection[str] = frozenset()
 ) -> list[dict[str, Any]]:

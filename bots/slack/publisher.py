@@ -337,6 +337,8 @@ class SlackOutlet:
         """What a page says and whose it is, and its buttons; no word of it is in the mark."""
         blocks = formatting.build_sections(text) if self.plainly else formatting.build_blocks(text)
         shown = {"text": formatting.render_fallback_text(text), "blocks": [*blocks, *buttons]}
+        if number == 1 and self._reply.mentions:
+            shown = formatting.mention_above(shown, self._reply.mentions)
         return {**shown, "metadata": self._build_mark(number)}
 
     def _build_mark(self, number: int) -> Mapping[str, Any]:

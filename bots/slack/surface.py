@@ -147,6 +147,9 @@ class SlackSurface:
     async def has_member(self, person: str) -> bool:
         return await self._directory.has_member(person, self._question.key.channel)
 
+    async def may_post(self) -> bool:
+        return await self._may_be_member()
+
     async def list_managers(self) -> Sequence[str]:
         return await self._directory.list_managers(self._question.key.channel)
 

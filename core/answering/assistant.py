@@ -120,6 +120,7 @@ class Assistant:
             files=files,
             ttl=rules.ttl,
             batches=completions.takes_batches,
+            file_hints={name: platform.file_hint for name, platform in self._platforms.items()},
         )
 
     async def _heartbeat(self) -> None:

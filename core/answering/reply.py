@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import datetime
 
 from core.domain.controls import PRIVATE, Control, name_call
-from core.domain.messages import File, Question
+from core.domain.messages import MENTION, File, Question
 from core.rendering.reply_notes import append_note
+from core.store.records.jobs import FOLLOW
 
 GOES_ON = "Going on."
 
@@ -126,6 +127,11 @@ class Reply:
     def note_unattached(self) -> None:
         """Its files are not there, and a note says so."""
         self._unattached = True
+
+    @property
+    def mentions(self) -> str:
+        """Whom its first page notifies: who gave the batch whose results it is; empty for all else."""
+        return self.question.values.get(MENTION, "") if self.question.command == FOLLOW and not self.private else ""
 
     @property
     def lacks_files(self) -> bool:

@@ -18,7 +18,7 @@ from core.commands.lines.options import (
     parse_options,
     tell_usage,
 )
-from core.commands.lines.slips import FEW, find_near_commands
+from core.commands.lines.slips import FEW, find_meant_command, find_near_commands
 from core.domain.clock import Clock
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
@@ -74,6 +74,8 @@ class CommandContext:
     files: FileReader = field(default_factory=FileReader)
     ttl: CacheSetting = AUTO  # how long prompts are cached
     batches: bool = False  # whether what answers takes requests at half the price
+    file_hints: Mapping[str, str] = field(default_factory=dict)
+    """How a file is given with a command, by platform, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,13 @@ class Command:
     """Raises UsageError for values that can't be used together."""
     rehearse: Callable[[Invocation], Awaitable[None]] | None = None
     """Raises UsageError where `run` would, and changes nothing."""
+    foresee: Callable[[Invocation], Awaitable[None]] | None = None
+    """Raises UsageError for what is wrong with the values that are there before a form asks for the others."""
     takes_files: bool = False
     """Whether the files of the message that gives it are for it."""
-    alias: str = ""  # one word that gives it too
+    aliases: tuple[str, ...] = ()  # other words that give it too
+    verbs: tuple[str, ...] = ()
+    """Words of other commands: an alias with nearly one of them alone behind it means that command, and no text."""
     repeatable: bool = False
     """Whether it may be given on a schedule, where everybody sees what it says."""
 
@@ -169,10 +175,10 @@ def explain_place(table: Sequence[Command], words: str) -> str:
 def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
     """Look up the command that `line` begins with; what follows it. Raises UsageError with the nearest words."""
     words = line.split()
-    for count in (2, 1):
+    for count in (3, 2, 1):
         name = " ".join(words[:count]).lower()
         for row in table:
-            if name in {row.words, row.alias} and len(words) >= count:
+            if name in {row.words, *row.aliases} and len(words) >= count:
                 return row, "".join(line.split(maxsplit=count)[count:])
     raise UsageError(suggest_commands(table, " ".join(words[:2]).lower()))
 
@@ -189,7 +195,7 @@ def is_answered_privately(table: Sequence[Command], line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
         row, rest = find_command(table, line)
-        return row.whispers(parse_options(row, rest))
+        return row.whispers(_read_options(row, rest))
     except UsageError:
         return True
 
@@ -206,7 +212,7 @@ def find_missing_text(
     """
     try:
         row, rest = find_command(table, line)
-        given = parse_options(row, rest) | dict(values)
+        given = _read_options(row, rest) | dict(values)
     except UsageError:
         return None
     return next(((row, one) for one in list_missing(row, given) if one.kind in kinds), None)
@@ -222,22 +228,32 @@ def explain_missing(parameter: Parameter) -> str:
     return f"Fill this in: {parameter.about}."
 
 
-def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    written, given = parse_options(row, rest), _read_led_texts(row, given)
+def parse_values(row: Command, rest: str, given: Mapping[str, str], *, whole: bool = True) -> dict[str, str]:
+    """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError.
+
+    Where they are not the `whole` of them, what it needs may be missing.
+    """
+    written, given = _read_options(row, rest), _read_led_texts(row, given)
     emptied = {name for name, value in written.items() if not value and is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
         if parameter.name in found:
             found[parameter.name] = _check_value(row, parameter, found[parameter.name])
-        elif parameter.required:
+        elif parameter.required and whole:
             raise UsageError(
                 f"`{row.words}` needs {parameter.name}: {parameter.about}. {tell_usage(row)}",
                 parameter.name,
             )
-    if row.check is not None:
+    if row.check is not None and whole:
         row.check(found)
     return found
+
+
+def _read_options(row: Command, rest: str) -> dict[str, str]:
+    """The options of a line, and its text. Raises UsageError, also for a text that means another command."""
+    if meant := find_meant_command(row.words.partition(" ")[0], rest, row.verbs):
+        raise UsageError(meant)
+    return parse_options(row, rest)
 
 
 def _read_led_texts(row: Command, given: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from core.commands.registry import (
     CommandContext,
@@ -20,6 +21,7 @@ from core.domain.events import Commanded
 from core.domain.messages import Question
 from core.domain.platform import Platform
 
+REHEARSED = "{}:rehearsed"  # the name of what is only rehearsed
 SECONDS = 1.5  # that it may take: a platform waits three until it calls a form failed
 
 log = logging.getLogger(__name__)
@@ -47,27 +49,37 @@ class Rehearsals:
         return faults
 
     async def _rehearse(self, event: Commanded) -> Mapping[str, str]:
-        question = Question(
-            event.key, event.id, event.person, event.at, address=event.address, command=event.line, values=event.values
-        )
+        missing: Mapping[str, str] = {}
         try:
             row, rest = find_command(self._context.table, event.line)
-            if missing := list_missing(row, parse_options(row, rest) | dict(event.values)):
-                return {one.name: explain_missing(one) for one in missing}
-            values = parse_values(row, rest, event.values)
+            given = parse_options(row, rest) | dict(event.values)
+            missing = {one.name: explain_missing(one) for one in list_missing(row, given)}
+            values = parse_values(row, rest, event.values, whole=not missing)
+            look = row.foresee if missing else row.rehearse
             async with asyncio.timeout(self._seconds):
-                surface = await self._platforms[event.key.platform].surface(question)
-                call = Invocation(question, values, surface, self._context)
+                call = await self._build_call(event, values)
                 await check_rank(row, call)
-                if row.rehearse is not None:
-                    await row.rehearse(call)
+                if look is not None:
+                    await look(call)
         except UsageError as error:
-            return {error.parameter: _word_for_field(error)}
+            return {**missing, error.parameter: _word_for_field(error)}
         except (ConfabError, TimeoutError) as error:
             log.info(
                 "whether a form may be saved is found out when its command is carried out: %s", error or "no answer"
             )
-        return {}
+        return missing
+
+    async def _build_call(self, event: Commanded, values: Mapping[str, str]) -> Invocation:
+        """The command as it would be carried out. Raises what a surface may.
+
+        It has a name of its own: what is to be answered by the command's name waits until that is stored.
+        """
+        question = Question(
+            event.key, REHEARSED.format(event.id), event.person, event.at, address=event.address, command=event.line
+        )
+        question = replace(question, values=event.values, attachments=event.attachments)
+        surface = await self._platforms[event.key.platform].surface(question)
+        return Invocation(question, values, surface, self._context)
 
 
 def _word_for_field(error: UsageError) -> str:

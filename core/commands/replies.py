@@ -33,7 +33,7 @@ OTHERS = {
     Control.RETRY: "Only {}, who asked, or somebody who manages this channel, can have this answered anew.",
     Control.DELETE: "Only {}, who asked, or somebody who manages this channel, can delete this answer.",
 }
-OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch cancel {0}` stops it."
+OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch stop {0}` stops it."
 DELETED = "It is deleted."
 UNFINISHED = "It is stopped, but not written down yet. Delete it once more in a minute."
 PAUSE = 0.1  # seconds between two looks at an answer that ends

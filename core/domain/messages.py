@@ -11,6 +11,7 @@ from core.domain.personas import Draft
 MESSAGE = "message"  # the value that names the message in whose menu something was chosen
 HEADING = "heading"  # the value of a run that begins what its answer says first: which schedule it is of, and when
 SINCE_RUN = "since_run"  # the value of a run that tells when the one before was due
+MENTION = "mention"  # the value of a run that posts results: who is told of them by it, nobody where it is empty
 ZONE = "zone"  # the value of a run that names the time zone of its schedule
 THREAD = "thread"  # the value that names that message's thread, where an answer about it may be posted
 

@@ -44,6 +44,10 @@ class ReplyView(Protocol):
         """Only the asker may see it; of some refusals this is known once they are whole."""
 
     @property
+    def mentions(self) -> str:
+        """Whom its first page notifies, beside what it says; empty for nobody. No word of it notifies anybody else."""
+
+    @property
     def threaded(self) -> bool:
         """It opens a thread of its own, on a platform where replies can also stand in the channel."""
 
@@ -160,6 +164,9 @@ class Surface(Protocol):
     async def has_member(self, person: str) -> bool:
         """Whether a person is in the channel, and may read along. Raises CannotAnswer, CannotShow; NoAnswer."""
 
+    async def may_post(self) -> bool:
+        """Whether we may post in the channel, as far as the platform says so in time."""
+
     async def list_managers(self) -> Sequence[str]:
         """Some who may manage the channel, the nearest first, as the platform tells in few requests. Raises as above.
 
@@ -221,6 +228,10 @@ class Platform(Protocol):
 
         It is part of every prompt, so a change of it costs every thread its cache once.
         """
+
+    @property
+    def file_hint(self) -> str:
+        """How a file is given with a `batch` here, in a sentence."""
 
     @property
     def offline(self) -> str:

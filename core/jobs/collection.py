@@ -20,7 +20,7 @@ SLICE = 100  # results that are kept at once
 ENDED = "batch"  # how the requests of a batch ended, in the ledger
 
 EXPIRED = "it was not answered within 24 hours"
-CANCELED = "cancelled"
+CANCELED = "stopped"
 REFUSED = "Claude's API refused this {}"
 TROUBLE = "Claude had trouble with this {}"
 LOST = "nothing came back for this {}"

@@ -337,4 +337,6 @@ MIGRATIONS = (
             "count {integer} NOT NULL, PRIMARY KEY (workspace, came, followed)) {strict}",
         ),
     ),
+    # Where the rows of a job come from, in words, such as a file's name: it is listed longer than its plan is kept.
+    Migration("job_origins", ("ALTER TABLE jobs ADD COLUMN origin {text}",)),
 )

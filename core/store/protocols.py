@@ -20,7 +20,7 @@ from core.store.records.files import StoredFiles, WaitingDeletions
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
-from core.store.records.jobs import BatchWork, Jobs
+from core.store.records.jobs import BatchWork, Jobs, WaitingBatches
 from core.store.records.knowledge import Personas
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.schedules import Schedules
@@ -380,6 +380,7 @@ class Condition:
     """Those that personas choose."""
     installations: Sequence[Installation] = ()
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
+    batches: WaitingBatches = field(default_factory=WaitingBatches)
     votes: Votes = field(default_factory=Votes)
     """What people think of answers."""
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -35,6 +35,7 @@ class Board:
 
     name = "board"
     instructions = "Nothing is drawn on the board."
+    file_hint = "Pin it to the board."
 
     def __init__(self) -> None:
         self.offline = self.cut = ""
@@ -61,6 +62,7 @@ class Board:
         """What stands below pages of ours now, by their ids."""
         self.subjects: dict[str, str] = {}
         """What those are about."""
+        self.notified: list[str] = []  # whom new pages of ours mention
         self.watch: Callable[[str], None] | None = None
         """Is told what goes on before there is text, each time that it changes."""
         self.closed: set[ThreadKey] = set()
@@ -73,8 +75,7 @@ class Board:
         """Who is in no channel."""
         self.managers: Sequence[str] = ()
         """Who may be told what managers should know."""
-        self.told: list[tuple[str, str, str]] = []
-        """What was said to one person alone: workspace, person, text."""
+        self.told: list[tuple[str, str, str]] = []  # what was said to one person alone: workspace, person, text
         self.troubles: list[BaseException] = []
         """What becomes of the next things that are shown."""
         self.troubled: list[str] = []
@@ -233,6 +234,9 @@ class BoardSurface:
             raise NoAnswer("The board does not tell me who is here just now.")
         return person not in self._board.strangers
 
+    async def may_post(self) -> bool:
+        return self._question.key not in self._board.closed
+
     async def list_managers(self) -> Sequence[str]:
         return self._board.managers
 
@@ -286,6 +290,7 @@ class BoardSurface:
         if not reply.pages:
             page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)
             self._board.post(self._question.key, page)
+            self._board.notified += [reply.mentions] if reply.mentions else []
             await reply.record_page(page.id, self._board.now())
         written = self._board.written.setdefault(self._question.key, [])
         written += [text] if written[-1:] != [text] else []

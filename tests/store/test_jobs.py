@@ -18,8 +18,17 @@ from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
 from core.domain.usage import Usage
 from core.prompting.row_prompts import RowPrompt
-from core.store import open_store
-from core.store.records.jobs import BatchState, BatchTerms, JobPlan, JobState, NewRow, RowResult, RowState
+from core.store import inspect, open_store
+from core.store.records.jobs import (
+    BatchState,
+    BatchTerms,
+    JobPlan,
+    JobState,
+    NewRow,
+    RowResult,
+    RowState,
+    WaitingBatches,
+)
 from core.store.rules.jobs.erasures import DELETED, EDITED, FORGOTTEN
 from core.store.rules.jobs.jobs import (
     AGAIN,
@@ -400,7 +409,7 @@ async def test_rows_are_kept_until_results_are_posted_and_the_batch_is_deleted_t
     assert await store.jobs.read_rows(job, 0, 9) == []
     assert await store.batches.count_due() == 0
     found = await find(store)
-    assert (found.state, found.plan, found.rows, found.cost) == (JobState.CLOSED, None, 3, 21)
+    assert (found.state, found.plan, found.origin, found.rows, found.cost) == (JobState.CLOSED, None, "a.csv", 3, 21)
 
 
 async def test_rows_that_failed_are_asked_again_in_a_job_of_their_own_once(store):
@@ -586,6 +595,19 @@ async def test_forgetting_erases_jobs(store):
     assert (await due(store)).doomed
 
 
+async def test_a_batch_that_is_over_stays_a_line_without_a_word_when_its_thread_is_forgotten(store):
+    job = await run(store)
+    await collect(store, RowResult(1, "", "no"))
+    await close(store)
+    before = await find(store)
+    await store.threads.forget(Scope("slack:T1", "C1", KEY.thread))
+    after = await find(store)
+
+    assert await store.jobs.read_rows(job, 0, 9) == []
+    assert (before.origin, before.failed, before.cost) == ("a.csv", 3, 21)
+    assert after == replace(before, plan=None, origin="")
+
+
 async def test_a_person_is_forgotten_with_the_rows_of_their_words_and_no_others(store):
     theirs, others = row(1, message="m1", author="U9"), row(2, message="m2", author="U2")
     job = await run(store, theirs, others, row(3))
@@ -696,6 +718,24 @@ async def test_processes_take_up_each_batch_once(shared_url, clock):
     finally:
         for one in stores:
             await one.shut()
+
+
+async def test_what_waits_to_be_posted_and_to_be_deleted_is_counted_from_outside(shared_url, clock):
+    store = await open_store(shared_url, clock=clock)
+    try:
+        await run(store, row(1))
+        await collect(store, RowResult(1, "eins", "", 7))
+        await close(store, Outcome.REFUSED)
+        unposted, since = (await inspect(shared_url)).batches, clock()
+        await store.jobs.post_again(1)
+        await close(store)
+        await store.batches.postpone(await due(store), timedelta(hours=1), "no answer")
+        posted = (await inspect(shared_url)).batches
+    finally:
+        await store.shut()
+
+    assert unposted == WaitingBatches(unposted=1, since=since)
+    assert posted == WaitingBatches(deletions=1, tries=1, problem="no answer")
 
 
 # Tasks that wait for a batch

@@ -8,7 +8,7 @@ from core.store.records.jobs import Job, JobState
 LOOKED = 20  # of the newest batches of a channel
 STATES = {
     JobState.STARTED: "Batch {} runs in #{}. `/stop` stops it; its results are shown here.",
-    JobState.OFFERED: "Batch {} of #{} waits for a start. `/start` asks all of its rows, `/batch cancel` drops it.",
+    JobState.OFFERED: "Batch {} of #{} waits for a start. `/start` asks all of its rows, `/batch stop` drops it.",
 }
 
 ListJobs = Callable[[ThreadKey, int], Awaitable[Sequence[Job]]]

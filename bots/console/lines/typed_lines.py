@@ -1,6 +1,6 @@
 """Lines that a person types in the terminal: which are commands, and which words are asked for. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bots.console.controls import CONTROLS
 from bots.console.place import LEAVES, MOVES
@@ -10,6 +10,12 @@ from core.commands.registry import Command, Parameter, find_missing_text
 TAKES_BACK = "an empty line or Ctrl-C ends this"
 TAKEN_BACK = "Nothing was done."
 HELP, SHORT_HELP = "/help", "/?"
+STEPS = {
+    "start": "Start the batch that was offered last in this channel, as `/batch start`",
+    "retry failed": "Ask the rows of its newest batch again that have no answer, as `/batch retry`",
+    "stop": "Stop what is answered here, else your newest batch that runs",
+}
+"""Words that stand here in the place of a batch's buttons."""
 
 
 def is_command(line: str) -> bool:
@@ -36,9 +42,17 @@ def write_question(parameter: Parameter) -> str:
     return f"{parameter.about} ({TAKES_BACK}): ".replace("`", "")
 
 
-def describe_moves() -> Iterator[str]:
+def describe_more(line: str) -> list[str]:
+    """Lines of Markdown on what this terminal has beside what a line of help lists: its moves, or words for buttons."""
+    words = line.lower().split()
+    if words == [HELP]:
+        return list(_describe(MOVES | STEPS))
+    return list(_describe(STEPS)) if words in ([HELP, "batch"], [HELP, "/batch"]) else []
+
+
+def _describe(words: Mapping[str, str]) -> Iterator[str]:
     """A line of Markdown for each move."""
-    return (f"- `/{words}`: {about}" for words, about in MOVES.items())
+    return (f"- `/{one}`: {about}" for one, about in words.items())
 
 
 def explain_move(line: str) -> str:
@@ -47,7 +61,7 @@ def explain_move(line: str) -> str:
     if len(words) != 2 or words[0] != HELP:
         return ""
     return "\n".join(
-        one for one in describe_moves() if one.startswith(f"- `/{words[1].lstrip('/')}") and is_move(words[1])
+        one for one in _describe(MOVES) if one.startswith(f"- `/{words[1].lstrip('/')}") and is_move(words[1])
     )
 
 

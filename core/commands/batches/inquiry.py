@@ -18,7 +18,7 @@ from core.store.records.jobs import Job, JobPlan, JobRow, JobState, NewRow, RowS
 
 FRAME = 200  # bytes of a request beside its words
 SLICE = 20  # requests that are kept or read at once: each may be as long as a thread
-NO_BATCHES = "What answers here in Claude's place takes no batches. With a key of Anthropic's it does."
+NO_BATCHES = "I can't run batches here: they need Anthropic's API with a key, and I run without it."
 TEMPERATURE = "A persona with a temperature can't be asked in a batch. Leave out `batch=yes`, or its temperature."
 SCHEDULED = "A schedule waits for no batch. Leave out `batch=yes`."
 NOTHING = "Nothing came back of what I asked."

@@ -12,11 +12,11 @@ from core.claude.structured import IN_WORDS
 from core.commands.batches.fields import read_fields
 from core.commands.batches.inquiry import FRAME, NO_BATCHES
 from core.commands.batches.offers import OfferedRows, write_offer
-from core.commands.batches.sources import Source, read_source
+from core.commands.batches.sources import Source, ensure_one_file, read_source, takes_messages
 from core.commands.batches.tables import TableRow
 from core.commands.craft.ranges import PARAMETERS
 from core.commands.craft.task import TaskResult, TaskRun, leave_to_claude
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.controls import Control
 from core.domain.errors import BudgetForbids, CannotAnswer
 from core.domain.models import STRUCTURED_OUTPUTS, Model
@@ -29,6 +29,14 @@ PROMPT = 20_000  # characters of a prompt
 LONGEST, MOST = 1_000, 32_000  # tokens of a row's answer, thinking included: where nobody says how many, and at most
 EFFORTS = ("low", "medium", "high")  # which go with and without thinking
 NOTHING_TO_ASK = "There is nothing to ask: no row has words in what the prompt names, or each is too long."
+
+
+async def foresee_batch(call: Invocation) -> None:
+    """Raises UsageError for what is wrong with all but the prompt."""
+    read_fields(call.values.get("categories"), call.values.get("schema"))
+    _read_longest(call.values)
+    if not takes_messages(call.values):
+        ensure_one_file(call)
 
 
 async def offer_batch(run: TaskRun) -> TaskResult:
@@ -176,8 +184,11 @@ ROWS = (
             Parameter("max_tokens", ParameterKind.NUMBER, f"the longest answer of a row, {LONGEST:,} if left out"),
         ),
         task=offer_batch,
+        rehearse=foresee_batch,
+        foresee=foresee_batch,
         action="Run a batch on this",
         takes_files=True,
-        alias="batch",
+        aliases=("batch",),
+        verbs=("list", "show", "start", "retry", "stop"),
     ),
 )

@@ -15,8 +15,9 @@ STATES = {
     JobState.ENDED: "has ended",
     JobState.CLOSED: "has ended",
 }
-HEAD = "| batch | rows | from | state | cost |\n| --: | --: | --- | --- | --: |"
+HEAD = "| batch | rows | failed | from | state | cost |\n| --: | --: | --: | --- | --- | --: |"
 UNPRICED = "not known"
+FORGOTTEN = "(forgotten)"
 DAY = timedelta(days=1)
 
 
@@ -40,7 +41,7 @@ def describe_offer(job: Job, progress: JobProgress) -> str:
     most = "" if progress.bound is None else f" It costs at most {dollars(progress.bound)}."
     return (
         f"{_name_job(job)}\n\nIt waits for Start.{most} `batch start {job.number}` asks all of its rows, and "
-        f"`batch cancel {job.number}` drops it."
+        f"`batch stop {job.number}` drops it."
     )
 
 
@@ -56,7 +57,7 @@ def describe_waiting(job: Job, progress: JobProgress, now: datetime) -> str:
 
 def _describe_state(job: Job, progress: JobProgress, now: datetime) -> str:
     if job.canceled:
-        return "It is cancelled. What was answered by then comes in a moment."
+        return "It is stopped. What was answered by then comes in a moment."
     if not progress.batches:
         return "It is being prepared."
     if progress.batches == progress.planned:
@@ -69,22 +70,29 @@ def describe_end(job: Job, progress: JobProgress, problems: Sequence[str], porti
     """What came of a batch."""
     answered = progress.count(RowState.DONE)
     cost = "What it cost is not known." if job.cost is None else f"It cost {dollars(job.cost)}, at batch prices."
-    verb = "is" if answered == 1 else "are"
+    verb = "is" if 1 in (answered, job.rows) else "are"
     sentences = [f"{answered:,} of {count_noun(job.rows, 'row')} {verb} answered. {cost}"]
     if job.canceled:
-        sentences.append("It was cancelled.")
+        sentences.append("It was stopped.")
     if job.problem:
         sentences.append(job.problem)
     if job.failed:
         has = "1 row has" if job.failed == 1 else f"{job.failed:,} rows have"
         sentences.append(f"{has} no answer: {', '.join(problems)}.")
-    if portion is not None and not portion.whole:
+    if portion is None:
+        sentences.append("There are no files, for no row has an answer.")
+    elif not portion.whole:
         sentences.append(f"They come in several messages, a file each: this one ends with row {portion.last:,}.")
-    elif portion is not None and portion.lines is None:
+    elif portion.lines is None:
         sentences.append("There is no jsonl file, for it would be too large.")
     if portion is not None:
         sentences += _tell_cut(portion)
     return f"{_name_job(job)}\n\n{' '.join(sentences)}"
+
+
+def describe_move(job: Job) -> str:
+    """What the message of a batch says that has ended, where its results stand in another one."""
+    return f"{_name_job(job)}\n\nIt has ended. Its results stand below."
 
 
 def describe_portion(job: Job, portion: Portion) -> str:
@@ -103,9 +111,9 @@ def _tell_cut(portion: Portion) -> list[str]:
 def describe_job(job: Job) -> str:
     """A line of the list."""
     cost = UNPRICED if job.cost is None else dollars(job.cost) if job.state is not JobState.OFFERED else ""
-    state = "was cancelled" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
-    source = job.plan.source if job.plan else ""
-    return f"| {job.number} | {job.rows:,} | {source} | {state} | {cost} |"
+    state = "was stopped" if job.canceled and job.state is JobState.CLOSED else STATES[job.state]
+    failed = f"{job.failed:,}" if job.ended_at else ""
+    return f"| {job.number} | {job.rows:,} | {failed} | {job.origin or FORGOTTEN} | {state} | {cost} |"
 
 
 def _name_job(job: Job) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from core.commands.lines.slips import find_near
+from core.commands.lines.slips import QUOTES, find_near
 from core.domain.errors import ConfabError
 
 MISPLACED = (
@@ -14,7 +14,6 @@ MISPLACED = (
     "If it is one of the words, put all of them into quotes."
 )
 UNKNOWN = "There is no `{0}=`.{1} If it is one of the words, put all of them into quotes."
-QUOTES = '"“”„'  # keyboards make curly ones of straight ones
 OPENING, CLOSING = frozenset(QUOTES), frozenset('"“”')
 # `++` and no blanks before: or a long word is read again and again.
 _OPTION = re.compile(rf"(?<!\w)(\w++)=([{QUOTES}][^{QUOTES}]*[\"“”]|\S*)")

@@ -3,7 +3,9 @@
 import difflib
 from collections.abc import Collection, Sequence
 
+NAME = 40  # characters of a slip that are quoted
 FEW = 3  # words that are suggested
+NEAR = 0.72  # how alike a verb and the first word of a text are where that may be meant
 ALIKE = 0.5  # of commands, whose slips are longer than those of names
 SAME = (
     {"add", "attach", "create", "new", "set"},
@@ -20,6 +22,37 @@ ALIASES = {
     "remember": "note add",
 }
 """Words that no command has, and the command that is meant."""
+HELP = "help"
+VERBS = {
+    **dict.fromkeys(("status", "state", "progress", "results", "result"), "show"),
+    **dict.fromkeys(("delete", "remove", "drop", "clear", "abort", "kill", "cancel"), "stop"),
+    **dict.fromkeys(("resume", "go"), "start"),
+    **dict.fromkeys(("ls", "history", "all"), "list"),
+    HELP: HELP,
+}
+"""Verbs that people take for those of a group in which a text may stand in their place."""
+LONG_VERBS = ("cancel", "status")  # which are known also where they are misspelt
+QUOTES = '"“”„'  # keyboards make curly ones of straight ones
+QUOTED = "If these are the words of a prompt, put all of them into quotes."
+
+
+def find_meant_command(group: str, text: str, verbs: Sequence[str]) -> str:
+    """That a text behind the first word of a group is no text but a slip, and which command is meant; else empty.
+
+    A slip is a few words without a field, of which the first is nearly a verb of the group, or a number alone. Quotes
+    make it a text.
+    """
+    words = [one.strip(".,:;!?#`'") for one in text.casefold().split()]
+    if not (verbs and words) or len(words) > FEW or text.lstrip()[0] in QUOTES or "{" in text:
+        return ""
+    first, *rest = words
+    near = [first] if first in VERBS else difflib.get_close_matches(first, [*verbs, *LONG_VERBS], 1, NEAR)
+    verb = "show" if first.isdecimal() else VERBS.get(near[0], near[0]) if near else ""
+    if not verb or (first.isdecimal() and rest):
+        return ""
+    numbers = [one for one in words if one.isdecimal()]
+    meant = f"{verb} {group}" if verb == HELP else " ".join([group, verb, *numbers[:1]])
+    return f"There is no command `{group} {first[:NAME]}`. Did you mean `{meant}`? {QUOTED}"
 
 
 def find_near(wanted: str, known: Collection[str]) -> str:

@@ -50,6 +50,13 @@ async def read_order(call: Invocation) -> ScheduleOrder:
     return ScheduleOrder(recurrence, line, zone, row)
 
 
+async def foresee_order(call: Invocation) -> None:
+    """Raises UsageError where the times or the zone that stand beside the words can't be read."""
+    zone = await _read_zone(call)
+    if call.values.get("when", "").strip(QUOTES):
+        _read_times(replace(call, values={**call.values, "what": ""}), zone)
+
+
 async def load_budgets(call: Invocation) -> Budgets:
     question = call.question
     return await call.context.store.ledger.budgets(question.key.workspace, call.context.clock(), question.person)

@@ -14,7 +14,7 @@ from core.commands.registry import (
     name_giver,
     name_person,
 )
-from core.commands.schedules.order import load_budgets, read_order
+from core.commands.schedules.order import foresee_order, load_budgets, read_order
 from core.commands.schedules.recurrence import Recurrence, UnknownZone, find_zone
 from core.domain.messages import CommandResult, Rank
 from core.store.records.schedules import (
@@ -28,7 +28,14 @@ from core.store.records.schedules import (
 
 SHOWN = 80  # characters of what a schedule gives that are shown
 TIMES = 3  # next times that are told
-NOTHING = 'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` has its news told.'
+NOTHING = (
+    'Nothing is scheduled in this channel. `schedule add "every weekday 9:00" summarize` sums up here, each weekday, '
+    "what is new."
+)
+NO_PAST = (
+    'Nothing is scheduled in this channel. `schedule add "every day at 9" What is the word of the day?` has Claude '
+    "answer here each day."
+)
 HEAD = "What is posted in this channel by schedule:"
 FULL = f"This channel has {MOST} schedules, as many as it may have. `schedule remove NUMBER` makes room."
 SAME = "Schedule {} does the same at the same times. `schedule remove {}` takes this one away."
@@ -86,7 +93,8 @@ async def rehearse_schedule(call: Invocation) -> None:
 async def list_schedules(call: Invocation) -> CommandResult:
     held = await call.context.store.schedules.list(call.question.key)
     lines = [f"- {await _describe(call, one)}" for one in held]
-    return CommandResult("\n".join([HEAD, "", *lines]) if lines else NOTHING)
+    nothing = NOTHING if call.surface.has_past else NO_PAST
+    return CommandResult("\n".join([HEAD, "", *lines]) if lines else nothing)
 
 
 async def pause_schedule(call: Invocation) -> CommandResult:
@@ -210,6 +218,7 @@ ROWS = (
         Rank.MANAGER,
         title="Add schedule",
         rehearse=rehearse_schedule,
+        foresee=foresee_order,
     ),
     Command("schedule list", "Show what is scheduled here, and when it comes next", list_schedules),
     Command("schedule pause", "Let a schedule rest", pause_schedule, (NUMBER,), Rank.MANAGER),

@@ -19,9 +19,11 @@ from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
 from core.store.records.files import WaitingDeletions
+from core.store.records.jobs import WaitingBatches
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
+from core.store.rules.jobs.batches import count_waiting
 from core.store.rules.parking import count_open
 from core.store.sql_port import Unfit
 
@@ -70,9 +72,11 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     (count, oldest), models = count_open(sql, parks="tools" in had), tuple(list_models(sql))
     votes = count_all_votes(sql) if "controls" in had else Votes()
     deletions = count_deletions(sql) if "files" in had else WaitingDeletions()
+    batches = count_waiting(sql) if "jobs" in had else WaitingBatches()
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
     found = replace(found, installations=list_installations(sql) if "installations" in had else ())
-    return replace(found, server=server, votes=votes, deletions=deletions, notes=list_server_notes(sql))
+    found = replace(found, server=server, votes=votes, deletions=deletions, batches=batches)
+    return replace(found, notes=list_server_notes(sql))
 
 
 def _measure_distance(connection: Connection[Any]) -> tuple[timedelta, timedelta]:

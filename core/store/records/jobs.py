@@ -155,6 +155,8 @@ class Job:
     persona: int
     rows: int
     at: datetime
+    origin: str = ""
+    """Where its rows come from, in words: a file's name. Empty where that was forgotten."""
     problem: str = ""
     """Why not all of its rows were asked, in a sentence."""
     canceled: bool = False
@@ -181,9 +183,25 @@ class JobProgress:
     """Batches that Anthropic has and that have not ended."""
     planned: int = 0
     """Batches that Anthropic does not have yet."""
+    retryable: int = 0
+    """Rows without an answer that can be asked again."""
 
     def count(self, state: RowState) -> int:
         return self.rows.get(state, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingBatches:
+    """What of batches waits: how many to be deleted at Claude's API, and how many to be posted."""
+
+    deletions: int = 0
+    tries: int = 0
+    """How often the deletion failed that failed most often."""
+    problem: str = ""
+    """Why."""
+    unposted: int = 0
+    since: datetime | None = None
+    """Since when the oldest of them waits to be posted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
 from core.store.protocols import Condition
 from core.store.records.files import WaitingDeletions
+from core.store.records.jobs import WaitingBatches
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
+from core.store.rules.jobs.batches import count_waiting
 from core.store.rules.parking import count_open
 from core.store.sql_port import Unfit
 from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error
@@ -93,10 +95,12 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
         votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
         deletions = count_deletions(sql) if db.table("file_deletions").exists() else WaitingDeletions()
+        batches = count_waiting(sql) if db.table("jobs").exists() else WaitingBatches()
         installed = list_installations(sql) if db.table("installations").exists() else ()
         notes = list_server_notes(sql) if db.table("notes").exists() else {}
         found = Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
-        return replace(found, votes=votes, deletions=deletions, notes=notes, installations=installed)
+        found = replace(found, votes=votes, deletions=deletions, batches=batches)
+        return replace(found, notes=notes, installations=installed)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

@@ -524,9 +524,14 @@ async def test_batches_that_wait_or_run_are_told_of_at_the_next_start_and_words_
     claude.batches.seconds = None
     (tmp_path / "words.csv").write_text("text\nHello\nThanks\n")
     async with chat(environment, tmp_path, 100, 35) as window:
+        window.type("/batch\r")
+        await window.shows("is to be done with each row.")
         window.type("/attach words.csv\r")
         await window.shows("[words.csv]>")
-        window.type("/batch Say {text}\r")
+        window.type("/batch\r")
+        await window.shows(lambda text: text.endswith("ends this):\n>"))
+        question = window.lines[-3:]
+        window.type("Say {text}\r")
         await window.shows("This is batch 1.")
         window.type("/exit\r")
         await window.process.wait()
@@ -540,9 +545,14 @@ async def test_batches_that_wait_or_run_are_told_of_at_the_next_start_and_words_
     async with chat(environment, tmp_path, 100, 35) as window:
         running = window.text
         window.type("/new\r/stop\r")
-        await window.shows("This is about batch 1. It is cancelled")
+        await window.shows("This is about batch 1. It is stopped")
 
-    assert "Batch 1 of #general waits for a start. /start asks all of its rows, /batch cancel drops it." in offered
+    assert question == [
+        'what to do with each row; {text} is its column "text", options (categories="a, b") stand before (an',
+        "empty line or Ctrl-C ends this):",
+        ">",
+    ]
+    assert "Batch 1 of #general waits for a start. /start asks all of its rows, /batch stop drops it." in offered
     assert "The answer to" not in ours
     assert "Batch 1 runs in #general. /stop stops it; its results are shown here." in running
     assert running.startswith("Talk to Claude.")

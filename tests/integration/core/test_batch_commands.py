@@ -43,20 +43,20 @@ async def runs(store, number: int) -> bool:
 
 async def test_a_command_without_a_number_means_the_newest_batch_with_which_it_can_be_done(store, claude, board):
     async with offered(store, claude, board, count=3) as assistant:
-        dropped = await told(assistant, board, store, "batch cancel", "k1")
+        dropped = await told(assistant, board, store, "batch stop", "k1")
         started = await told(assistant, board, store, "batch start", "k2")
         second = await runs(store, 2)
         shown = await told(assistant, board, store, "batch show 1", "k3")
-        canceled = await told(assistant, board, store, "batch cancel", "k4")
+        canceled = await told(assistant, board, store, "batch stop", "k4")
         nothing = await told(assistant, board, store, "batch retry", "k5")
 
-    assert dropped == "It is cancelled. None of its rows were asked, and I keep nothing of them."
+    assert dropped == "It is dropped. None of its rows were asked, and I keep nothing of them."
     assert (started, second) == ("It starts.", True)
     assert shown.startswith(
         "**Batch 1: 2 rows** of a.csv, with claude-haiku-5-5\n\nIt waits for Start. It costs at most $"
     )
-    assert shown.endswith("`batch start 1` asks all of its rows, and `batch cancel 1` drops it.")
-    assert canceled == "It is cancelled: what was answered by then comes in a moment."
+    assert shown.endswith("`batch start 1` asks all of its rows, and `batch stop 1` drops it.")
+    assert canceled == "It is stopped: what was answered by then comes in a moment."
     assert nothing == "No batch of this channel has rows that could be asked again. `batch list` shows them all."
 
 
@@ -81,9 +81,9 @@ async def test_stop_ends_the_batch_of_who_says_it_where_nothing_else_is_answered
         own = await told(assistant, board, store, "stop", "k4")
 
     assert nothing == "Nothing is being answered in this conversation."
-    assert others.endswith("Batch 1 runs in this channel: `batch cancel 1` stops it.")
+    assert others.endswith("Batch 1 runs in this channel: `batch stop 1` stops it.")
     assert (ran, await runs(store, 1)) == (True, False)
-    assert own == "This is about batch 1. It is cancelled: what was answered by then comes in a moment."
+    assert own == "This is about batch 1. It is stopped: what was answered by then comes in a moment."
 
 
 async def test_who_may_not_stop_a_batch_is_told_that_it_is_one(store, claude, board):

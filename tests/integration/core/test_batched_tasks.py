@@ -273,7 +273,7 @@ async def test_a_stop_ends_the_batch_and_what_is_answered_by_then_is_shown(
 
     said = told(board)
     assert "| Question 1 | Latin. 1 | " in said
-    assert "Cancelled." in said
+    assert "Stopped." in said
     assert "I was asked to stop." in said
     assert claude.batches.given == {}
 

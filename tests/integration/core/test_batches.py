@@ -99,7 +99,7 @@ async def test_a_batch_is_made_once_and_its_results_are_posted_once(store, claud
         assert answers(board) == ALL
         assert claude.batches.created == created
         assert claude.batches.given == {}
-        assert board.shown("t1")[1].endswith("4 of 4 rows are answered. It cost $0.00002, at batch prices.")
+        assert board.shown("t1")[-1].endswith("4 of 4 rows are answered. It cost $0.00002, at batch prices.")
 
 
 async def drive(store, board) -> None:
@@ -143,9 +143,9 @@ async def test_what_the_api_will_not_take_costs_nothing_and_says_so(store, claud
         await start(assistant, board)
         await drive(store, board)
 
-        assert said in board.shown("t1")[1]
-        assert "0 of 4 rows are answered. It cost $0.00" in board.shown("t1")[1]
-        assert board.attached("t1")[1] == []
+        assert said in board.shown("t1")[-1]
+        assert "0 of 4 rows are answered. It cost $0.00" in board.shown("t1")[-1]
+        assert board.attached("t1")[-1] == []
 
 
 async def test_too_many_requests_are_tried_again_when_the_api_says(store, claude, board):
@@ -173,7 +173,7 @@ async def test_a_budget_that_is_used_up_midway_ends_a_job_with_what_was_asked(st
         await start(assistant, board)
         await drive(store, board)
 
-        assert "budget" in board.shown("t1")[1]
+        assert "budget" in board.shown("t1")[-1]
         assert [one[2] for one in answers(board)][-1] == "no budget was left for it"
 
 
@@ -196,7 +196,7 @@ async def test_what_expires_and_what_errs_is_told_row_by_row(store, claude, boar
             ["Thanks", "", "Claude's API refused this row"],
             ["Please", "ok", ""],
         ]
-        assert board.controls("t1")[1] == (Control.RETRY_FAILED,)
+        assert board.controls("t1")[-1] == (Control.RETRY_FAILED,)
 
 
 async def test_a_batch_that_somebody_deleted_at_anthropic_stands_at_its_bound(store, claude, board):
@@ -208,8 +208,8 @@ async def test_a_batch_that_somebody_deleted_at_anthropic_stands_at_its_bound(st
         claude.batches.given.clear()
         await drive(store, board)
 
-        assert "0 of 4 rows are answered." in board.shown("t1")[1]
-        assert "\u201cthe batch is gone at Anthropic\u201d (4)" in board.shown("t1")[1]
+        assert "0 of 4 rows are answered." in board.shown("t1")[-1]
+        assert "\u201cthe batch is gone at Anthropic\u201d (4)" in board.shown("t1")[-1]
 
 
 async def test_a_batch_of_another_key_waits_for_that_key(store, claude, board):
@@ -247,7 +247,7 @@ async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_o
         await start(assistant, board)
         await asyncio.wait_for(ended(store), 4 * PATIENCE)
         await closed(store)
-        shown, attached = board.shown("t1")[1:], board.attached("t1")[1:]
+        shown, attached = board.shown("t1")[-2:], board.attached("t1")[-2:]
         files = {file.name: file.content for files in board.hung.values() for file in files}
         told = [int(line.partition(b",")[0]) for one in files.values() for line in one.splitlines()[1:]]
 
@@ -255,6 +255,54 @@ async def test_results_that_no_message_takes_come_in_several_and_hold_each_row_o
         assert shown[0].endswith("They come in several messages, a file each: this one ends with row 105.")
         assert shown[1].endswith("Rows 106 to 110.")
         assert told == list(range(1, 111))
+
+
+async def test_who_gave_a_batch_that_takes_long_is_mentioned_in_a_message_of_its_own_with_the_results(
+    store, claude, board
+):
+    claude.batches.seconds = None
+    async with offered(store, claude, board) as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        board.slept(120)
+        claude.batches.end()
+        await drive(store, board)
+
+        assert board.shown("t1")[1].endswith("It has ended. Its results stand below.")
+        assert "4 of 4 rows are answered." in board.shown("t1")[2]
+        assert board.attached("t1")[1:] == [[], ["batch-1.csv", "batch-1.jsonl"]]
+        assert board.notified == ["U1"]
+
+
+async def test_who_gave_a_batch_is_told_once_that_no_row_has_an_answer(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board) as assistant:
+        claude.answer = lambda body: Fault(400, "invalid_request_error")
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        board.slept(120)
+        claude.batches.end()
+        await drive(store, board)
+        await closed(store)
+
+        assert len(board.shown("t1")) == 3
+        assert "There are no files, for no row has an answer." in board.shown("t1")[2]
+        assert (board.controls("t1")[2], board.notified) == ((Control.RETRY_FAILED,), ["U1"])
+
+
+async def test_a_batch_of_which_no_failed_row_can_be_asked_again_offers_no_retry(store, claude, board):
+    claude.batches.seconds = None
+    async with offered(store, claude, board, b'{"text": "Hello"}\n{"text": ""}\n', "batch {text}") as assistant:
+        await start(assistant, board)
+        await until(lambda: claude.batches.given)
+        claude.batches.end()
+        await drive(store, board)
+        told, controls = board.shown("t1")[-1], board.controls("t1")[-1]
+        await give(assistant, store, "batch retry", name="x1")
+
+        assert "1 row has no answer" in told
+        assert controls == ()
+        assert board.shown("t1")[-1].startswith("No batch of this channel has rows that could be asked again.")
 
 
 async def test_a_message_that_can_not_be_changed_ends_no_batch_that_runs(store, claude, board):
@@ -283,7 +331,7 @@ async def test_a_batch_whose_results_are_gone_is_written_off(store, claude, boar
         claude.batches.end()
         await drive(store, board)
 
-        assert "“the batch is gone at Anthropic” (4)" in board.shown("t1")[1]
+        assert "“the batch is gone at Anthropic” (4)" in board.shown("t1")[-1]
         assert claude.batches.given == {}
 
 
@@ -399,7 +447,7 @@ async def test_nobody_else_hears_of_a_persons_budget(store, claude, board, publi
     told = "\n".join(board.shown("t1"))
     assert not any(word in told for word in ("$7.77", "your budget", "$0.000031", "No budget"))
     assert ("this channel's budget of $9.00 a day" in told) is bool(public)
-    assert PERSONAL_BUDGET in board.shown("t1")[1]
+    assert PERSONAL_BUDGET in board.shown("t1")[-1]
 
 
 async def test_the_refusal_of_a_channels_budget_names_that_one_where_a_persons_has_less_left(store, claude, board):
@@ -411,3 +459,18 @@ async def test_the_refusal_of_a_channels_budget_names_that_one_where_a_persons_h
         (told,) = board.shown("t1")
 
     assert "of this channel's budget of $0.0010 a day $0.0010 is left" in told
+
+
+async def test_rows_of_a_channel_are_what_people_say_to_each_other(store, claude, board):
+    claude.answer = lambda body: Answer(text=f"said {last_words(body)}")
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(board.said("t2", "U2", "It crashes."))
+        await closed(store)
+        for text in ("<@U0> !persona show", "! batch list", "help", "!important: it crashes again."):
+            board.said("t2", "U2", text)
+        await give(assistant, store, 'batch last=2 "Say {text}"', name="b1")
+        job = await store.jobs.find_numbered(key(), 1)
+        rows = await store.jobs.read_rows(job.id, 0, 9)
+
+    assert any(message.mine for message in board.posts[key("t2")])
+    assert [one.cells[1:3] for one in rows] == [("Bob", "It crashes."), ("Bob", "!important: it crashes again.")]

@@ -5,15 +5,19 @@ Tests core.commands.batches.following, core.commands.batches.results.
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 
+from core.domain.clock import system_clock
+from core.store import open_store
 from tests.fakes.claude.script import Answer, last_words
 from tests.fakes.discord.components import walk
 from tests.fakes.discord.nouns import Upload
-from tests.support.discord_house import answered, settled
+from tests.support.discord_house import answered, confab, settled
 from tests.support.waiting import until
 
+HOUR = timedelta(hours=1)
 TABLE = b"id,text\n1,Hello\n2,Goodbye\n3,Thanks\n4,Please\n"
 
 
@@ -63,15 +67,48 @@ async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_r
     assert guild.refusals == []
 
 
+@pytest.mark.parametrize("how", ["button", "slash"])
+async def test_who_gave_a_batch_that_takes_long_is_mentioned_by_its_results_and_nobody_else_is(
+    guild, claude, tmp_path, how
+):
+    passed = [timedelta()]
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=lambda: system_clock() + passed[0], stale=HOUR)
+    claude.answer, claude.batches.seconds = lambda body: Answer(text=f"de:{last_words(body)}"), None
+    async with confab(guild, claude, store) as running:
+        file = Upload("@everyone <@7002>.csv", TABLE, "text/csv")
+        await guild.say("ada", "general", f"<@{guild.me}> !batch Translate {{text}}", attachments=[file])
+        await settled(guild, running)
+        (preview,) = ours(guild)
+        if how == "button":
+            await guild.press("ada", preview.id, "Start")
+        else:
+            await guild.interact("ada", "general", "batch start")
+        await until(lambda: claude.batches.given)
+        await until(lambda: "given to Anthropic" in ours(guild)[-1].content)
+        passed[0] = timedelta(minutes=2)
+        claude.batches.end()
+        await until(lambda: len(posted(guild)) == 2)
+        await settled(guild, running)
+    await store.shut()
+
+    progress, results = ours(guild)[-2:]
+    assert progress.content.endswith("It has ended. Its results stand below.")
+    assert results.content.startswith("-# <@7001>\n")
+    assert results.content.endswith("4 of 4 rows are answered. It cost $0.000024, at batch prices.")
+    assert [one.target for one in guild.pings if one.message == results.id] == ["7001"]
+    assert {one.target for one in guild.pings} == {"7001"}
+    assert guild.refusals == []
+
+
 async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, claude, running, offered):
     await guild.press("bob", offered, "Start")
     await settled(guild, running)
     before = dict(claude.batches.given)
-    told = await answered(running, await guild.interact("ada", "general", "batch cancel"))
+    told = await answered(running, await guild.interact("ada", "general", "batch stop"))
     listed = await answered(running, await guild.interact("ada", "general", "batch list"))
 
     assert before == claude.batches.given == {}
-    assert told == "-# It is cancelled. None of its rows were asked, and I keep nothing of them."
+    assert told == "-# It is dropped. None of its rows were asked, and I keep nothing of them."
     assert "There are no batches in this channel." in listed
     assert guild.refusals == []
 
@@ -79,8 +116,32 @@ async def test_somebody_else_can_not_start_it_and_its_giver_cancels_it(guild, cl
 async def test_a_slash_command_without_a_file_tells_how_one_is_given(guild, claude, running):
     told = await answered(running, await guild.interact("ada", "general", "batch run", {"prompt": "Translate {text}"}))
 
-    assert "Attach a csv file" in told
+    assert told.startswith("-# Attach a csv file")
+    assert "Give it as the `file` of `/batch run`; or mention me" in told
     assert claude.requests == [] or all(one.path != "/v1/messages" for one in claude.requests)
+
+
+async def test_a_slash_command_takes_a_file(guild, claude, running):
+    claude.answer = lambda body: Answer(text=f"de:{last_words(body)}")
+    options = {"prompt": "Translate {text}", "file": Upload("words.csv", TABLE, "text/csv")}
+    told = await answered(running, await guild.interact("ada", "general", "batch run", options))
+
+    assert told.startswith("**4 rows of words.csv**")
+    assert "de:Translate Goodbye" in told
+    assert guild.refusals == []
+
+
+async def test_no_prompt_is_asked_for_where_there_are_no_rows(guild, claude, running):
+    told = []
+    for options in ({}, {"last": 5}, {"file": Upload("words.csv", TABLE, "text/csv")}, {"last": 5, "schema": "a:date"}):
+        given = await guild.interact("ada", "general", "batch run", options)
+        await until(lambda given=given: given.modal or given.answer)
+        told.append((bool(given.modal), given.answer or "", given.ephemeral))
+
+    assert [opens for opens, _, _ in told] == [False, True, True, False]
+    assert "Give it as the `file` of `/batch run`; or mention me" in told[0][1]
+    assert told[3][1].startswith("-# schema names columns and their kinds")
+    assert (told[0][2], told[3][2]) == (True, True)
 
 
 @pytest.mark.parametrize("how", ["message", "slash"])

@@ -1,7 +1,7 @@
 """A message's menu on Discord, end to end: Claude is asked about the message, privately, and the answer is posted.
 
-Tests bots.discord.slash, bots.discord.interactions, bots.discord.buttons.writing, bots.discord.surface,
-core.commands.ask.
+Tests bots.discord.slash, bots.discord.interactions, bots.discord.buttons.writing, bots.discord.forms.subject,
+bots.discord.surface, core.commands.ask.
 """
 
 import pytest

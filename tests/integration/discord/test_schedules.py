@@ -1,6 +1,6 @@
 """Schedules on Discord, end to end: a run is a message of its own that is replied to, once, whatever is cut.
 
-Tests bots.discord.targets, bots.discord.history, bots.discord.surface, bots.discord.directory, bots.discord.parse.
+Tests bots.discord.forms, bots.discord.forms.faults, bots.discord.targets, bots.discord.history, bots.discord.surface, bots.discord.directory, bots.discord.parse.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from tests.fakes.discord.limits import Fault
 from tests.fakes.discord.nouns import Permission
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.due_schedules import leave_due, make_due
+from tests.support.waiting import until
 
 ADA, ZOE = "7001", "7005"
 DEV = ThreadKey("discord:8138", "81383", "")
@@ -46,6 +47,29 @@ def is_answer_to_post(_number: int, method: str, path: str, phase: str) -> bool:
 def runs(guild):
     """Our messages in the channel, without what answers commands."""
     return [one for one in guild.visible("dev") if one.author == "confab" and "I post here" not in one.content]
+
+
+async def test_times_that_can_not_be_read_are_refused_before_the_words_are_asked_for(guild, running):
+    given = await guild.interact("ada", "dev", "schedule add", {"when": "whenever"})
+    await until(lambda: given.modal or given.answer)
+
+    assert (given.modal, given.ephemeral) == (None, True)
+    assert "whenever" in given.answer
+
+
+@pytest.mark.parametrize("more", [0, 2_500], ids=["short", "long"])
+async def test_who_fills_in_times_that_can_not_be_read_is_given_the_words_back(guild, store, running, more):
+    words = f'"whenever" Tell us what happened. {"x" * more}'.strip()
+    shown = await guild.interact("ada", "dev", "schedule add")
+    await until(lambda: shown.modal)
+    given = await guild.submit_modal(shown, {"what": words})
+    await until(lambda: given.answer)
+    files = [file.upload.content.decode() for file in guild.world.posts[given.original].files]
+
+    assert (given.ephemeral, files) == (True, [words] if more else [])
+    assert given.answer.endswith("is in the file." if more else f"-# You wrote:\n```\n{words}\n```")
+    assert await store.schedules.list(DEV) == []
+    assert guild.refusals == []
 
 
 async def test_a_run_is_a_message_of_its_own_and_a_reply_to_it_is_answered(guild, running, store, claude):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
-from bots.app.doctor import describe_deletions, describe_disk, describe_questions
+from bots.app.doctor import describe_batches, describe_deletions, describe_disk, describe_questions
 from bots.ops.results import DATABASE
 from core.domain.controls import Control
 from core.domain.errors import StoreUnusable
@@ -19,6 +19,7 @@ from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome
 from core.store import inspect, open_store
 from core.store.records.files import WaitingDeletions
+from core.store.records.jobs import WaitingBatches
 from core.store.sqlite.schema import migrations
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import KEY, NOON, PLATFORMS, asked
@@ -231,3 +232,27 @@ def test_files_that_wait_to_be_deleted_for_long_are_a_warning_with_the_cause(min
     told = describe_deletions(WaitingDeletions(3, NOON, "no answer in 20 seconds"), timedelta(minutes=minutes))
 
     assert (told.state, told.says) == (state, says)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "state", "says"),
+    [
+        (WaitingBatches(2, 2, "x"), "ok", "2 to be deleted at Claude"),
+        (WaitingBatches(2, 3, "no answer"), "warning", "2 to be deleted at Claude (no answer)"),
+        (
+            WaitingBatches(0, 0, "", 1, NOON - timedelta(minutes=5)),
+            "ok",
+            "results of 1 to be posted, the oldest for 0:05:00",
+        ),
+        (
+            WaitingBatches(1, 0, "", 1, NOON - timedelta(hours=5)),
+            "warning",
+            "1 to be deleted at Claude; results of 1 to be posted, the oldest for 5:00:00",
+        ),
+    ],
+    ids=["deletions", "deletions that fail", "results", "results for long"],
+)
+def test_batches_that_wait_are_told_and_for_long_they_are_a_warning(waiting, state, says):
+    told = describe_batches(waiting, NOON)
+
+    assert (told.state, told.says, bool(told.mend)) == (state, says, state == "warning")

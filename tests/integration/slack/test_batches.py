@@ -8,10 +8,13 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from core.domain.clock import system_clock
 from core.domain.messages import ThreadKey
+from core.store import open_store
 from core.store.records.jobs import JobState
 from tests.fakes.claude.script import Answer, Fault, last_words
 from tests.fakes.slack.faults import Fault as SlackFault
@@ -104,6 +107,25 @@ async def test_a_file_is_offered_started_and_comes_back_with_an_answer_in_each_r
     ]
 
 
+async def test_who_gave_a_batch_that_takes_long_is_mentioned_by_its_results_and_nobody_else_is():
+    passed = [timedelta()]
+    store = await open_store("sqlite://", clock=lambda: system_clock() + passed[0], stale=timedelta(hours=1))
+    async with at_home(store=store) as home:
+        home.claude.answer, home.claude.batches.seconds = translate, None
+        file = attached(TABLE, "<@U0BOB> <!here>.csv")
+        root = await home.slack.say("ada", "dev", "<@U0BOT> !batch {text}", files=[file])
+        await home.slack.until(lambda: home.texts("dev", root))
+        await home.rest()
+        await start(home, root, home.ours("dev", root)[0].ts)
+        passed[0] = timedelta(minutes=2)
+        texts = await end(home, root)
+    await store.shut()
+
+    assert texts[1].endswith("It has ended. Its results stand below.")
+    assert texts[2].startswith("<@U0ADA>\n**Batch 1: 4 rows**")
+    assert {one.what for one in home.slack.pings} == {"<@U0ADA>"}
+
+
 async def test_a_batch_is_deleted_at_anthropic_once_its_results_are_posted(home):
     root, preview = await offer(home)
     await start(home, root, preview)
@@ -149,7 +171,7 @@ async def test_stop_ends_a_batch_with_what_was_answered_by_then(home):
     await home.rest()
 
     assert "2 of 4 rows are answered." in home.texts("dev", root)[1]
-    assert "It was cancelled. 2 rows have no answer: \u201ccancelled\u201d (2)." in home.texts("dev", root)[1]
+    assert "It was stopped. 2 rows have no answer: \u201cstopped\u201d (2)." in home.texts("dev", root)[1]
     assert [one["answer"] for one in rows(home, root)] == ["de:Translate Hello", "de:Translate Goodbye", "", ""]
 
 
@@ -177,7 +199,10 @@ async def test_a_schema_makes_columns(home):
 
 
 async def test_the_last_messages_of_a_channel_are_rows(home):
-    for text in ("It crashes.", "I love it."):
+    asked = await home.slack.say("bob", "dev", "<@U0BOT> Hello?")
+    await home.slack.until(lambda: home.texts("dev", asked))
+    await home.rest()
+    for text in ("It crashes.", "<@U0BOT> !persona show", "I love it.", "<@U0BOT> help", "!batch list"):
         await home.slack.say("bob", "dev", text)
     root = await home.slack.say("ada", "dev", '<@U0BOT> !batch last=2 "Is {text} a complaint?"')
     await home.slack.until(lambda: home.texts("dev", root))
@@ -294,11 +319,11 @@ async def test_a_menu_of_a_message_without_a_file_says_how_one_is_given(home):
     await home.slack.acked(await home.slack.choose("ada", "dev", root, "confab_batch_run"))
     (view,) = home.slack.world.views
     given = {"prompt": {"prompt": {"type": "plain_text_input", "value": "Translate {text}"}}}
-    await home.slack.acked(await home.slack.submit_view("ada", view, given))
-    await home.slack.until(lambda: [one for one in home.slack.visible("dev", "ada") if one.user != "bob"])
-    await home.rest()
+    answer = await home.slack.acked(await home.slack.submit_view("ada", view, given))
 
-    assert "Attach a csv file" in next(one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral")
+    assert answer["response_action"] == "errors"
+    assert answer["errors"]["prompt"].startswith("Attach a csv file")
+    assert "Run a batch on this" in answer["errors"]["prompt"]
     assert home.asked == []
 
 
@@ -334,11 +359,15 @@ async def test_results_of_a_channel_that_is_archived_are_posted_once_it_is_open_
     home.claude.batches.end()
     await home.slack.until(lambda: any("Its files are not here." in one for one in home.texts("dev", root)))
     await home.rest()
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
+    await home.slack.until(lambda: any(one.user == "ephemeral" for one in home.slack.visible("dev", "ada")))
+    (told,) = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
     home.slack.world.channels["C0DEV"] = channel
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "batch show 1"))
     await home.slack.until(lambda: len(posted(home, root)) == 2)
     await home.rest()
 
+    assert "Invite me, and give" in told
     assert home.slack.buttons("dev", home.ours("dev", root)[1].ts) == []
     assert "4 of 4 rows are answered." in home.texts("dev", root)[1]
 

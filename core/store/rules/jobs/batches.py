@@ -10,7 +10,18 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.messages import clean_text
 from core.domain.usage import Usage
 from core.store.places.advisory_locks import lock_batches, lock_channel
-from core.store.records.jobs import Batch, BatchState, BatchTerms, Job, JobPlan, JobRow, JobState, RowResult, RowState
+from core.store.records.jobs import (
+    Batch,
+    BatchState,
+    BatchTerms,
+    Job,
+    JobPlan,
+    JobRow,
+    JobState,
+    RowResult,
+    RowState,
+    WaitingBatches,
+)
 from core.store.rules.jobs.jobs import CANCELED_ROW, FAIL_WAITING, end_if_done, touch_job
 from core.store.rules.jobs.records import BY_ID, read_batch, read_job, read_row
 from core.store.rules.ledger import reserve_request, settle_request
@@ -85,6 +96,13 @@ ADD_COST = "UPDATE jobs SET cost = cost + :cost WHERE id = :job"
 KNOWN = "SELECT name FROM batches WHERE {which}"
 
 REMOVE = "DELETE FROM batches WHERE id = :id AND token = :token"
+
+DELETABLE = """
+SELECT tries, problem, count(*) OVER () AS count FROM batches WHERE state = 'collected' AND due_at IS NOT NULL
+ORDER BY tries DESC, id LIMIT 1
+"""
+
+UNPOSTED = "SELECT count(*) AS count, min(ended_at) AS since FROM jobs WHERE state = 'ended'"
 
 COUNT = "SELECT count(*) AS count FROM batches WHERE due_at IS NOT NULL"
 
@@ -304,6 +322,14 @@ def remove_batch(sql: Sql, batch: Batch) -> None:
 
 def count_due(sql: Sql) -> int:
     return int(sql.many(COUNT, {})[0]["count"])
+
+
+def count_waiting(sql: Sql) -> WaitingBatches:
+    """What waits to be deleted at Claude's API, and to be posted."""
+    worst = sql.one(DELETABLE, {}) or {"count": 0, "tries": 0, "problem": None}
+    (unposted,) = sql.many(UNPOSTED, {})
+    since = parse_stamp(unposted["since"]) if unposted["since"] else None
+    return WaitingBatches(worst["count"], worst["tries"], worst["problem"] or "", unposted["count"], since)
 
 
 def _find_job(sql: Sql, batch: Row) -> Row | None:

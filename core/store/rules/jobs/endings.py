@@ -12,6 +12,11 @@ SELECT * FROM jobs
 WHERE workspace = :workspace AND channel = :channel AND state <> 'closed' AND (question = :name OR run = :name)
 """
 
+# What was erased can't be asked again, nor what never could be.
+RETRYABLE_ROWS = """
+SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]'
+"""
+
 DELETE_ROWS = "DELETE FROM job_rows WHERE job = :id"
 
 DELETE_DONE = "DELETE FROM job_rows WHERE job = :id AND state <> 'failed'"
@@ -49,7 +54,8 @@ def release_job(sql: Sql, question: Row, outcome: Outcome) -> None:
     for job in sql.many(OF_QUESTION, question):
         if job["run"] == question["name"]:
             table = job["question"] != job["run"]  # else it is of a task, whose requests nobody asks again
-            close_job(sql, job, kept=table and shown and job["state"] == JobState.ENDED.value and job["failed"] > 0)
+            again = table and shown and job["state"] == JobState.ENDED.value
+            close_job(sql, job, kept=again and sql.many(RETRYABLE_ROWS, {"job": job["id"]})[0]["count"] > 0)
         elif job["run"] is None and not shown:
             drop_job(sql, job)
 

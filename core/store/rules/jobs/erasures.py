@@ -1,13 +1,13 @@
 """Erasures of what jobs hold: jobs go with who gave them and where, and rows with the messages that they tell."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.billing.ledger_rows import Scope
 from core.prompting.row_prompts import RowPrompt
-from core.store.records.jobs import RowState
-from core.store.rules.jobs.endings import drop_job
+from core.store.records.jobs import JobState, RowState
+from core.store.rules.jobs.endings import DELETE_ROWS, drop_job
 from core.store.rules.jobs.jobs import end_if_done
 from core.store.rules.jobs.records import BY_ID, read_job
 from core.store.rules.questions import find_question, thread_key, withdraw_questions
@@ -114,9 +114,15 @@ def _measure_edit(asked: RowPrompt, row: Row, before: Sequence[str], after: Sequ
 def forget_jobs(sql: Sql, scope: Scope) -> None:
     """A scope is forgotten: so are its jobs, and in those of others the rows that are made of its messages.
 
-    Jobs of tasks that were told messages go as a whole: whose those are is not known.
+    Of those that were closed a line of the list stays, without a word. Jobs of tasks that were told messages go as a
+    whole: whose those are is not known.
     """
-    erase_jobs(sql, scope.workspace, channel=scope.channel, thread=scope.thread, person=scope.person)
+    held = {"channel": scope.channel, "thread": scope.thread, "person": scope.person}
+    for job in _list_jobs(sql, scope.workspace, None, held):
+        if job["state"] == JobState.CLOSED.value:
+            _forget_words(sql, job)
+        else:
+            _erase_job(sql, job)
     conditions = [condition for condition, value in ((OF_PERSON, scope.person), (OF_THREAD, scope.thread)) if value]
     if not conditions:
         return
@@ -138,12 +144,22 @@ def _erase_rows(sql: Sql, job: Row, which: str, values: Values, problem: str) ->
 
 def erase_jobs(sql: Sql, workspace: str, until: datetime | None = None, **scope: str | None) -> None:
     """Erase the jobs of a workspace, or of a channel, thread, person or source of it; those given `until` then."""
+    for job in _list_jobs(sql, workspace, until, scope):
+        _erase_job(sql, job)
+
+
+def _list_jobs(sql: Sql, workspace: str, until: datetime | None, scope: Mapping[str, str | None]) -> list[Row]:
     conditions = [f"{name} = :{name}" for name, value in scope.items() if value is not None]
     values = {"workspace": workspace, **scope}
     if until is not None:
         conditions, values = [*conditions, "at <= :until"], {**values, "until": stamp(until)}
-    for job in sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), values):
-        _erase_job(sql, job)
+    return sql.many(OF_PLACE.format(which=" AND ".join(conditions or ["TRUE"])), values)
+
+
+def _forget_words(sql: Sql, job: Row) -> None:
+    """What is kept of a job that is closed says no word any more: its number, its figures and its cost stay."""
+    sql.execute(DELETE_ROWS, job)
+    sql.update("jobs", job["id"], {"plan": None, "origin": None})
 
 
 def _erase_job(sql: Sql, job: Row) -> None:

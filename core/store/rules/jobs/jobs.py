@@ -12,11 +12,12 @@ from core.store.places.budgets import list_limiting_scopes, refuse_request
 from core.store.records.claims import Claim
 from core.store.records.jobs import Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
 from core.store.rules.claims import fence_claim
-from core.store.rules.jobs.endings import drop_job
-from core.store.rules.jobs.portions import leave_run
+from core.store.rules.jobs.endings import RETRYABLE_ROWS, drop_job
+from core.store.rules.jobs.portions import build_run
 from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
 from core.store.rules.questions import (
     is_shown_job,
+    keep_question,
     thread_key,
     thread_values,
 )
@@ -26,9 +27,9 @@ STARTED = "It starts."
 STARTED_BEFORE = "This batch was started already."
 NOT_STARTED = "This batch was not started yet, so no row of it has failed."
 STILL_RUNS = "This batch still runs. Its rows without an answer can be asked again once it has ended."
-NEVER_ASKED = "It is cancelled. None of its rows were asked, and I keep nothing of them."
+NEVER_ASKED = "It is dropped. None of its rows were asked, and I keep nothing of them."
 GONE = "I keep nothing of this batch any more. Give the command again."
-CANCELED = "It is cancelled: what was answered by then comes in a moment."
+CANCELED = "It is stopped: what was answered by then comes in a moment."
 OVER = "This batch has ended already."
 AGAIN = "Its results come in a moment, where it was started."
 UNPOSTED = "Its results are not all posted yet. `batch show {}` posts them."
@@ -81,8 +82,6 @@ FAILED = "SELECT count(*) AS count FROM job_rows WHERE job = :job AND state = 'f
 
 HASTEN = "UPDATE batches SET due_at = :now WHERE job = :job"
 
-RETRYABLE = "SELECT 1 AS one FROM job_rows WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]' LIMIT 1"
-
 MOVE_FAILED = """
 UPDATE job_rows SET job = :new, state = 'waiting', batch = NULL, result = NULL, problem = NULL, micro_usd = NULL
 WHERE job = :job AND state = 'failed' AND size > 0 AND cells <> '[]'
@@ -100,7 +99,7 @@ WHERE workspace = :workspace AND channel = :channel AND name = :run AND parked =
 
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
-CANCELED_ROW = "cancelled"
+CANCELED_ROW = "stopped"
 
 
 def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) -> int:
@@ -120,6 +119,7 @@ def begin_job(sql: Sql, claim: Claim, plan: JobPlan, source: str, persona: int) 
             "homes": None if homes is None else json.dumps(homes),
             "state": JobState.READ.value,
             "plan": write_plan(plan),
+            "origin": clean_text(plan.source),
             "persona": persona,
             "cost": 0,
             "total": 0,
@@ -200,12 +200,12 @@ def list_newest(sql: Sql, key: ThreadKey, most: int) -> list[Job]:
 
 def measure_job(sql: Sql, job: int) -> JobProgress:
     """How far its rows and batches are."""
-    states, (batches,), (bounds,) = sql.many_each(
-        (STATES, {"job": job}), (BATCHES, {"job": job}), (BOUNDS, {"job": job})
+    states, (batches,), (bounds,), (again,) = sql.many_each(
+        (STATES, {"job": job}), (BATCHES, {"job": job}), (BOUNDS, {"job": job}), (RETRYABLE_ROWS, {"job": job})
     )
     rows = {RowState(row["state"]): row["count"] for row in states}
     bound = None if bounds["unpriced"] else max(bounds["bound"] or 0, batches["bound"] or 0)
-    return JobProgress(rows, bound, batches["count"], batches["running"], batches["planned"])
+    return JobProgress(rows, bound, batches["count"], batches["running"], batches["planned"], again["count"])
 
 
 def list_rows(sql: Sql, job: int, after: int, most: int) -> list[JobRow]:
@@ -232,11 +232,11 @@ def retry_job(sql: Sql, by: Question, number: int) -> str:
         return UNPOSTED.format(job["number"])
     if job["state"] != JobState.CLOSED.value:
         return NOT_STARTED if job["state"] == JobState.OFFERED.value else STILL_RUNS
-    if not sql.one(RETRYABLE, {"job": number}):
+    if not sql.many(RETRYABLE_ROWS, {"job": number})[0]["count"]:
         sql.update("jobs", number, {"plan": None})
         return NOTHING_FAILED
     key = thread_key(job)
-    kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "persona")
+    kept = ("workspace", "channel", "thread", "question", "source", "person", "homes", "plan", "origin", "persona")
     begun = {"number": _find_number(sql, key), "state": JobState.OFFERED.value, "cost": 0, "at": stamp(sql.now())}
     new = sql.insert_numbered("jobs", {**{name: job[name] for name in kept}, **begun, "total": 0})
     moved = sql.count_changes(MOVE_FAILED, {"job": number, "new": new})
@@ -326,7 +326,7 @@ def _lock_job(sql: Sql, number: int) -> Row | None:
 def _run(sql: Sql, job: Row, by: Question) -> None:
     """Let a job run, shown by a public question in the place where it was offered."""
     now, run = stamp(sql.now()), f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name
-    leave_run(sql, job, run, by.at, by.address)
+    keep_question(sql, build_run(job, run, by.at, by.address))
     started = {"state": JobState.STARTED.value, "run": run, "begun_at": now, "due_at": now}
     sql.update("jobs", job["id"], started)
 

@@ -1,9 +1,10 @@
 """Portions: results are posted as many rows at a time as a message takes, and kept until all of them hang there."""
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.domain.messages import Outcome, Question
+from core.domain.messages import MENTION, Outcome, Question
 from core.store.records.jobs import FOLLOW, JobState
 from core.store.rules.questions import keep_question, thread_key
 from core.store.sql_port import Row, Sql, stamp
@@ -23,17 +24,16 @@ QUIET = timedelta(days=2)  # longer than a batch takes: nothing but its end is t
 POSTED = frozenset({Outcome.SHOWN, Outcome.CARRIED_OUT})
 
 
-def leave_run(sql: Sql, job: Row, name: str, at: datetime, address: str) -> None:
-    """Leave the public question whose answer shows a job, in the place where that was offered."""
-    run = Question(key=thread_key(job), name=name, person=job["person"], at=at, address=address, command=FOLLOW)
-    keep_question(sql, run)
+def build_run(job: Row, name: str, at: datetime, address: str) -> Question:
+    """The public question whose answer shows a job, in the place where that was offered."""
+    return Question(key=thread_key(job), name=name, person=job["person"], at=at, address=address, command=FOLLOW)
 
 
 def keep_unposted(sql: Sql, question: Row, outcome: Outcome) -> bool:
     """The answer that shows a job ends so. Whether its question stays, for the results of the job do not hang there.
 
     It waits until they can be, or somebody has them posted again. Where rows are left for another message, a question
-    is left for that.
+    is left for that: the first such one mentions who gave the job, unless that is in direct messages.
     """
     job = sql.one(SHOWN, question) if question["command"] == FOLLOW else None
     if job is None or question["withdrawn_at"]:
@@ -45,5 +45,7 @@ def keep_unposted(sql: Sql, question: Row, outcome: Outcome) -> bool:
     if job["state"] == JobState.ENDED.value and job["portion"] is not None and sql.one(BEHIND, job):
         run = f"{question['name'].partition('+')[0]}+{secrets.token_hex(2)}"
         sql.update("jobs", job["id"], {"posted": job["portion"], "run": run})
-        leave_run(sql, job, run, sql.now(), question["address"])
+        begins = job["portion"] == 0 and job["homes"] is None
+        mention = {MENTION: job["person"] if begins else ""}
+        keep_question(sql, replace(build_run(job, run, sql.now(), question["address"]), values=mention))
     return False

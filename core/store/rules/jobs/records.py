@@ -19,6 +19,7 @@ def write_plan(plan: JobPlan) -> str:
 
 
 def read_job(row: Row) -> Job:
+    plan = PLAN.validate_json(row["plan"]) if row["plan"] else None
     return Job(
         id=row["id"],
         key=ThreadKey(row["workspace"], row["channel"], row["thread"]),
@@ -28,10 +29,11 @@ def read_job(row: Row) -> Job:
         person=row["person"],
         homes=None if row["homes"] is None else tuple(json.loads(row["homes"])),
         state=JobState(row["state"]),
-        plan=PLAN.validate_json(row["plan"]) if row["plan"] else None,
+        plan=plan,
         persona=row["persona"],
         rows=row["total"],
         at=parse_stamp(row["at"]),
+        origin=row["origin"] or (plan.source if plan else ""),
         problem=row["problem"] or "",
         canceled=bool(row["canceled"]),
         cost=row["cost"],

@@ -2,7 +2,13 @@
 
 import pytest
 
-from bots.console.lines.typed_lines import begins_with_command, explain_move, find_needed_words, write_question
+from bots.console.lines.typed_lines import (
+    begins_with_command,
+    describe_more,
+    explain_move,
+    find_needed_words,
+    write_question,
+)
 from core.commands import TABLE
 
 
@@ -47,6 +53,21 @@ def test_words_that_a_command_lacks_are_asked_for(line, asked):
     needed = find_needed_words(line, TABLE)
 
     assert (needed and needed.name) == asked
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/help", ["/as", "/channel", "/start", "/retry failed", "/stop"]),
+        ("/help batch", ["/start", "/retry failed", "/stop"]),
+        ("/help persona", []),
+        ("/batch", []),
+    ],
+)
+def test_help_tells_the_words_that_stand_here_for_buttons(line, told):
+    said = "\n".join(describe_more(line))
+
+    assert [word for word in ("/as", "/channel", "/start", "/retry failed", "/stop") if f"- `{word}" in said] == told
 
 
 def test_the_question_says_how_to_take_the_command_back():

@@ -70,3 +70,48 @@ def test_a_long_line_of_pairs_behind_quotes_is_read_at_once():
     words = '"a" ' + "b=c " * 20_000
 
     assert parse(f"persona set {words}")["text"].startswith('"a" b=c')
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("status", "batch show"),
+        ("Status 2", "batch show 2"),
+        ("2", "batch show 2"),
+        ("delete", "batch stop"),
+        ("remove #3", "batch stop 3"),
+        ("cancle", "batch stop"),
+        ("stopp", "batch stop"),
+        ("help", "help batch"),
+        ("lst", "batch list"),
+        ("lits", "batch list"),
+        ("shwo 4", "batch show 4"),
+        ("retyr", "batch retry"),
+        ("strat", "batch start"),
+    ],
+)
+def test_a_slip_of_another_command_is_no_prompt_unless_it_stands_in_quotes(text, meant):
+    with pytest.raises(UsageError, match=rf"Did you mean `{meant}`\? If these are the words of a prompt, put all"):
+        parse(f"batch {text}")
+
+    assert parse(f'batch "{text}"') == parse("batch", prompt=text) == {"prompt": text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sort by mood",
+        "Rate this",
+        "Translate",
+        "Delete all names from {text}",
+        "State which of the moods it shows",
+        "What is 2",
+    ],
+)
+def test_a_prompt_may_begin_with_a_word_that_is_like_a_command(text):
+    assert parse(f"batch {text}") == {"prompt": text}
+
+
+def test_a_step_of_a_batch_has_the_word_of_its_button_and_the_other_word_too():
+    assert [find_command(TABLE, line)[0].words for line in ("batch stop 2", "batch cancel 2")] == ["batch stop"] * 2
+    assert find_command(TABLE, "batch retry failed 2")[1] == "2"

@@ -1,0 +1,1 @@
+"""Forms (modals): what people fill in that a command still needs."""
