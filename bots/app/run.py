@@ -93,6 +93,7 @@ def make_rules(settings: Settings) -> Rules:
         models=settings.confab_models,
         catch_up=settings.confab_catch_up,
         managers_approve=settings.confab_approvers == "managers",
+        public_url=settings.confab_public_url if settings.confab_http_port else "",
     )
 
 

@@ -119,6 +119,7 @@ class Assistant:
             files=files,
             ttl=rules.ttl,
             batches=completions.takes_batches,
+            public_url=rules.public_url,
         )
 
     async def _heartbeat(self) -> None:

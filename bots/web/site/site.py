@@ -82,6 +82,14 @@ class Viewer:
     """Where the form that signs them out goes; empty where nobody signed in."""
 
 
+class PageRefused(Exception):
+    """A page can't be shown: with which status, and what its reader is told."""
+
+    def __init__(self, status: int, title: str, says: str) -> None:
+        super().__init__(title)
+        self.status, self.title, self.says = status, title, says
+
+
 NOBODY = Viewer("")
 VIEWER = web.RequestKey("viewer", Viewer)
 
@@ -153,6 +161,8 @@ class Site:
                 response = web.Response(status=redirect.status, headers={"Location": str(redirect.location)})
             except web.HTTPException as refusal:
                 response = self.render_error(request, refusal.status)
+            except PageRefused as refused:
+                response = self.render_error(request, refused.status, refused.title, refused.says)
             except StoreUnavailable:
                 response = self.render_error(request, 503)
             except Exception:
