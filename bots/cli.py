@@ -312,3 +312,19 @@ def reconcile(file: str, api_key: str) -> None:
     found = asyncio.run(compare_statement(read_configuration().core, statement))
     click.echo(escape_controls(reconciliation.describe_comparisons(statement, found), "\n"))
     sys.exit(0 if all(one.explained for one in found) else 1)
+
+
+@main.command()
+@click.option("--link", is_flag=True, help="Print a link that signs you in to the dashboard of `confab run`, once.")
+@click.option("--workspace", default="", help="For --link: whose dashboard, such as slack:T024.")
+def web(link: bool, workspace: str) -> None:
+    """Open Confab in your browser.
+
+    With --link, the dashboard that `confab run` serves: the link is good once, for ten minutes.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.app.web_pages import make_operator_link
+
+    click.echo(asyncio.run(make_operator_link(read_configuration().core, workspace)))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bots.web.site.site import PageRefused
 from core.domain.clock import Clock
@@ -49,6 +49,16 @@ class Whois:
                 return found | await (await self._find_surface(identity)).names(asked)
         except (ConfabError, TimeoutError):
             return found
+
+    async def reads(self, identity: Identity, channel: str) -> bool:
+        """Whether somebody is in a channel, and may read its words; not, where the platform does not say so."""
+        if identity.person == OPERATOR:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await (await self._find_surface(replace(identity, channel=channel))).has_member(identity.person)
+        except (ConfabError, TimeoutError, KeyError):
+            return False
 
     async def tell(self, identity: Identity, text: str) -> None:
         """Say something to them alone. Raises CannotShow, TimeoutError."""

@@ -116,7 +116,7 @@ class Site:
             for one in (*self._static.routes(), *routes)
         ]
 
-    def render(self, request: web.Request, template: str, /, *, status: int = 200, **values: object) -> web.Response:
+    def render(self, request: web.Request, template: str, status: int = 200, /, **values: object) -> web.Response:
         """A page for who reads it, with the token of its forms."""
         viewer = request.get(VIEWER, NOBODY)
         holder = viewer.holder or request.cookies.get(self.visit_cookie, "") or make_holder()
@@ -176,7 +176,7 @@ class Site:
         """A page that says what is wrong, and what mends it."""
         known = ERRORS.get(status, FAULT)
         values = {"title": title or known[0], "says": says or known[1]}
-        return self.render(request, "site/error.html", status=status, **values)
+        return self.render(request, "site/error.html", status, **values)
 
     def _check_host(self, request: web.Request) -> None:
         host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
