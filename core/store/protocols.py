@@ -21,6 +21,7 @@ from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
+from core.store.records.posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
@@ -336,6 +337,7 @@ class Store:
     schedules: Schedules
     jobs: Jobs
     batches: BatchWork
+    posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

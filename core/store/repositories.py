@@ -16,6 +16,7 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
+from core.store.post_repository import PostRepository
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.claims import Claim, FirstStep
@@ -393,5 +394,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         schedules=ScheduleRepository(engine),
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
+        posts=PostRepository(engine),
         shut=engine.shut,
     )
