@@ -16,13 +16,14 @@ from bots.web.playground.posts import (
     POSTED,
     WORKSPACE,
     Post,
+    build_command,
     build_event,
     hang_file,
     read_post,
     store_post,
 )
 from core.domain.clock import Clock
-from core.domain.events import Ingest, Receipt
+from core.domain.events import Event, Ingest, Receipt
 from core.domain.messages import File, ThreadKey
 from core.store.records.posts import PostedThread, Posts
 
@@ -74,10 +75,10 @@ class PlaygroundHistory:
         for stored in await self._posts.list_waiting(WORKSPACE):
             await self._tell(stored.key, read_post(stored), stored.waiting)
 
-    async def ingest(self, event: object) -> Receipt:
+    async def ingest(self, event: Event) -> Receipt:
         await self._connected.wait()
         assert self._ingest is not None
-        return await self._ingest(event)  # type: ignore[arg-type]  # every event of ours is one of the core's
+        return await self._ingest(event)
 
     async def say(self, key: ThreadKey, post: Post, files: Sequence[File] = ()) -> Receipt:
         """Let what a person says, or a command, stand, and tell it. What is answered privately is not kept."""
@@ -93,6 +94,15 @@ class PlaygroundHistory:
         if all((one.channel, one.thread) != (key.channel, key.thread) for one in known):
             self.publish_threads()
         return await self._tell(key, post, kind)
+
+    async def give(self, key: ThreadKey, post: Post) -> Receipt:
+        """Give a command by a form that is still open: where something is wrong with it, nothing stands."""
+        receipt = await self.ingest(replace(build_command(key, post), by_form=True))
+        if receipt.new and post.private:
+            self._show_private(key, post, ())
+        elif receipt.new:
+            await self.keep(key, post)
+        return receipt
 
     async def edit(self, key: ThreadKey, name: str, text: str) -> None:
         """Let a message say something else."""
@@ -144,6 +154,10 @@ class PlaygroundHistory:
             return
         await self._posts.write(store_post(key, post), files)
         self.hub.publish(*_change(key, post))
+
+    async def save(self, key: ThreadKey, post: Post) -> None:
+        """Keep what stands by now of an answer that grows, and tell nobody, for it is shown already."""
+        await self._posts.write(store_post(key, post))
 
     async def remove(self, key: ThreadKey, name: str) -> None:
         """Take an answer of ours away."""

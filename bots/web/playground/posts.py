@@ -86,7 +86,11 @@ def list_attachments(post: Post) -> tuple[Attachment, ...]:
 
 
 def read_post(stored: StoredPost) -> Post:
-    return _POSTS.validate_json(stored.body)
+    return parse_body(stored.body)
+
+
+def parse_body(body: str) -> Post:
+    return _POSTS.validate_json(body)
 
 
 def store_post(key: ThreadKey, post: Post, waiting: str = "") -> StoredPost:
@@ -122,12 +126,15 @@ def build_event(key: ThreadKey, post: Post, kind: str) -> Posted | Edited | Dele
         case "deleted":
             return Deleted(f"{post.name}:deleted", key, post.name, post.edited or post.at)
         case "commanded":
-            line, private = post.text.removeprefix("/"), is_private(post.text)
-            files = list_attachments(post)
-            return Commanded(
-                post.name, key, post.person, line, post.at, post.values, private=private, attachments=files
-            )
+            return build_command(key, post)
     raise ValueError(f"{kind} is nothing that can wait")
+
+
+def build_command(key: ThreadKey, post: Post) -> Commanded:
+    """What a command says."""
+    line, private = post.text.removeprefix("/"), is_private(post.text)
+    files = list_attachments(post)
+    return Commanded(post.name, key, post.person, line, post.at, post.values, private=private, attachments=files)
 
 
 def is_command(text: str) -> bool:

@@ -124,7 +124,7 @@ class PlaygroundSurface:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             self._history.settle(self._question.key, post.name)
-        if self._question.command is not None:
+        if (self._question.command or "").startswith("forget"):
             self._history.publish_rewrite()
 
     async def _begin_post(self, reply: ReplyView) -> Post:
@@ -162,7 +162,7 @@ class PlaygroundSurface:
         now = asyncio.get_running_loop().time()
         if post.text and not post.private and now - self._kept_at > KEEPING:
             self._kept_at = now
-            await self._history.keep(key, post, ())
+            await self._history.save(key, post)
         if post.text and not reply.pages:
             await reply.record_page(post.name)
 
@@ -184,4 +184,3 @@ class PlaygroundSurface:
         question = reply.question
         post = Post(f"{question.name}.2", question.person, notice, self._history.clock(), question.name, notice=True)
         await self._history.keep(question.key, replace(post, private=reply.private), ())
-
