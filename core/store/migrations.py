@@ -344,4 +344,20 @@ MIGRATIONS = (
     ),
     # What was asked in a stretch of time.
     Migration("questions_by_time", ("CREATE INDEX questions_by_time ON questions (workspace, at)",)),
+    # What stands on a platform that has no server of its own. `person` is whose words a post holds, and `waiting` the
+    # kind of an event that has still to be ingested.
+    Migration(
+        "posts",
+        (
+            "CREATE TABLE posts (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "name {text} NOT NULL, person {text} NOT NULL, at {text} NOT NULL, body {text} NOT NULL, "
+            "waiting {text} NOT NULL) {strict}",
+            "CREATE UNIQUE INDEX posts_by_name ON posts (workspace, channel, name)",
+            "CREATE INDEX posts_by_thread ON posts (workspace, channel, thread, at)",
+            "CREATE INDEX posts_waiting ON posts (workspace) WHERE waiting <> ''",
+            "CREATE TABLE post_files (post {integer} NOT NULL REFERENCES posts (id) ON DELETE CASCADE, "
+            "number {integer} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, alt {text} NOT NULL, "
+            "content {text} NOT NULL, PRIMARY KEY (post, number)) {strict}",
+        ),
+    ),
 )

@@ -21,6 +21,7 @@ from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
+from core.store.records.posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.reports.activity import Reports
 from core.store.records.schedules import Schedules
@@ -340,6 +341,7 @@ class Store:
     batches: BatchWork
     sign_ins: SignIns
     reports: Reports
+    posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

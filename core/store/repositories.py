@@ -17,6 +17,7 @@ from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.installation_repository import InstallationRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
+from core.store.post_repository import PostRepository
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall
 from core.store.records.claims import Claim, FirstStep
@@ -369,5 +370,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         batches=BatchRepository(engine),
         sign_ins=SignInRepository(engine),
         reports=ReportRepository(engine),
+        posts=PostRepository(engine),
         shut=engine.shut,
     )

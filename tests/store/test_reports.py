@@ -18,7 +18,9 @@ async def answer(store, outcome, *pages):
 
 
 async def ask(store, name, seconds, person="U1", workspace=HERE):
-    await store.questions.ingest(asked(message(name, author=person, seconds=seconds), thread(name, workspace=workspace)))
+    await store.questions.ingest(
+        asked(message(name, author=person, seconds=seconds), thread(name, workspace=workspace))
+    )
 
 
 async def test_questions_are_counted_by_what_became_of_them_and_commands_and_other_workspaces_are_not(store):

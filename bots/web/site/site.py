@@ -127,6 +127,10 @@ class Site:
             self.set_cookie(response, self.visit_cookie, holder)
         return response
 
+    def write_part(self, template: str, /, **values: object) -> str:
+        """A part of a page, for a script that puts it where it belongs."""
+        return self._environment.get_template(template).render(**values)
+
     async def check_form(self, request: web.Request) -> None:
         """Raise HTTPForbidden unless who reads our pages in this browser sent this from one of them."""
         holder = request.get(VIEWER, NOBODY).holder or request.cookies.get(self.visit_cookie, "")
