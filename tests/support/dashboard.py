@@ -116,7 +116,12 @@ async def fill(store: Store, clock: ManualClock) -> None:
     await spend_days(store, clock, 30)
     for number, words in enumerate(("You are terse.", "You are terse.\nYou answer in English.", "You are kind.")):
         await store.personas.change(
-            Place(HERE, CHANNEL), Persona(system=words, model="claude-haiku-5-5"), number, "U1", clock(), reason="calmer"
+            Place(HERE, CHANNEL),
+            Persona(system=words, model="claude-haiku-5-5"),
+            number,
+            "U1",
+            clock(),
+            reason="calmer",
         )
     await store.personas.change(Place(HERE), Persona(effort="high"), 0, "U1", clock())
     for scope, amount in ((Scope(HERE), 40), (Scope(HERE, CHANNEL), 9), (Scope(HERE, person="U2"), 30)):
