@@ -70,7 +70,8 @@ class Assistant:
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
-        commands = self._build_command_context(clock, tools, reader, library)
+        self.commands = commands = self._build_command_context(clock, tools, reader, library)
+        """What commands work with, also those that are not given in a conversation."""
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         policy = self._make_policy(loop_guard)
@@ -119,6 +120,7 @@ class Assistant:
             files=files,
             ttl=rules.ttl,
             batches=completions.takes_batches,
+            public_url=rules.public_url,
         )
 
     async def _heartbeat(self) -> None:

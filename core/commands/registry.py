@@ -73,6 +73,7 @@ class CommandContext:
     files: FileReader = field(default_factory=FileReader)
     ttl: TTL = "1h"  # how long prompts are cached
     batches: bool = False  # whether what answers takes requests at half the price
+    public_url: str = ""  # where the dashboard is reached; empty where it is not
 
 
 @dataclass(frozen=True, slots=True)

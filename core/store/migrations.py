@@ -329,6 +329,21 @@ MIGRATIONS = (
             "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
         ),
     ),
+    # Who may open the dashboard in a browser: links, until they are used, and sessions, each by the hash of its token.
+    Migration(
+        "sign_ins",
+        (
+            "CREATE TABLE sign_in_links (token {text} NOT NULL PRIMARY KEY, workspace {text} NOT NULL, "
+            "person {text} NOT NULL, channel {text} NOT NULL, expires_at {text} NOT NULL) {strict}",
+            "CREATE TABLE sign_in_sessions (id {id}, token {text} NOT NULL, workspace {text} NOT NULL, "
+            "person {text} NOT NULL, channel {text} NOT NULL, rank {integer} NOT NULL, ranked_at {text} NOT NULL, "
+            "at {text} NOT NULL, expires_at {text} NOT NULL) {strict}",
+            "CREATE UNIQUE INDEX sign_in_sessions_by_token ON sign_in_sessions (token)",
+            "CREATE INDEX sign_in_sessions_by_person ON sign_in_sessions (workspace, person)",
+        ),
+    ),
+    # What was asked in a stretch of time.
+    Migration("questions_by_time", ("CREATE INDEX questions_by_time ON questions (workspace, at)",)),
     # What stands on a platform that has no server of its own. `person` is whose words a post holds, and `waiting` the
     # kind of an event that has still to be ingested.
     Migration(

@@ -23,8 +23,10 @@ from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
 from core.store.records.posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
+from core.store.records.reports.activity import Reports
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
+from core.store.records.sign_ins.sessions import SignIns
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
 
@@ -337,6 +339,8 @@ class Store:
     schedules: Schedules
     jobs: Jobs
     batches: BatchWork
+    sign_ins: SignIns
+    reports: Reports
     posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 

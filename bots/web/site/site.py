@@ -82,6 +82,14 @@ class Viewer:
     """Where the form that signs them out goes; empty where nobody signed in."""
 
 
+class PageRefused(Exception):
+    """A page can't be shown: with which status, and what its reader is told."""
+
+    def __init__(self, status: int, title: str, says: str) -> None:
+        super().__init__(title)
+        self.status, self.title, self.says = status, title, says
+
+
 NOBODY = Viewer("")
 VIEWER = web.RequestKey("viewer", Viewer)
 
@@ -108,7 +116,7 @@ class Site:
             for one in (*self._static.routes(), *routes)
         ]
 
-    def render(self, request: web.Request, template: str, /, *, status: int = 200, **values: object) -> web.Response:
+    def render(self, request: web.Request, template: str, status: int = 200, /, **values: object) -> web.Response:
         """A page for who reads it, with the token of its forms."""
         viewer = request.get(VIEWER, NOBODY)
         holder = viewer.holder or request.cookies.get(self.visit_cookie, "") or make_holder()
@@ -157,6 +165,8 @@ class Site:
                 response = web.Response(status=redirect.status, headers={"Location": str(redirect.location)})
             except web.HTTPException as refusal:
                 response = self.render_error(request, refusal.status)
+            except PageRefused as refused:
+                response = self.render_error(request, refused.status, refused.title, refused.says)
             except StoreUnavailable:
                 response = self.render_error(request, 503)
             except Exception:
@@ -170,7 +180,7 @@ class Site:
         """A page that says what is wrong, and what mends it."""
         known = ERRORS.get(status, FAULT)
         values = {"title": title or known[0], "says": says or known[1]}
-        return self.render(request, "site/error.html", status=status, **values)
+        return self.render(request, "site/error.html", status, **values)
 
     def _check_host(self, request: web.Request) -> None:
         host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host

@@ -1,12 +1,15 @@
 """Templates: Jinja2 over the package's folder, in which every value is escaped, with how we write amounts and times."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from core.billing.budgets import dollars
 
+_CODE = re.compile(r"(`+)(.+?)\1")
 SECONDS, MINUTE, HOUR = 1, 60, 3600
 
 
@@ -20,7 +23,13 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"dollars": dollars, "number": write_number, "time": write_time, "seconds": write_seconds}
+    environment.filters |= {
+        "dollars": dollars,
+        "number": write_number,
+        "time": write_time,
+        "seconds": write_seconds,
+        "code": mark_code,
+    }
     return environment
 
 
@@ -41,3 +50,12 @@ def write_seconds(seconds: float) -> str:
     if seconds < MINUTE:
         return f"{seconds:.1f} s"
     return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def mark_code(words: str) -> Markup:
+    """A sentence as markup: what stands as code in Markdown is code, all else is text."""
+    parts, at = [Markup()], 0
+    for found in _CODE.finditer(words):
+        parts += [escape(words[at : found.start()]), Markup("<code>{}</code>").format(found[2])]
+        at = found.end()
+    return Markup().join([*parts, escape(words[at:])])
