@@ -30,7 +30,7 @@ from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 
-SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="  # noqa: S105  of this test alone
+SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 HERE, CHANNEL = "board:w1", "c1"
 ADA, BOB = Identity(HERE, "U1", CHANNEL), Identity(HERE, "U2", CHANNEL)
 """Ada manages the workspace, and Bob does not."""
@@ -116,7 +116,12 @@ async def fill(store: Store, clock: ManualClock) -> None:
     await spend_days(store, clock, 30)
     for number, words in enumerate(("You are terse.", "You are terse.\nYou answer in English.", "You are kind.")):
         await store.personas.change(
-            Place(HERE, CHANNEL), Persona(system=words, model="claude-haiku-5-5"), number, "U1", clock(), reason="calmer"
+            Place(HERE, CHANNEL),
+            Persona(system=words, model="claude-haiku-5-5"),
+            number,
+            "U1",
+            clock(),
+            reason="calmer",
         )
     await store.personas.change(Place(HERE), Persona(effort="high"), 0, "U1", clock())
     for scope, amount in ((Scope(HERE), 40), (Scope(HERE, CHANNEL), 9), (Scope(HERE, person="U2"), 30)):

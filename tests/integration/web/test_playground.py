@@ -10,7 +10,16 @@ from playwright.async_api import expect
 
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
-from tests.support.browser import MISSING, NARROW, PATIENCE, find_chromium, list_barriers, measure_overflow, shoot, visit
+from tests.support.browser import (
+    MISSING,
+    NARROW,
+    PATIENCE,
+    find_chromium,
+    list_barriers,
+    measure_overflow,
+    shoot,
+    visit,
+)
 from tests.support.documents import save
 from tests.support.waiting import until
 from tests.support.web_playground import serve_playground
@@ -77,7 +86,11 @@ async def test_what_is_attached_is_shown_and_told_and_what_claude_names_can_be_s
     async with ClaudeFake() as claude, serve_playground(tmp_path, claude) as served, visit() as visitor:
         claude.script(Answer(text="```python area.py\nprint(3.14)\n```"))
         page = await visitor.open(served.address)
-        picture = {"name": "<b>plan</b>.png", "mimeType": "image/png", "buffer": save(lambda file: Image.new("RGB", (40, 30), "teal").save(file, "PNG"))}
+        picture = {
+            "name": "<b>plan</b>.png",
+            "mimeType": "image/png",
+            "buffer": save(lambda file: Image.new("RGB", (40, 30), "teal").save(file, "PNG")),
+        }
         await page.locator("#file").set_input_files([picture])
         await expect(page.locator("#chips li")).to_have_count(1)
         await ask(page, "What is on it?")
@@ -107,7 +120,9 @@ async def test_a_persona_is_compared_tried_and_saved_and_stands_in_the_prompt_be
         await expect(page.locator(".versions li")).to_have_count(1)
 
         other = await visitor.open(f"{served.address}?as=bob")
-        await expect(other.locator(".blocks li", has_text="The persona").locator("pre")).to_have_text("You are a pirate.")
+        await expect(other.locator(".blocks li", has_text="The persona").locator("pre")).to_have_text(
+            "You are a pirate."
+        )
         await expect(other.locator(".post.private")).to_have_count(0)
         claude.script(Answer(text="Arr"))
         await ask(other, "And when?")
@@ -146,7 +161,9 @@ async def test_nothing_that_people_files_or_claude_say_runs_and_everybody_can_re
     look = {"color_scheme": scheme}
     async with ClaudeFake() as claude, serve_playground(tmp_path, claude) as served, visit(**look) as visitor:
         table = "| a | b |\n| --- | ---: |\n| 1 | 2 |\n\n```\n" + "x" * 200 + "\n```\n\n"
-        claude.answer = lambda _body: Answer(text=f"# Plan\n\n{HOSTILE} [link](javascript:alert(3)) ![p](//e.x/p.png)\n\n{table}")
+        claude.answer = lambda _body: Answer(
+            text=f"# Plan\n\n{HOSTILE} [link](javascript:alert(3)) ![p](//e.x/p.png)\n\n{table}"
+        )
         page = await visitor.open(served.address)
         await page.locator("#somebody").fill(HOSTILE)
         await page.get_by_role("button", name="Be them").click()

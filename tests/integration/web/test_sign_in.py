@@ -224,7 +224,9 @@ async def test_a_sign_out_that_another_site_sends_ends_nothing(front):
 async def test_a_session_of_one_workspace_is_shown_nothing_of_another(front):
     front.board.ranks["U9"] = Rank.OWNER
     async with front.browse() as ada:
-        await ada.send("/dashboard/budgets", {"of": "workspace", "amount": "5", "per": "day"}, shown="/dashboard/budgets")
+        await ada.send(
+            "/dashboard/budgets", {"of": "workspace", "amount": "5", "per": "day"}, shown="/dashboard/budgets"
+        )
     async with front.browse(Identity("board:w2", "U9", "c9")) as stranger:
         pages = [await stranger.read(f"/dashboard{path}") for path in ("", "/usage", "/budgets", "/audit", "/work")]
 
@@ -235,7 +237,9 @@ async def test_a_session_of_one_workspace_is_shown_nothing_of_another(front):
 async def test_the_operator_signs_in_without_a_platform_and_changes_nothing(front):
     async with front.browse(Identity("board:w1", "operator")) as browser:
         page = await browser.read("/dashboard/budgets")
-        changed = await browser.send("/dashboard/budgets", {"of": "workspace", "amount": "5"}, shown="/dashboard/budgets")
+        changed = await browser.send(
+            "/dashboard/budgets", {"of": "workspace", "amount": "5"}, shown="/dashboard/budgets"
+        )
 
     assert "the operator" in page
     assert "changes nothing" in await changed.text()
