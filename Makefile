@@ -31,6 +31,7 @@ browser:
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0
+	LONG=1 $(BIN)/pytest -n 2 tests/unit -o faulthandler_timeout=0
 	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/e2e/test_worlds.py -o faulthandler_timeout=0
 	TOOL_WORLDS=$(or $(WORLDS),200) $(BIN)/pytest -n 2 -m "" tests/integration/core/test_tool_worlds.py -o faulthandler_timeout=0
 	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/e2e/test_overload.py
