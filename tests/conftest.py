@@ -10,10 +10,11 @@ from tests.fakes.claude.script import Answer, echo, wants_form
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
+from tests.support.short_form import examples
 
 LINES = Lines()
 
-settings.register_profile("any machine", deadline=None)  # one example takes as long as the machine is busy
+settings.register_profile("any machine", examples(deadline=None))  # one example takes as long as the machine is busy
 settings.load_profile("any machine")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in its background

@@ -60,28 +60,29 @@ async def serve_playground(
     try:
         playground = Playground(store.posts)
         async with tell_heads(store.audit), assemble(settings, [playground], store, tools=tools) as assistant:
-            routes = build_routes(settings, store, playground, assistant.next_request, tools.names, person)
+            routes = build_routes(
+                settings, store, playground, compose=assistant.next_request, tools=tools.names, person=person
+            )
             async with connect_platforms([Supervisor(playground)], assistant.ingest):
-                await listen(HttpServer(routes, find_limits()), port, settings, tell, stop, playground, show=show)
+                server, wanted = HttpServer(routes, find_limits()), settings.confab_http_port if port is None else port
+                await listen(server, port=wanted, tell=tell, stop=stop, playground=playground, show=show)
     finally:
         await store.shut()
 
 
 async def listen(
     server: HttpServer,
+    *,
     port: int | None,
-    settings: Settings,
     tell: Callable[[str], None],
     stop: asyncio.Event,
     playground: Playground,
-    *,
     show: bool,
 ) -> None:
     """Answer browsers until `stop`. Raises SettingsError."""
-    wanted = settings.confab_http_port if port is None else port
-    if wanted is None and not await _is_free(PORT):
-        wanted = 0
-    async with server.serve(LOOPBACK, PORT if wanted is None else wanted) as found:
+    if port is None:
+        port = PORT if await _is_free(PORT) else 0
+    async with server.serve(LOOPBACK, port) as found:
         address = f"http://{LOOPBACK}:{found}/"
         tell(address)
         if show:
@@ -91,7 +92,7 @@ async def listen(
 
 
 def build_routes(
-    settings: Settings, store: Store, playground: Playground, compose: Compose, tools: Sequence[str], person: str
+    settings: Settings, store: Store, playground: Playground, *, compose: Compose, tools: Sequence[str], person: str
 ) -> list[web.RouteDef]:
     """Every page of the playground."""
     known = prices.read_prices(settings.confab_prices)

@@ -116,7 +116,7 @@ async def visit(**options):
             yield visitor
         finally:
             await context.close()
-        assert visitor.unexpected == []
+        assert not visitor.unexpected, visitor.unexpected
 
 
 async def list_barriers(page: Page) -> Sequence[str]:

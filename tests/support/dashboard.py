@@ -30,7 +30,7 @@ from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 
-SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="  # noqa: S105  of this test alone
+SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 HERE, CHANNEL = "board:w1", "c1"
 ADA, BOB = Identity(HERE, "U1", CHANNEL), Identity(HERE, "U2", CHANNEL)
 """Ada manages the workspace, and Bob does not."""

@@ -1,10 +1,20 @@
 """The short form of a proof, which `make test` runs: some of its cases. The others are for `make reliability`."""
 
+import os
 from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+SHARE = 1 if os.environ.get("LONG") else 4
+"""Of how many examples of a property `make test` tries one. LONG=1, as `make reliability` has it, tries all."""
+
+
+def examples(count: int = 100, **more: Any) -> settings:
+    """Try a property with so many examples, in `make test` with a share of them."""
+    return settings(max_examples=-(-count // SHARE), **more)
 
 
 def shorten(every: int, *values: Iterable[Any]) -> Sequence[Any]:

@@ -12,8 +12,8 @@ from core.domain.messages import Question, ThreadKey
 from core.store.records.posts import Posts
 
 INSTRUCTIONS = """\
-Your answer is shown in a browser. Headings, lists, tables, code blocks and links are drawn; pictures that you link to, \
-LaTeX, HTML such as <br>, footnotes and task lists are not."""
+Your answer is shown in a browser. Headings, lists, tables, code blocks and links are drawn; linked pictures, LaTeX, \
+HTML such as <br>, footnotes and task lists are not."""
 FIRST_CHANNEL, FIRST_THREAD = "general", "1"
 
 

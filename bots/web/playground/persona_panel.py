@@ -12,7 +12,7 @@ from core.store.persona_in_force import find_persona_in_force
 from core.store.records.knowledge import Personas
 
 LONGEST = 20_000  # characters of two texts that are compared word by word; of longer ones all differs
-_PIECE = re.compile(r"\s+|[^\s]+")
+_PIECE = re.compile(r"\s*\S+|\s+")
 
 
 @dataclass(frozen=True, slots=True)

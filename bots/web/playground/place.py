@@ -43,7 +43,7 @@ class Place:
 
 def read_place(given: Mapping[str, str], threads: Sequence[PostedThread], person: str) -> Place:
     """The place that an address names; what it leaves open is the first channel, and its newest conversation."""
-    channel = clean_name(given.get("channel", "").lstrip("#").replace(" ", "-")) or FIRST_CHANNEL
+    channel = clean_name(given.get("channel", "")).lstrip("#").strip().replace(" ", "-") or FIRST_CHANNEL
     known = [one.thread for one in threads if one.channel == channel]
     thread = given.get("thread", "")
     if thread == NEW:

@@ -16,6 +16,16 @@ function parse(html) {
   return holder.content.firstElementChild;
 }
 
+// The words at an address; null where Confab is away, which the stream finds out too.
+async function read(address, options) {
+  try {
+    const answer = await fetch(address, options);
+    return answer.ok ? await answer.text() : null;
+  } catch {
+    return null;
+  }
+}
+
 // What is shown
 
 const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 80;
@@ -68,9 +78,9 @@ function tellBusy() {
 }
 
 async function readAnew() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = await read(location.href);
+  if (found === null) return;
+  const page = new DOMParser().parseFromString(found, "text/html");
   posts.replaceChildren(...page.getElementById("posts").childNodes);
   document.getElementById("sidebar").replaceChildren(...page.getElementById("sidebar").childNodes);
   tellBusy();
@@ -79,14 +89,25 @@ async function readAnew() {
 
 let refreshing = 0;
 
-// The prompt is composed anew, where it is what stands beside; a form that somebody fills in stays.
+let filling = false; // whether somebody fills in the form of the persona
+
+// What stands beside is read anew, but for a form that somebody fills in.
 function refreshPanel() {
-  if (rooms.dataset.panel !== "prompt") return;
   clearTimeout(refreshing);
   refreshing = setTimeout(async () => {
-    const answer = await fetch(`/playground/panel?${query({ panel: "prompt" })}`);
-    if (answer.ok) document.getElementById("panel").replaceWith(parse(await answer.text()));
+    const found = await read(`/playground/panel?${query({ panel: rooms.dataset.panel })}`);
+    if (found !== null && !filling) replacePanel(parse(found));
   }, 150);
+}
+
+// What somebody has opened or closed stays so.
+function replacePanel(shown) {
+  const held = document.getElementById("panel");
+  const open = new Map([...held.querySelectorAll("details[data-block]")].map((one) => [one.dataset.block, one.open]));
+  for (const one of shown.querySelectorAll("details[data-block]")) one.open = open.get(one.dataset.block) ?? one.open;
+  const focused = held.contains(document.activeElement) ? document.activeElement.id : "";
+  held.replaceWith(shown);
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 function follow() {
@@ -149,12 +170,10 @@ async function act(form, button) {
     own.hidden = !problem;
   }
   tell(note, own ? "" : problem);
-  if (form.id === "persona" && !problem && button?.value !== "try") await readPersona();
-}
-
-async function readPersona() {
-  const answer = await fetch(`/playground/panel?${query({ panel: "persona" })}`);
-  if (answer.ok) document.getElementById("panel").replaceWith(parse(await answer.text()));
+  if (form.id === "persona" && !problem && button?.value !== "try") {
+    filling = false;
+    refreshPanel();
+  }
 }
 
 let sending = false;
@@ -290,15 +309,16 @@ function showHints() {
 let comparing = 0;
 
 document.addEventListener("input", (event) => {
+  if (event.target.closest("#persona")) filling = true;
   if (event.target.id !== "persona-text") return;
   clearTimeout(comparing);
   comparing = setTimeout(async () => {
     const headers = { "X-Form-Token": token };
     const fields = new URLSearchParams({ ...place, text: document.getElementById("persona-text")?.value ?? "" });
-    const answer = await fetch("/playground/difference", { method: "POST", headers, body: fields });
+    const found = await read("/playground/difference", { method: "POST", headers, body: fields });
     const box = document.getElementById("difference");
-    if (!answer.ok || !box) return;
-    box.innerHTML = await answer.text();
+    if (found === null || !box) return;
+    box.innerHTML = found;
     box.hidden = box.querySelector("ins, del") === null;
   }, 200);
 });

@@ -44,8 +44,10 @@ ENDING = 4.0  # seconds in which a task that is stopped tells what is done; a te
 
 def find_task(question: Question) -> Command | None:
     """The row of a command that Claude answers; None for every other question."""
+    if not question.command:
+        return None
     try:
-        row, _ = find_command(RUNS if question.schedule is not None else TABLE, question.command or "")
+        row, _ = find_command(RUNS if question.schedule is not None else TABLE, question.command)
     except UsageError:
         return None
     return row if row.task is not None else None

@@ -389,7 +389,7 @@ def _parse_input(pieces: str) -> object:
 
 def read_field(thing: object, name: str) -> Any:
     """A field of an event, which may be missing, or of a shape that the SDK does not know."""
-    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
 
 
 def read_word(thing: object, name: str) -> str | None:

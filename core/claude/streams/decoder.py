@@ -55,7 +55,7 @@ class LenientDecoder(SSEDecoder):
 
 def name_event(data: object) -> str | None:
     """The type that an event tells of itself; gateways may leave it out of an error."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         return None
     return "error" if data.get("error") else data.get("type")
 

@@ -9,13 +9,15 @@ from core.domain.messages import File, ThreadKey
 from core.store.records.posts import PostedThread, StoredPost
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
-PLACE = "workspace = :workspace AND channel = :channel"
+FIND = "SELECT * FROM posts WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
-FIND = f"SELECT * FROM posts WHERE {PLACE} AND name = :name"
+THREAD = (
+    "SELECT * FROM posts WHERE workspace = :workspace AND channel = :channel AND thread = :thread ORDER BY at, name"
+)
 
-THREAD = f"SELECT * FROM posts WHERE {PLACE} AND thread = :thread ORDER BY at, name"
-
-NEWEST = f"SELECT * FROM posts WHERE {PLACE} ORDER BY at DESC, name DESC LIMIT :most"
+NEWEST = (
+    "SELECT * FROM posts WHERE workspace = :workspace AND channel = :channel ORDER BY at DESC, name DESC LIMIT :most"
+)
 
 THREADS = """
 SELECT grouped.channel, grouped.thread, grouped.begun_at, grouped.newest_at, min(posts.body) AS begun
@@ -32,15 +34,18 @@ PEOPLE = "SELECT DISTINCT person FROM posts WHERE workspace = :workspace ORDER B
 
 WAITING = "SELECT * FROM posts WHERE workspace = :workspace AND waiting <> '' ORDER BY at, name"
 
-INGESTED = f"UPDATE posts SET waiting = '' WHERE {PLACE} AND name = :name AND waiting = :waiting AND body = :body"
+INGESTED = """
+UPDATE posts SET waiting = ''
+WHERE workspace = :workspace AND channel = :channel AND name = :name AND waiting = :waiting AND body = :body
+"""
 
-DELETE = f"DELETE FROM posts WHERE {PLACE} AND name = :name"
+DELETE = "DELETE FROM posts WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
 ERASE = "DELETE FROM posts WHERE {where}"
 
-FILE = f"""
+FILE = """
 SELECT post_files.* FROM post_files JOIN posts ON posts.id = post_files.post
-WHERE {PLACE} AND posts.name = :name AND number = :number
+WHERE workspace = :workspace AND channel = :channel AND posts.name = :name AND number = :number
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.commands.schedules.recurrence import Recurrence
@@ -17,6 +17,7 @@ from core.store import open_store
 from core.store.records.schedules import YOUNG, NewSchedule, Schedule, ScheduleChange
 from core.store.sql_port import stamp
 from tests.support.clock import ManualClock
+from tests.support.short_form import examples
 from tests.support.talk import NOON
 
 HERE = ThreadKey("slack:T1", "C1", "")
@@ -204,7 +205,7 @@ steps = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@examples(25)
 @given(st.sampled_from(CRONS), steps, st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)))
 async def test_whatever_happens_each_time_is_left_once_and_no_later_than_an_hour(cron, happens, begins):
     clock = ManualClock(begins.replace(tzinfo=NOON.tzinfo))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.content import CodeFile, FileContent, Image, Text, Uploaded
@@ -13,6 +13,7 @@ from core.domain.messages import Attachment, FinalText, Message, Unanswered
 from core.prompting.speakers import LONGEST
 from core.prompting.turns import Turn, select_trunk
 from core.rendering.reply_notes import append_note
+from tests.support.short_form import examples
 from tests.support.turns import build_turns
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -203,7 +204,7 @@ def test_turns_alternate_and_begin_and_end_with_the_user(script):
     assert all(turn.words.strip() for turn in told)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(scripts)
 def test_a_growing_thread_keeps_its_beginning_byte_for_byte(script):
     messages, replies = grown(script)

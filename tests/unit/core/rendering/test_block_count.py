@@ -4,13 +4,14 @@ Tests core.rendering.block_count.
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import pages
 from tests.fakes.slack.text import expanded
 from tests.support.answers import ANSWERS, scribbles, write_mixed
+from tests.support.short_form import examples
 
 MOST = 5
 OVER = 2  # what a fence brings with it: the quote or item that it stands in, and a name above it
@@ -102,14 +103,14 @@ def test_no_page_of_an_answer_has_more_blocks_than_it_may(answer):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@examples(150)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | scribbles(80))
 def test_no_page_of_any_text_has_more_blocks_than_it_may(text):
     assert [page for page in pages(text, CROWDED) if parse(page) > MOST + OVER] == []
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@examples(60)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_while_blocks_grow_only_the_last_page_changes(text):
     fixed: list[str] = []

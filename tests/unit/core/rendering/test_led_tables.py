@@ -6,7 +6,7 @@ Tests core.rendering.tables, core.rendering.table_growth, core.rendering.dialect
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
@@ -14,6 +14,7 @@ from bots.discord.formatting import SCREEN, build_dialect, render_pages
 from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.paginator import Pager, pages
 from core.rendering.tables import find_lead
+from tests.support.short_form import examples
 
 WIDE = "wide " * 14
 
@@ -118,7 +119,7 @@ def write_tables(draw) -> str:
     return found
 
 
-@settings(max_examples=60, derandomize=True)
+@examples(60, derandomize=True)
 @given(text=write_tables(), limit=st.sampled_from([200, 300, 2000]))
 def test_pages_keep_their_size_and_blocks_their_width(text, limit):
     for page in pages(text, build_dialect(limit)):
@@ -127,7 +128,7 @@ def test_pages_keep_their_size_and_blocks_their_width(text, limit):
         assert [line for block in blocks for line in block.split("\n") if wcswidth(line) > SCREEN] == []
 
 
-@settings(max_examples=25, derandomize=True)
+@examples(25, derandomize=True)
 @given(text=write_tables(), limit=st.sampled_from([200, 300]))
 def test_while_they_come_only_the_last_page_changes(text, limit):
     dialect = build_dialect(limit)
@@ -138,7 +139,7 @@ def test_while_they_come_only_the_last_page_changes(text, limit):
         fixed = shown[:-1]
 
 
-@settings(max_examples=200, derandomize=True)
+@examples(200, derandomize=True)
 @given(st.text(st.sampled_from("> \t-*1.|a"), max_size=12), st.text(st.sampled_from("> \t-*1.|a"), max_size=12))
 def test_a_lead_is_the_beginning_of_its_line(header, rule):
     assert header.startswith(find_lead(header, rule))

@@ -6,13 +6,13 @@ Tests core.rendering.page_builder.
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import pages
 from tests.support.answers import ANSWERS, KINDS, TRICKY, dialects, scribbles
-from tests.support.short_form import shorten
+from tests.support.short_form import examples, shorten
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def faults(shown: list[str], dialect: Dialect) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60)
+@examples(60)
 @given(text=scribbles(120), limit=LIMITS)
 def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit):
     dialect = dialects(limit)[kind]
@@ -49,7 +49,7 @@ def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25)
+@examples(25)
 @given(text=scribbles(30), limit=LIMITS)
 def test_while_a_text_grows_only_the_last_page_changes(kind, text, limit):
     grows(text, dialects(limit)[kind])

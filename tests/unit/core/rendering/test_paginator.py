@@ -5,13 +5,14 @@ from time import process_time
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import Delete, Edit, Pager, Post, PostedPage, Step, pages, steps
 from core.rendering.tables import SCREEN
 from tests.support.answers import ANSWERS, CODE, KINDS, TRICKY, dialects, scribbles
+from tests.support.short_form import examples
 
 FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 RULE = re.compile(r"[ |:-]+")
@@ -70,7 +71,7 @@ def test_pages_together_say_all_of_what_becomes_something_else(text):
     assert all(says(pages(text, Dialect(limit)), text, kept=letters) for limit in range(40, 61, 4))
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(text=scribbles(80), limit=st.sampled_from([40, 45, 90]))
 def test_pages_together_say_all_of_any_text(text, limit):
     assert says(pages(text, Dialect(limit)), text, kept=letters)
@@ -197,7 +198,7 @@ def test_what_belongs_together_is_not_cut_when_that_can_be_helped(token, before)
     assert any(token in page for page in shown)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     text=st.lists(
         st.sampled_from(["👩‍💻", "👨‍👩‍👧‍👦", "🇩🇪", "🇯🇵", "e\u0301", "नि", "각", "漢", "字", "a", " ", "👍🏽", "1️⃣"])
@@ -212,7 +213,7 @@ def test_no_grapheme_is_cut(text, limit):
     ]
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     text=st.lists(st.sampled_from(["word ", "longer ", "a. ", "x,\n", "end.\n\n"]), min_size=20).map("".join),
     limit=st.integers(40, 80),
@@ -281,7 +282,7 @@ def test_a_long_answer_is_cut_in_time_that_grows_with_its_length(limit):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60)
+@examples(60)
 @given(text=scribbles(60), data=st.data())
 def test_a_pager_cuts_as_if_it_remembered_nothing(kind, text, data):
     dialect = dialects(45)[kind]
@@ -328,7 +329,7 @@ def test_steps_are_as_few_as_can_be(was, wanted):
     assert [page.page for page in walked(posted, todo)] == wanted
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(was=TEXTS, wants=st.lists(TEXTS, min_size=1, max_size=4), data=st.data())
 def test_killed_after_any_step_and_resumed_pages_come_to_what_is_wanted(was, wants, data):
     shown = [PostedPage(str(number), text) for number, text in enumerate(was)]

@@ -1,11 +1,12 @@
 """A table is found in Markdown as it is written, and drawn so that its columns stand in line."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from core.rendering.tables import SCREEN, Table, draw_table, parse_table_head, split_cells
+from tests.support.short_form import examples
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_a_wide_table_without_rows_names_its_columns():
 CELL = st.text(st.sampled_from("ab1 漢👍é\u0301&_*`|\\"), max_size=6).map(lambda text: text.strip().replace("|", "\\|"))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=5),
     rule=st.sampled_from(["---", ":-:", "--:"]),

@@ -51,7 +51,7 @@ async def test_a_refusal_is_remembered_for_an_hour_for_everybody(prompts, slack,
     assert [call["channel_id"] for call in slack.called(METHOD)] == ["D0BOB", "D0BOB"]
 
 
-@pytest.mark.parametrize("fault", [Fault(429, "ratelimited", 30), Fault(503), Fault(error="channel_not_found")])
+@pytest.mark.parametrize("fault", [Fault(429, "ratelimited", 1), Fault(503), Fault(error="channel_not_found")])
 async def test_trouble_is_no_refusal(prompts, slack, fault):
     slack.fail_next(METHOD, fault)
     for channel in ("D0BOB", "D0ADA"):
