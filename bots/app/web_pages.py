@@ -22,7 +22,7 @@ NOT_HERE = (
     "Set the https:// address at which browsers reach it."
 )
 WHICH = "Say with --workspace whose dashboard the link opens: {}."
-NONE_YET = "Nobody has asked anything yet. Say with --workspace whose dashboard the link opens, such as slack:T024."
+NONE_YET = "Nobody has asked anything yet. Say with --workspace whose dashboard the link opens."
 
 
 def open_pages(

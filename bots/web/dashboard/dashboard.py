@@ -30,7 +30,7 @@ LINKS = (
     (Rank.OWNER, Link(personas.ADDRESS, "Personas")),
     (Rank.OWNER, Link(budgets.ADDRESS, "Budgets")),
     (Rank.GUEST, Link(f"{HOME}/tools", "Tools")),
-    (Rank.OWNER, Link(work.ADDRESS, "Schedules and batches")),
+    (Rank.OWNER, Link(work.ADDRESS, "Jobs")),
     (Rank.OWNER, Link(f"{HOME}/audit", "Audit log")),
     (Rank.OWNER, Link(f"{HOME}/health", "Health")),
     (Rank.GUEST, Link("/sign-ins", "Your sessions")),

@@ -31,7 +31,7 @@ async def show_health(desk: Desk, request: web.Request) -> web.Response:
     refused = desk.condition.claude_refused()
     findings: Sequence[Finding] = (
         Finding(platform.capitalize(), not offline, offline or "connected"),
-        Finding("Claude", not refused, "does not accept the key" if refused else "accepts the key"),
+        Finding("Claude", not refused, "does not accept the key" if refused else "has not refused the key"),
         Finding("Database", good=True, says="answers"),
     )
     return desk.render(

@@ -81,7 +81,7 @@ async def change_persona(desk: Desk, clerk: Clerk, request: web.Request) -> web.
     if place.channel and not await desk.whois.reads(visit.identity, place.channel):
         return desk.go_back(_write_address(place), HIDDEN, good=False)
     form = {name: str(value) for name, value in (await request.post()).items()}
-    values = {"why": form.get("why", "")} | ({} if place.channel else {"where": WORKSPACE})
+    values = {"reason": form.get("why", "")} | ({} if place.channel else {"where": WORKSPACE})
     words, name = ("persona rollback", "version") if "version" in form else ("persona set", "text")
     values[name] = form.get(name, "").replace("\r\n", "\n")
     good, says = await clerk.give(visit, words, values, place.channel)
