@@ -20,6 +20,7 @@ NOT_HERE = {
     r"sudo .*|journalctl .*": "root, and systemd",
     r"docker .*": "Docker",
     r"git .*|pip .*": "the network",
+    r"make demo-web|confab web": "a browser; tests/integration/web has one",
     r"make test": "this very suite",
     r"make unit": "a part of this very suite",
     r"make reliability": "minutes; test_crash.py and its like run parts of it",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from bots.web.playground.adapter import Playground
 from bots.web.playground.markdown import draw_markdown
 from bots.web.playground.persona_panel import PersonaForm, read_form
-from bots.web.playground.place import Place, read_place
+from bots.web.playground.place import Place, find_next, read_place
 from bots.web.playground.posts import Post, parse_body
 from bots.web.playground.prompt_panel import PromptReader
 from bots.web.site.csrf import FIELD
@@ -73,7 +73,7 @@ class PlaygroundPages:
         """The conversation; what changes after this was read, a window is told by the stream."""
         place, newest = await self.read_place(request), self._history.hub.newest
         posts = await self._history.list_posts(place.key, place.person)
-        people = sorted({self._person, place.person, *await self._history.list_people()})
+        people = sorted({self._person, place.person, *await self._history.list_people()}, key=str.casefold)
         values = await self._describe_panel(place)
         return self._site.render(
             request,
@@ -119,9 +119,11 @@ class PlaygroundPages:
         threads = await self._history.list_threads()
         channels = list(dict.fromkeys([*sorted({one.channel for one in threads}), place.channel]))
         here = [Conversation(one.thread, _find_title(one)) for one in threads if one.channel == place.channel]
+        following = find_next([one.thread for one in here])
         if place.thread not in {one.thread for one in here}:
             here.insert(0, Conversation(place.thread, "New conversation"))
-        return {"channels": sorted(channels), "conversations": here}
+            following = ""
+        return {"channels": sorted(channels), "conversations": here, "following": following}
 
     async def send_file(self, request: web.Request) -> web.Response:
         """A file as it was posted. Pictures are shown; whatever else it is, a browser saves it and runs nothing."""

@@ -12,7 +12,6 @@ from core.store.records.posts import PostedThread
 
 NAME = 60  # characters of a channel's or a person's name
 DIGITS = 9  # of a conversation's number
-NEW = "new"
 PANELS = ("prompt", "persona")
 
 
@@ -46,9 +45,7 @@ def read_place(given: Mapping[str, str], threads: Sequence[PostedThread], person
     channel = clean_name(given.get("channel", "")).lstrip("#").strip().replace(" ", "-") or FIRST_CHANNEL
     known = [one.thread for one in threads if one.channel == channel]
     thread = given.get("thread", "")
-    if thread == NEW:
-        thread = find_next(known)
-    elif not (thread.isascii() and thread.isdigit() and len(thread) <= DIGITS):
+    if not (thread.isascii() and thread.isdigit() and len(thread) <= DIGITS):
         thread = known[0] if known else FIRST_THREAD
     panel = given.get("panel", "")
     speaker = clean_name(given.get("as", "")) or person

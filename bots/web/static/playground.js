@@ -34,7 +34,7 @@ const scroller = () => (posts.scrollHeight > posts.clientHeight + 1 ? posts : do
 function showPost({ name, html }) {
   const shown = parse(html);
   const box = scroller();
-  const follows = isAtEnd(box);
+  const follows = !reading && isAtEnd(box);
   const held = document.getElementById(`post-${name}`);
   if (!held) insert(shown);
   else if (held.dataset.shape === shown.dataset.shape) grow(held, shown);
@@ -323,10 +323,13 @@ document.addEventListener("input", (event) => {
   }, 200);
 });
 
+const narrow = matchMedia("(max-width: 899px)").matches;
+const reading = narrow && rooms.closest(".panel-chosen") !== null; // what stands beside, and not the conversation
+
 text.value = sessionStorage.getItem(draft) ?? text.value;
-scroller().scrollTop = scroller().scrollHeight;
-if (matchMedia("(max-width: 899px)").matches) document.querySelector(".channels")?.removeAttribute("open");
+if (!reading) scroller().scrollTop = scroller().scrollHeight;
+if (narrow) document.querySelector(".channels")?.removeAttribute("open");
 tellBusy();
 showHints();
 follow();
-if (!rooms.closest(".panel-chosen")) text.focus();
+if (!reading) text.focus();

@@ -15,7 +15,7 @@ THREADS = [PostedThread("dev", thread, at(1), at(2), "{}") for thread in ("3", "
         ({}, Place("general", "1", "ada")),
         ({"channel": "dev"}, Place("dev", "3", "ada")),
         ({"channel": "#dev", "thread": "1", "as": "bob", "panel": "persona"}, Place("dev", "1", "bob", "persona")),
-        ({"channel": "dev", "thread": "new"}, Place("dev", "4", "ada")),
+        ({"channel": "dev", "thread": "4"}, Place("dev", "4", "ada")),
         ({"channel": "on call", "thread": "../1", "panel": "x"}, Place("on-call", "1", "ada")),
         ({"channel": " ", "thread": "9" * 40, "as": "\u202e"}, Place("general", "1", "ada")),
     ],
