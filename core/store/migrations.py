@@ -343,7 +343,10 @@ MIGRATIONS = (
         ),
     ),
     # What was asked in a stretch of time.
-    Migration("questions_by_time", ("CREATE INDEX questions_by_time ON questions (workspace, at)",)),
+    Migration(
+        "questions_by_time",
+        ("CREATE INDEX questions_by_time ON questions (workspace, at, command, outcome, unanswered, person)",),
+    ),
     # What stands on a platform that has no server of its own. `person` is whose words a post holds, and `waiting` the
     # kind of an event that has still to be ingested.
     Migration(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 from pydantic import SecretStr
@@ -17,9 +18,11 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
 from core.commands import TABLE
 from core.commands.registry import CommandContext
+from core.domain.clock import Clock
 from core.domain.messages import ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona, Place
+from core.domain.platform import Platform
 from core.domain.usage import Usage
 from core.settings import Settings
 from core.store.protocols import Store
@@ -27,7 +30,6 @@ from core.store.records.schedules import NewSchedule
 from core.store.records.sign_ins.sessions import Identity
 from core.tools.builtin import BuiltinTools
 from core.tools.registry import ToolRegistry
-from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 
 SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
@@ -42,8 +44,8 @@ class Front:
 
     dashboard: Dashboard
     store: Store
-    board: Board
-    clock: ManualClock
+    board: Any
+    clock: Any
     address: str
 
     async def make_link(self, identity: Identity = ADA) -> str:
@@ -89,19 +91,19 @@ def find_token(page: str) -> str:
 
 
 @asynccontextmanager
-async def open_front(store: Store, board: Board, clock: ManualClock, **settings) -> AsyncIterator[Front]:
+async def open_front(store: Store, board: Platform, clock: Clock, **settings) -> AsyncIterator[Front]:
     """A dashboard that listens on loopback."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
     tools = ToolRegistry([BuiltinTools()])
     dashboard = open_dashboard(
-        given, store, {"board": board}, [SECRET], tools=tools, condition=Condition(), clock=clock
+        given, store, {board.name: board}, [SECRET], tools=tools, condition=Condition(), clock=clock
     )
     dashboard.connect(make_context(store, clock, tools))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:
         yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
 
 
-def make_context(store: Store, clock: ManualClock, tools: ToolRegistry) -> CommandContext:
+def make_context(store: Store, clock: Clock, tools: ToolRegistry) -> CommandContext:
     async def model(name: str) -> Model:
         return Model(name)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from bots.ops.sealing import Seal, SealBroken
+from bots.web.dashboard.recent import Recent
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import Site
@@ -51,6 +52,7 @@ class Desk:
     zone: str = "UTC"
     models: Sequence[str] = ()
     condition: Condition = field(default_factory=Condition)
+    recent: Recent = field(default_factory=Recent)
 
     def render(self, request: web.Request, template: str, /, **values: object) -> web.Response:
         """A page, with what a form has just brought about above it."""

@@ -84,7 +84,8 @@ async def show_overview(desk: Desk, request: web.Request) -> web.Response:
     visit, days = request[VISIT], choose(request, "days", SPANS, USUAL)
     scope = Scope(visit.workspace) if visit.owner else Scope(visit.workspace, person=visit.person)
     zone = await desk.find_zone(visit)
-    found = await load_figures(desk, scope, days, zone)
+    key = ("overview", scope, desk.find_start(days, zone), zone)
+    found = await desk.recent.load(key, lambda: load_figures(desk, scope, days, zone))
     asked = [
         Point(one.date, (one.answered, one.refused), f"{one.date}: {one.answered:,} answered, {one.refused:,} refused")
         for one in found.days

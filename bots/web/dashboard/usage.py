@@ -1,6 +1,7 @@
 """Usage: what Claude was asked and what that cost, as a table with bars and as csv."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from aiohttp import web
 
@@ -8,7 +9,7 @@ from bots.web.dashboard.charts import measure_bar
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
 from bots.web.sign_in.guard import VISIT, Visit
 from core.billing import reports
-from core.billing.ledger_rows import Scope
+from core.billing.ledger_rows import Scope, UsageRow
 from core.billing.reports import UsageReport
 
 BY = {"channel": "Channel", "person": "Person", "model": "Model", "day": "Day"}
@@ -22,7 +23,7 @@ async def show_usage(desk: Desk, request: web.Request) -> web.Response:
     visit, lines = request[VISIT], found.lines[:LINES]
     most = max((line.micro_usd for line in lines), default=0)
     names = await _load_names(desk, visit, found)
-    misses = await desk.store.ledger.sum_usage(_find_scope(visit), desk.find_start(days, zone), "miss")
+    misses = await _sum_usage(desk, visit, desk.find_start(days, zone), "miss")
     return desk.render(
         request,
         "dashboard/usage.html",
@@ -49,9 +50,13 @@ async def _load(desk: Desk, request: web.Request) -> tuple[UsageReport, str, str
     visit = request[VISIT]
     by = choose(request, "by", BY, "channel") if visit.owner else choose(request, "by", OWN, "model")
     days, zone = choose(request, "days", SPANS, USUAL), await desk.find_zone(visit)
-    since = desk.find_start(days, zone)
-    lines = await desk.store.ledger.sum_usage(_find_scope(visit), since, "quarter" if by == "day" else by)
+    lines = await _sum_usage(desk, visit, desk.find_start(days, zone), "quarter" if by == "day" else by)
     return reports.build_report("", by, lines, zone, visit.workspace), by, days, zone
+
+
+async def _sum_usage(desk: Desk, visit: Visit, since: datetime, by: str) -> Sequence[UsageRow]:
+    scope = _find_scope(visit)
+    return await desk.recent.load(("usage", scope, since, by), lambda: desk.store.ledger.sum_usage(scope, since, by))
 
 
 def _find_scope(visit: Visit) -> Scope:
