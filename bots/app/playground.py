@@ -13,6 +13,7 @@ from aiohttp import web
 from bots.app.configuration import Configuration, find_misspelt_variables, open_tools
 from bots.app.run import CHAT_STALE, assemble, catch_signals, connect_platforms, make_rules, tell_heads
 from bots.app.supervisor import Supervisor
+from bots.console.other_terminals import hold_session
 from bots.delivery.downloads import LARGEST
 from bots.ops.exposed_files import warn_of_exposed
 from bots.ops.http_limits import Limits, read_limits
@@ -25,6 +26,7 @@ from bots.web.playground.prompt_panel import Compose, PromptReader
 from bots.web.playground.stream import PlaygroundStream
 from bots.web.site.site import Site
 from core.billing import prices
+from core.domain.errors import SettingsError
 from core.settings import Settings
 from core.store import open_store
 from core.store.protocols import Store
@@ -32,6 +34,7 @@ from core.store.protocols import Store
 LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")  # under which a browser may ask for it: no name of others that leads here
 PORT = 8321  # where none is set; another one where that is taken
+TAKEN = "Another `confab web` has this database open. Use its page, or name another database with DATABASE_URL."
 STAY = 7 * 86_400.0  # seconds for which a window may follow without connecting again
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ async def serve_playground(
     not answered at the end is answered at the next start.
     """
     settings, stop = configuration.core, catch_signals()
+    if await asyncio.to_thread(hold_session, settings.database_url, "-web") is None:
+        raise SettingsError(TAKEN)
     for line in (*find_misspelt_variables(), *configuration.doubt_secrets()):
         log.warning(line)
     keys = await asyncio.to_thread(load_audit_keys, settings)

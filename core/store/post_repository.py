@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.messages import File, ThreadKey
 from core.store.places import posts
-from core.store.records.posts import PostedThread, StoredPost
+from core.store.records.posts.stored_posts import PostedThread, StoredPost
 from core.store.sql_port import Engine
 
 

@@ -21,7 +21,7 @@ from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
-from core.store.records.posts import Posts
+from core.store.records.posts.stored_posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.reports.activity import Reports
 from core.store.records.schedules import Schedules

@@ -1,13 +1,13 @@
 """Posts: what stands on a platform without a server, whose history the store is.
 
-Tests core.store.places.posts, core.store.records.posts, core.store.post_repository.
+Tests core.store.places.posts, core.store.records.posts.stored_posts, core.store.post_repository.
 """
 
 from dataclasses import replace
 
 from core.billing.ledger_rows import Scope
 from core.domain.messages import File, ThreadKey
-from core.store.records.posts import PostedThread, StoredPost
+from core.store.records.posts.stored_posts import PostedThread, StoredPost
 from tests.support.talk import at
 
 WORKSPACE = "web:playground"

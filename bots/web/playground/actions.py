@@ -9,9 +9,9 @@ from bots.delivery.downloads import LARGEST
 from bots.web.playground.adapter import Playground
 from bots.web.playground.pages import PersonaShelf, PlaygroundPages
 from bots.web.playground.persona_panel import compare_words, list_commands
-from bots.web.playground.place import Place, clean_name
-from bots.web.playground.posts import Post, is_command, is_private
-from bots.web.playground.uploads import Uploads
+from bots.web.playground.place import PlaygroundPlace, clean_name
+from bots.web.playground.posts import PlaygroundPost, is_command, is_private
+from bots.web.playground.waiting_files import WaitingFiles
 from bots.web.site.site import Site
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
@@ -32,7 +32,7 @@ class PlaygroundActions:
 
     def __init__(self, site: Site, playground: Playground, pages: PlaygroundPages, shelf: PersonaShelf) -> None:
         self._site, self._history, self._pages, self._shelf = site, playground.history, pages, shelf
-        self._uploads = Uploads()
+        self._uploads = WaitingFiles()
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -126,17 +126,19 @@ class PlaygroundActions:
 
     def _make_post(
         self,
-        place: Place,
+        place: PlaygroundPlace,
         text: str,
         *,
         command: bool = False,
         private: bool = False,
         values: Mapping[str, str] | None = None,
-    ) -> Post:
+    ) -> PlaygroundPost:
         at = self._history.clock()
-        return Post(_make_name(), place.person, text, at, command=command, private=private, values=values or {})
+        return PlaygroundPost(
+            _make_name(), place.person, text, at, command=command, private=private, values=values or {}
+        )
 
-    async def _read(self, request: web.Request) -> tuple[Place, dict[str, str]]:
+    async def _read(self, request: web.Request) -> tuple[PlaygroundPlace, dict[str, str]]:
         """The place that a form is about, and its fields. Raises HTTPForbidden."""
         await self._check(request)
         given = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
@@ -148,7 +150,7 @@ class PlaygroundActions:
             raise web.HTTPForbidden
         await self._site.check_form(request)
 
-    def _answer(self, request: web.Request, place: Place, note: str = "") -> web.Response:
+    def _answer(self, request: web.Request, place: PlaygroundPlace, note: str = "") -> web.Response:
         """For a script a note, for a form without one the page."""
         if request.headers.get("Accept") == SCRIPT:
             return web.json_response({"note": note, "address": place.address()})

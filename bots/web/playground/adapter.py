@@ -4,12 +4,12 @@ import asyncio
 import time
 
 from bots.web.playground.history import PlaygroundHistory
-from bots.web.playground.posts import WORKSPACE, Post
+from bots.web.playground.posts import WORKSPACE, PlaygroundPost
 from bots.web.playground.surface import PlaygroundSurface
 from core.domain.clock import Clock, system_clock
 from core.domain.events import Ingest
 from core.domain.messages import Question, ThreadKey
-from core.store.records.posts import Posts
+from core.store.records.posts.stored_posts import Posts
 
 INSTRUCTIONS = """\
 Your answer is shown in a browser. Headings, lists, tables, code blocks and links are drawn; linked pictures, LaTeX, \
@@ -40,7 +40,7 @@ class Playground:
         key = await self._find_place(person)
         name = f"{time.time_ns()}.t"
         words = f"{text}\n\n{answer}" if answer else text
-        post = Post(name, person, words, self.history.clock(), question="", notice=True, private=True)
+        post = PlaygroundPost(name, person, words, self.history.clock(), question="", notice=True, private=True)
         await self.history.keep(key, post)
 
     async def _find_place(self, person: str) -> ThreadKey:

@@ -15,7 +15,7 @@ from bots.web.playground.posts import (
     EDITED,
     POSTED,
     WORKSPACE,
-    Post,
+    PlaygroundPost,
     build_command,
     build_event,
     hang_file,
@@ -25,11 +25,11 @@ from bots.web.playground.posts import (
 from core.domain.clock import Clock
 from core.domain.events import Event, Ingest, Receipt
 from core.domain.messages import File, ThreadKey
-from core.store.records.posts import PostedThread, Posts
+from core.store.records.posts.stored_posts import PostedThread, Posts
 
 PRIVATE_KEPT = 200  # private posts that windows can still be shown
 
-Place = tuple[str, str]
+PostPlace = tuple[str, str]
 """A channel and a post's name in it."""
 
 
@@ -39,7 +39,7 @@ class PostChange:
 
     key: ThreadKey
     name: str
-    post: Post | None
+    post: PlaygroundPost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,7 @@ class ThreadsChange:
     """There is a conversation more, or one less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """Posts are gone that nobody named: every window reads its conversation anew."""
-
-
-Happening = PostChange | ThreadsChange | Rewritten
+Happening = PostChange | ThreadsChange
 
 
 class PlaygroundHistory:
@@ -61,8 +56,8 @@ class PlaygroundHistory:
     def __init__(self, posts: Posts, clock: Clock) -> None:
         self._posts, self.clock = posts, clock
         self.hub: Hub[Happening] = Hub()
-        self._live: dict[Place, tuple[ThreadKey, Post]] = {}
-        self._private: dict[Place, tuple[ThreadKey, Post, Sequence[File]]] = {}
+        self._live: dict[PostPlace, tuple[ThreadKey, PlaygroundPost]] = {}
+        self._private: dict[PostPlace, tuple[ThreadKey, PlaygroundPost, Sequence[File]]] = {}
         self._ingest: Ingest | None = None
         self._connected = asyncio.Event()
 
@@ -80,7 +75,7 @@ class PlaygroundHistory:
         assert self._ingest is not None
         return await self._ingest(event)
 
-    async def say(self, key: ThreadKey, post: Post, files: Sequence[File] = ()) -> Receipt:
+    async def say(self, key: ThreadKey, post: PlaygroundPost, files: Sequence[File] = ()) -> Receipt:
         """Let what a person says, or a command, stand, and tell it. What is answered privately is not kept."""
         post = replace(post, files=tuple(map(hang_file, files)))
         kind = COMMANDED if post.command else POSTED
@@ -95,7 +90,7 @@ class PlaygroundHistory:
             self.publish_threads()
         return await self._tell(key, post, kind)
 
-    async def give(self, key: ThreadKey, post: Post) -> Receipt:
+    async def give(self, key: ThreadKey, post: PlaygroundPost) -> Receipt:
         """Give a command by a form that is still open: where something is wrong with it, nothing stands."""
         receipt = await self.ingest(replace(build_command(key, post), by_form=True))
         if receipt.new and post.private:
@@ -117,12 +112,12 @@ class PlaygroundHistory:
         """Take a message away."""
         held = await self.find(key, name)
         if held is not None and not held.mine:
-            post = Post(name, held.person, "", held.at, edited=self.clock())
+            post = PlaygroundPost(name, held.person, "", held.at, edited=self.clock())
             await self._posts.write(store_post(key, post, DELETED), [])
             self.hub.publish(f"{key.channel}/{name}", PostChange(key, name, None))
             await self._tell(key, post, DELETED)
 
-    async def _tell(self, key: ThreadKey, post: Post, kind: str) -> Receipt:
+    async def _tell(self, key: ThreadKey, post: PlaygroundPost, kind: str) -> Receipt:
         receipt = await self.ingest(build_event(key, post, kind))
         if kind == DELETED:
             await self._posts.delete(key.workspace, key.channel, post.name)
@@ -130,7 +125,7 @@ class PlaygroundHistory:
             await self._posts.mark_ingested(store_post(key, post, kind))
         return receipt
 
-    def grow(self, key: ThreadKey, post: Post) -> None:
+    def grow(self, key: ThreadKey, post: PlaygroundPost) -> None:
         """Show how an answer stands, and keep nothing of it yet."""
         self._live[key.channel, post.name] = key, post
         self.hub.publish(*_change(key, post))
@@ -144,7 +139,7 @@ class PlaygroundHistory:
         """An answer grows no more here: what is kept of it stands."""
         self._live.pop((key.channel, name), None)
 
-    async def keep(self, key: ThreadKey, post: Post, files: Sequence[File] | None = None) -> None:
+    async def keep(self, key: ThreadKey, post: PlaygroundPost, files: Sequence[File] | None = None) -> None:
         """Keep an answer of ours as it stands; without `files` it keeps those that hang on it."""
         if files is not None:
             post = replace(post, files=tuple(map(hang_file, files)))
@@ -155,7 +150,7 @@ class PlaygroundHistory:
         await self._posts.write(store_post(key, post), files)
         self.hub.publish(*_change(key, post))
 
-    async def save(self, key: ThreadKey, post: Post) -> None:
+    async def save(self, key: ThreadKey, post: PlaygroundPost) -> None:
         """Keep what stands by now of an answer that grows, and tell nobody, for it is shown already."""
         await self._posts.write(store_post(key, post))
 
@@ -166,7 +161,7 @@ class PlaygroundHistory:
         await self._posts.delete(key.workspace, key.channel, name)
         self.hub.publish(f"{key.channel}/{name}", PostChange(key, name, None))
 
-    def _show_private(self, key: ThreadKey, post: Post, files: Sequence[File]) -> None:
+    def _show_private(self, key: ThreadKey, post: PlaygroundPost, files: Sequence[File]) -> None:
         self._private[key.channel, post.name] = key, post, files
         while len(self._private) > PRIVATE_KEPT:
             del self._private[next(iter(self._private))]
@@ -175,17 +170,17 @@ class PlaygroundHistory:
     def publish_threads(self) -> None:
         self.hub.publish("threads", ThreadsChange())
 
-    def publish_rewrite(self) -> None:
-        """Posts are gone that nobody named here, such as after `forget`."""
-        self.hub.publish("rewritten", Rewritten())
-        self.publish_threads()
+    def drop_shown(self, name: str) -> None:
+        """Show no longer what is not kept, such as after `forget`, but for the post of this name: it told so."""
+        self._private = {place: held for place, held in self._private.items() if place[1] == name}
+        self.hub.forget()
 
-    async def find(self, key: ThreadKey, name: str) -> Post | None:
+    async def find(self, key: ThreadKey, name: str) -> PlaygroundPost | None:
         """A post as it is kept, of this conversation."""
         stored = await self._posts.find(key.workspace, key.channel, name)
         return read_post(stored) if stored and stored.key == key and stored.waiting != DELETED else None
 
-    async def list_posts(self, key: ThreadKey, person: str) -> list[Post]:
+    async def list_posts(self, key: ThreadKey, person: str) -> list[PlaygroundPost]:
         """What a person sees of a conversation, oldest first."""
         stored = await self._posts.list_thread(key)
         found = {one.name: read_post(one) for one in stored if one.waiting != DELETED}
@@ -194,7 +189,7 @@ class PlaygroundHistory:
         seen = (post for post in found.values() if not post.private or post.person == person)
         return sorted(seen, key=lambda post: post.order)
 
-    async def list_channel(self, channel: str, most: int) -> list[tuple[ThreadKey, Post]]:
+    async def list_channel(self, channel: str, most: int) -> list[tuple[ThreadKey, PlaygroundPost]]:
         """The newest posts of a channel that everybody sees, oldest first."""
         stored = await self._posts.list_newest(WORKSPACE, channel, most)
         return [(one.key, read_post(one)) for one in stored if one.waiting != DELETED]
@@ -212,5 +207,5 @@ class PlaygroundHistory:
         return await self._posts.read_file(WORKSPACE, channel, name, number)
 
 
-def _change(key: ThreadKey, post: Post) -> tuple[str, PostChange]:
+def _change(key: ThreadKey, post: PlaygroundPost) -> tuple[str, PostChange]:
     return f"{key.channel}/{post.name}", PostChange(key, post.name, post)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class HubChange(Generic[T]):
     """The newest change of one thing. `id` is what a window names when it comes back."""
 
     id: str
@@ -33,7 +33,7 @@ class Hub(Generic[T]):
     def __init__(self, kept: int = KEPT) -> None:
         self._epoch = secrets.token_hex(4)  # a process that began anew knows nothing of earlier numbers
         self._kept = kept
-        self._changes: dict[str, Change[T]] = {}
+        self._changes: dict[str, HubChange[T]] = {}
         self._number = self._floor = 0
         self._moved = asyncio.Event()
         self._closed = False
@@ -47,10 +47,17 @@ class Hub(Generic[T]):
         """Tell that a thing changed, and how it is now."""
         self._number += 1
         self._changes.pop(thing, None)
-        self._changes[thing] = Change(f"{self._epoch}-{self._number}", self._number, what)
+        self._changes[thing] = HubChange(f"{self._epoch}-{self._number}", self._number, what)
         while len(self._changes) > self._kept:
             oldest = next(iter(self._changes))
             self._floor = self._changes.pop(oldest).number
+        self._wake()
+
+    def forget(self) -> None:
+        """Keep no earlier change: every window has to read everything anew."""
+        self._changes.clear()
+        self._number += 1
+        self._floor = self._number
         self._wake()
 
     def close(self) -> None:
@@ -58,7 +65,7 @@ class Hub(Generic[T]):
         self._closed = True
         self._wake()
 
-    async def follow(self, known: str, seconds: float) -> AsyncIterator[Change[T] | None]:
+    async def follow(self, known: str, seconds: float) -> AsyncIterator[HubChange[T] | None]:
         """What changed after a change that is `known`, and from then on; None after so many seconds without any.
 
         Raises Gap.

@@ -12,17 +12,18 @@ from markupsafe import Markup
 from bots.web.playground.adapter import Playground
 from bots.web.playground.markdown import draw_markdown
 from bots.web.playground.persona_panel import PersonaForm, read_form
-from bots.web.playground.place import Place, find_next, read_place
-from bots.web.playground.posts import Post, parse_body
+from bots.web.playground.place import PlaygroundPlace, find_next, read_place
+from bots.web.playground.posts import PlaygroundPost, parse_body
 from bots.web.playground.prompt_panel import PromptReader
 from bots.web.site.csrf import FIELD
 from bots.web.site.site import Site
 from core.commands import TABLE
 from core.domain.personas import Persona
 from core.store.records.knowledge import Personas
-from core.store.records.posts import PostedThread
+from core.store.records.posts.stored_posts import PostedThread
 
 SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+SHOWN = 100  # posts of a conversation, unless all are asked for
 TITLE = 48  # characters of what began a conversation
 
 
@@ -35,12 +36,12 @@ class PersonaShelf:
     models: Sequence[str]
     tools: Sequence[str]
 
-    async def read(self, place: Place) -> PersonaForm:
+    async def read(self, place: PlaygroundPlace) -> PersonaForm:
         return await read_form(self.personas, place.key, self.defaults, self.models, self.tools)
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class ListedConversation:
     """A conversation in the list of those of a channel."""
 
     thread: str
@@ -64,7 +65,7 @@ class PlaygroundPages:
             web.get("/{rest:.*}", self._site.answer_not_found),
         ]
 
-    async def read_place(self, request: web.Request, given: dict[str, str] | None = None) -> Place:
+    async def read_place(self, request: web.Request, given: dict[str, str] | None = None) -> PlaygroundPlace:
         """The place that a request is about, by its address or by the fields that were `given`."""
         wanted = dict(request.query) if given is None else given
         return read_place(wanted, await self._history.list_threads(), self._person)
@@ -73,13 +74,15 @@ class PlaygroundPages:
         """The conversation; what changes after this was read, a window is told by the stream."""
         place, newest = await self.read_place(request), self._history.hub.newest
         posts = await self._history.list_posts(place.key, place.person)
+        earlier = 0 if "all" in request.query else max(0, len(posts) - SHOWN)
         people = sorted({self._person, place.person, *await self._history.list_people()}, key=str.casefold)
         values = await self._describe_panel(place)
         return self._site.render(
             request,
             "playground/page.html",
             place=place,
-            posts=posts,
+            posts=posts[earlier:],
+            earlier=earlier,
             people=people,
             newest=newest,
             commands=[(f"/{row.words}", row.about) for row in TABLE],
@@ -99,29 +102,29 @@ class PlaygroundPages:
             charset="utf-8",
         )
 
-    async def write_sidebar(self, place: Place) -> str:
+    async def write_sidebar(self, place: PlaygroundPlace) -> str:
         """The list of channels and conversations, for a script."""
         return self.write_part("playground/sidebar.html", place, **await self._describe_sidebar(place))
 
-    def write_post(self, place: Place, post: Post) -> str:
+    def write_post(self, place: PlaygroundPlace, post: PlaygroundPost) -> str:
         """One post, for a script."""
         return self.write_part("playground/post.html", place, post=post)
 
-    def write_part(self, template: str, place: Place, **values: Any) -> str:
+    def write_part(self, template: str, place: PlaygroundPlace, **values: Any) -> str:
         return self._site.write_part(template, place=place, form_field=FIELD, form_token="", **DRAWING, **values)
 
-    async def _describe_panel(self, place: Place) -> dict[str, Any]:
+    async def _describe_panel(self, place: PlaygroundPlace) -> dict[str, Any]:
         if place.panel == "persona":
             return {"form": await self._shelf.read(place), "panel": None}
         return {"panel": await self._prompts.read(place.key, place.person), "form": None}
 
-    async def _describe_sidebar(self, place: Place) -> dict[str, Any]:
+    async def _describe_sidebar(self, place: PlaygroundPlace) -> dict[str, Any]:
         threads = await self._history.list_threads()
         channels = list(dict.fromkeys([*sorted({one.channel for one in threads}), place.channel]))
-        here = [Conversation(one.thread, _find_title(one)) for one in threads if one.channel == place.channel]
+        here = [ListedConversation(one.thread, _find_title(one)) for one in threads if one.channel == place.channel]
         following = find_next([one.thread for one in here])
         if place.thread not in {one.thread for one in here}:
-            here.insert(0, Conversation(place.thread, "New conversation"))
+            here.insert(0, ListedConversation(place.thread, "New conversation"))
             following = ""
         return {"channels": sorted(channels), "conversations": here, "following": following}
 
@@ -141,14 +144,14 @@ class PlaygroundPages:
         )
 
 
-def draw_words(post: Post) -> Markup:
+def draw_words(post: PlaygroundPost) -> Markup:
     """The words of a post as HTML: of ours drawn as Markdown, of people as they wrote them."""
     if post.mine and not post.plain:
         return Markup(draw_markdown(post.text))  # noqa: S704  it was cleaned
     return Markup(f'<p class="as-written">{html.escape(post.text)}</p>')  # noqa: S704  it is escaped
 
 
-def locate_file(place: Place, post: Post, number: int) -> str:
+def locate_file(place: PlaygroundPlace, post: PlaygroundPost, number: int) -> str:
     """The address of a file that hangs on a post."""
     return f"/playground/files/{quote(place.channel, safe='')}/{quote(post.name, safe='')}/{number}"
 

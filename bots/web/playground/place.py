@@ -8,7 +8,7 @@ from bots.web.playground.adapter import FIRST_CHANNEL, FIRST_THREAD
 from bots.web.playground.posts import WORKSPACE
 from core.domain.messages import ThreadKey, clean_text
 from core.domain.wording import escape_controls
-from core.store.records.posts import PostedThread
+from core.store.records.posts.stored_posts import PostedThread
 
 NAME = 60  # characters of a channel's or a person's name
 DIGITS = 9  # of a conversation's number
@@ -16,7 +16,7 @@ PANELS = ("prompt", "persona")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaygroundPlace:
     """A person in a conversation of a channel. `panel` is what they chose to see beside it; often empty."""
 
     channel: str
@@ -40,21 +40,25 @@ class Place:
         return f"/?{urlencode({**other.fields, **panel})}"
 
 
-def read_place(given: Mapping[str, str], threads: Sequence[PostedThread], person: str) -> Place:
+def read_place(given: Mapping[str, str], threads: Sequence[PostedThread], person: str) -> PlaygroundPlace:
     """The place that an address names; what it leaves open is the first channel, and its newest conversation."""
     channel = clean_name(given.get("channel", "")).lstrip("#").strip().replace(" ", "-") or FIRST_CHANNEL
     known = [one.thread for one in threads if one.channel == channel]
     thread = given.get("thread", "")
-    if not (thread.isascii() and thread.isdigit() and len(thread) <= DIGITS):
+    if thread not in known and not _is_number(thread):
         thread = known[0] if known else FIRST_THREAD
     panel = given.get("panel", "")
     speaker = clean_name(given.get("as", "")) or person
-    return Place(channel, thread, speaker, panel if panel in PANELS else "")
+    return PlaygroundPlace(channel, thread, speaker, panel if panel in PANELS else "")
 
 
 def find_next(known: Sequence[str]) -> str:
     """The number of the next conversation of a channel."""
-    return str(max((int(one) for one in known), default=0) + 1)
+    return str(max((int(one) for one in known if _is_number(one)), default=0) + 1)
+
+
+def _is_number(thread: str) -> bool:
+    return thread.isascii() and thread.isdigit() and len(thread) <= DIGITS
 
 
 def clean_name(name: str) -> str:

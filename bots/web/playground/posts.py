@@ -12,7 +12,7 @@ from core.commands.registry import is_answered_privately
 from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Posted
 from core.domain.messages import Asks, Attachment, File, Message, Question, ThreadKey
-from core.store.records.posts import StoredPost
+from core.store.records.posts.stored_posts import StoredPost
 
 WORKSPACE = "web:playground"
 POSTED, EDITED, DELETED, COMMANDED = "posted", "edited", "deleted", "commanded"  # what waits to be ingested
@@ -31,7 +31,7 @@ class HungFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class PlaygroundPost:
     """What stands in one place of a conversation: a message, a command, or an answer of ours to a question."""
 
     name: str
@@ -67,7 +67,7 @@ class Post:
         return f"{self.at.timestamp():020.6f} {self.name}"
 
 
-_POSTS = TypeAdapter(Post)
+_POSTS = TypeAdapter(PlaygroundPost)
 
 
 def name_reply(question: Question) -> str:
@@ -80,26 +80,26 @@ def hang_file(file: File) -> HungFile:
     return HungFile(sha256(file.content).hexdigest(), file.name, file.type, len(file.content), file.alt)
 
 
-def list_attachments(post: Post) -> tuple[Attachment, ...]:
+def list_attachments(post: PlaygroundPost) -> tuple[Attachment, ...]:
     """The files of a message, as Claude is told of them."""
     return tuple(Attachment(one.id, one.name, one.type, one.size) for one in post.files)
 
 
-def read_post(stored: StoredPost) -> Post:
+def read_post(stored: StoredPost) -> PlaygroundPost:
     return parse_body(stored.body)
 
 
-def parse_body(body: str) -> Post:
+def parse_body(body: str) -> PlaygroundPost:
     return _POSTS.validate_json(body)
 
 
-def store_post(key: ThreadKey, post: Post, waiting: str = "") -> StoredPost:
+def store_post(key: ThreadKey, post: PlaygroundPost, waiting: str = "") -> StoredPost:
     """A post as the store keeps it, with what of it has still to be ingested."""
     body = _POSTS.dump_json(replace(post, activity=""), exclude_defaults=True).decode()
     return StoredPost(key, post.name, post.person, post.at, body, waiting)
 
 
-def read_message(post: Post) -> Message:
+def read_message(post: PlaygroundPost) -> Message:
     """A post as a message of its conversation."""
     author = "" if post.mine else post.person
     return Message(
@@ -115,7 +115,7 @@ def read_message(post: Post) -> Message:
     )
 
 
-def build_event(key: ThreadKey, post: Post, kind: str) -> Posted | Edited | Deleted | Commanded:
+def build_event(key: ThreadKey, post: PlaygroundPost, kind: str) -> Posted | Edited | Deleted | Commanded:
     """What a post tells the core, the same however often it does."""
     match kind:
         case "posted":
@@ -130,7 +130,7 @@ def build_event(key: ThreadKey, post: Post, kind: str) -> Posted | Edited | Dele
     raise ValueError(f"{kind} is nothing that can wait")
 
 
-def build_command(key: ThreadKey, post: Post) -> Commanded:
+def build_command(key: ThreadKey, post: PlaygroundPost) -> Commanded:
     """What a command says."""
     line, private = post.text.removeprefix("/"), is_private(post.text)
     files = list_attachments(post)

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from bots.web.playground.adapter import Playground
-from bots.web.playground.history import Happening, PostChange, ThreadsChange
+from bots.web.playground.history import Happening, ThreadsChange
 from bots.web.playground.hub import Gap
 from bots.web.playground.pages import PlaygroundPages
-from bots.web.playground.place import Place
+from bots.web.playground.place import PlaygroundPlace
 from bots.web.site.site import HEADERS
 
 QUIET = 15.0  # seconds after which a line is sent that says nothing, so that a dead connection is noticed
@@ -44,7 +44,7 @@ class PlaygroundStream:
                 raise
         return response
 
-    async def _list_events(self, place: Place, known: str) -> AsyncIterator[str]:
+    async def _list_events(self, place: PlaygroundPlace, known: str) -> AsyncIterator[str]:
         hub = self._history.hub
         try:
             async for change in hub.follow(known, QUIET):
@@ -55,12 +55,10 @@ class PlaygroundStream:
         except Gap:
             yield f"id: {hub.newest}\n{_write('rewritten', {})}"
 
-    async def _write_event(self, place: Place, what: Happening) -> str:
+    async def _write_event(self, place: PlaygroundPlace, what: Happening) -> str:
         """What a window is told of a change; nothing where it does not see that."""
         if isinstance(what, ThreadsChange):
             return _write("threads", {"html": await self._pages.write_sidebar(place)})
-        if not isinstance(what, PostChange):
-            return _write("rewritten", {})
         if what.key != place.key or (what.post and what.post.private and what.post.person != place.person):
             return ""
         if what.post is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bots.delivery.downloads import GONE
 from bots.delivery.slash_hints import add_slashes
 from bots.web.playground.history import PlaygroundHistory
-from bots.web.playground.posts import Post, name_reply, read_message
+from bots.web.playground.posts import PlaygroundPost, name_reply, read_message
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.domain.clock import find_local_zone
@@ -43,6 +43,9 @@ class PlaygroundSurface:
     def __init__(self, history: PlaygroundHistory, question: Question) -> None:
         self._history = history
         self._question = question
+        self._key = question.key  # the answer to a run of a schedule begins a conversation
+        if not question.key.thread:
+            self._key = replace(question.key, thread=name_reply(question))
         self._kept_at = 0.0
 
     @property
@@ -61,7 +64,7 @@ class PlaygroundSurface:
         return {person: person.removeprefix("#") for person in people}
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
-        key = self._question.key
+        key = self._key
         post = await self._history.find(key, message) or await self._history.find(key, self._question.name)
         for number, hung in enumerate(post.files if post else ()):
             if post and hung.id == attachment.id:
@@ -109,7 +112,7 @@ class PlaygroundSurface:
 
     async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
         for page in pages:
-            await self._history.remove(self._question.key, page)
+            await self._history.remove(self._key, page)
 
     async def show(self, reply: ReplyView) -> None:
         """Let the one post of the reply grow; it is the same one, whichever process shows it."""
@@ -123,20 +126,20 @@ class PlaygroundSurface:
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-            self._history.settle(self._question.key, post.name)
+            self._history.settle(self._key, post.name)
         if (self._question.command or "").startswith("forget"):
-            self._history.publish_rewrite()
+            self._history.drop_shown(post.name)
 
-    async def _begin_post(self, reply: ReplyView) -> Post:
+    async def _begin_post(self, reply: ReplyView) -> PlaygroundPost:
         """The post as it is shown before there is text; what a process that is gone wrote stands until then."""
         question, name = reply.question, reply.pages[0] if reply.pages else name_reply(reply.question)
-        held = await self._history.find(question.key, name)
-        post = held or Post(name, question.person, "", self._history.clock(), question.name)
+        held = await self._history.find(self._key, name)
+        post = held or PlaygroundPost(name, question.person, "", self._history.clock(), question.name)
         post = self._describe(reply, post)
-        self._history.grow(question.key, post)
+        self._history.grow(self._key, post)
         return post
 
-    def _describe(self, reply: ReplyView, post: Post) -> Post:
+    def _describe(self, reply: ReplyView, post: PlaygroundPost) -> PlaygroundPost:
         """The post as the reply stands now."""
         text = add_slashes(post.text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else post.text
         return replace(
@@ -150,8 +153,8 @@ class PlaygroundSurface:
             private=reply.private,
         )
 
-    async def _draw(self, reply: ReplyView, post: Post) -> None:
-        key = reply.question.key
+    async def _draw(self, reply: ReplyView, post: PlaygroundPost) -> None:
+        key = self._key
         if reply.whole:
             post = post if post.text else replace(post, text=STOPPED, notice=True)
             await self._history.keep(key, post, reply.files)
@@ -171,16 +174,18 @@ class PlaygroundSurface:
         activity, name = reply.activity, reply.pages[0] if reply.pages else name_reply(reply.question)
         while True:
             activity = await reply.wait_for_activity(activity, WATCHED)
-            self._history.note_activity(reply.question.key, name, activity)
+            self._history.note_activity(self._key, name, activity)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """The words as they are, not drawn."""
         post = replace(await self._begin_post(reply), text=text, plain=True, whole=True, activity="")
-        await self._history.keep(reply.question.key, post, reply.files)
-        self._history.settle(reply.question.key, post.name)
+        await self._history.keep(self._key, post, reply.files)
+        self._history.settle(self._key, post.name)
         await reply.record_page(post.name)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
         question = reply.question
-        post = Post(f"{question.name}.2", question.person, notice, self._history.clock(), question.name, notice=True)
-        await self._history.keep(question.key, replace(post, private=reply.private), ())
+        post = PlaygroundPost(
+            f"{question.name}.2", question.person, notice, self._history.clock(), question.name, notice=True
+        )
+        await self._history.keep(self._key, replace(post, private=reply.private), ())

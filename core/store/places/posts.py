@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from core.billing.ledger_rows import Scope
 from core.domain.messages import File, ThreadKey
-from core.store.records.posts import PostedThread, StoredPost
+from core.store.records.posts.stored_posts import PostedThread, StoredPost
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 FIND = "SELECT * FROM posts WHERE workspace = :workspace AND channel = :channel AND name = :name"

@@ -4,10 +4,13 @@ Tests bots.app.playground, bots.web.playground.actions.
 """
 
 import re
+from asyncio.subprocess import PIPE
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
+from bots.app.playground import TAKEN
+from tests.support import fork_server
 from tests.support.web_playground import serve_playground
 
 pytestmark = pytest.mark.slow
@@ -59,3 +62,13 @@ async def test_a_form_counts_only_from_a_page_of_ours_under_a_name_of_ours(tmp_p
     }
     assert (rebound, missing) == (403, 404)
     assert b"event: rewritten\n" in first
+
+
+async def test_a_second_one_over_the_same_database_says_so_in_one_line(tmp_path):
+    environment = {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PATH": "/usr/bin:/bin"}
+    async with serve_playground(tmp_path):
+        second = await fork_server.start("web", environment=environment, folder=tmp_path, stdout=PIPE, stderr=PIPE)
+        shown, complaints = await second.communicate()
+
+    assert (second.returncode, shown) == (2, b"")
+    assert complaints.decode().strip() == TAKEN

@@ -59,6 +59,17 @@ async def test_a_window_that_was_away_for_too_long_has_to_read_everything():
         await read(hub, known)
 
 
+async def test_what_is_forgotten_is_told_to_no_window_that_comes_back():
+    hub = Hub()
+    known = hub.newest
+    hub.publish("a", "secret")
+    hub.forget()
+
+    with pytest.raises(Gap):
+        await read(hub, known)
+    assert await read(hub, hub.newest) == []
+
+
 async def test_a_closed_hub_ends_every_stream():
     hub = Hub()
     hub.close()

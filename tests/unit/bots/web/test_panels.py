@@ -6,7 +6,7 @@ import pytest
 
 from bots.web.playground.persona_panel import LONGEST, Piece, compare_words, list_commands
 from bots.web.playground.prompt_panel import describe_request
-from bots.web.playground.uploads import Uploads
+from bots.web.playground.waiting_files import WaitingFiles
 from core.billing.prices import read_prices
 from core.domain.content import Text
 from core.domain.messages import File
@@ -77,7 +77,7 @@ def test_a_draft_is_compared_word_by_word():
 
 
 def test_files_wait_for_their_message_and_the_oldest_make_room():
-    uploads = Uploads(most=2, held=10)
+    uploads = WaitingFiles(most=2, held=10)
     tokens = [uploads.add(File(str(number), "", b"abcd")) for number in range(3)]
     found = uploads.find(tokens[1:])
     uploads.drop(tokens[1:2])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bots.web.playground.posts import (
-    Post,
+    PlaygroundPost,
     build_event,
     hang_file,
     is_command,
@@ -23,8 +23,10 @@ from tests.support.talk import at
 
 KEY = ThreadKey("web:playground", "general", "1")
 PLOT = hang_file(File("plot.png", "image/png", b"\x89PNG"))
-SAID = Post("10", "ada", "hello", at(1), files=(PLOT,))
-REPLY = Post("10.1", "ada", "hi", at(2), "10", controls=(Control.RETRY, Control.UP), subject="10#2", whole=False)
+SAID = PlaygroundPost("10", "ada", "hello", at(1), files=(PLOT,))
+REPLY = PlaygroundPost(
+    "10.1", "ada", "hi", at(2), "10", controls=(Control.RETRY, Control.UP), subject="10#2", whole=False
+)
 
 
 @pytest.mark.parametrize("post", [SAID, REPLY, replace(SAID, values={"text": "\0<b>"}, command=True, edited=at(3))])
@@ -45,7 +47,7 @@ def test_posts_tell_what_was_said_corrected_deleted_and_ordered():
         f"10:{at(5).timestamp()}", KEY, replace(said, text="hi", edited=at(5)), Asks.CERTAINLY
     )
     assert build_event(KEY, corrected, "deleted") == Deleted("10:deleted", KEY, "10", at(5))
-    given = Post("11", "ada", "/persona set", at(1), command=True, values={"text": "Be brief."})
+    given = PlaygroundPost("11", "ada", "/persona set", at(1), command=True, values={"text": "Be brief."})
     assert build_event(KEY, given, "commanded") == Commanded(
         "11", KEY, "ada", "persona set", at(1), {"text": "Be brief."}
     )

@@ -1,4 +1,4 @@
-"""Uploads: files that a window has sent and that hang on no message yet. They are kept in memory, and not for long."""
+"""Waiting files: files that a window has sent and that hang on no message yet; in memory alone."""
 
 import secrets
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ MOST = 40  # files that wait, of all windows
 HELD = 100_000_000  # bytes of them together
 
 
-class Uploads:
+class WaitingFiles:
     """Files that wait for the message that they are to hang on; the oldest ones go first."""
 
     def __init__(self, most: int = MOST, held: int = HELD) -> None:
