@@ -29,6 +29,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_chromium() is None, reas
 expect.set_options(timeout=PATIENCE)
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+DROP = """(element) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File(["dropped words"], "notes.txt", { type: "text/plain" }));
+  element.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+}"""
 REPLIES = ".post.ours:not(.private)"
 
 
@@ -93,15 +98,18 @@ async def test_what_is_attached_is_shown_and_told_and_what_claude_names_can_be_s
         }
         await page.locator("#file").set_input_files([picture])
         await expect(page.locator("#chips li")).to_have_count(1)
+        await page.locator("#composer").evaluate(DROP)
+        await expect(page.locator("#chips li")).to_have_text(["<b>plan</b>.png×", "notes.txt×"])
         await ask(page, "What is on it?")
         await expect(page.get_by_role("link", name="area.py")).to_be_visible()
         shown = await page.locator(".picture img").evaluate("(image) => image.decode().then(() => image.naturalWidth)")
         async with page.expect_download() as saved:
             await page.get_by_role("link", name="area.py").click()
         content = await (await saved.value).path()
-        kinds = [block["type"] for block in claude.requests[-1].body["messages"][-1]["content"]]
+        told = claude.requests[-1].body["messages"][-1]["content"]
+        kinds = [block["type"] for block in told]
 
-        assert (shown > 0, "image" in kinds) == (True, True)
+        assert (shown > 0, "image" in kinds, "dropped words" in str(told)) == (True, True, True)
         assert content.read_text().strip() == "print(3.14)"
 
 
