@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bots.app.health import Health
 from bots.ops.secret_keys import load_audit_keys, read_secret_keys
 from bots.web.dashboard.dashboard import Dashboard, open_dashboard
-from bots.web.dashboard.desk import Condition
+from bots.web.dashboard.desk import ProcessState
 from core.domain.errors import SettingsError
 from core.domain.platform import Platform
 from core.settings import Settings
@@ -32,7 +32,7 @@ def open_pages(
     if settings.confab_http_port is None or not (settings.confab_public_url or is_loopback(settings.confab_http_host)):
         return None
     named = {platform.name: platform for platform in platforms}
-    condition = Condition(
+    condition = ProcessState(
         lambda name: named[name].offline if name in named else "not configured here",
         health.is_claude_refused,
         health.living.count,

@@ -54,7 +54,6 @@ RUN = {
     "confab run": (2, OFF),
     "confab run --only slack": (2, OFF),
     "confab run --only discord": (2, "DISCORD_BOT_TOKEN: not set."),
-    "confab web --link": (2, "CONFAB_HTTP_PORT: not set"),
     "confab slack manifest": (0, '"name": "Confab"'),
     "confab slack manifest --url https://confab.example": (0, "https://confab.example/slack/events"),
     "confab slack manifest --install-url https://confab.example": (0, "https://confab.example/slack/oauth_redirect"),

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bots.ops.http_server import HttpServer
 from bots.web.dashboard.dashboard import Dashboard, open_dashboard
-from bots.web.dashboard.desk import Condition
+from bots.web.dashboard.desk import ProcessState
 from bots.web.site.csrf import FIELD
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
@@ -96,7 +96,7 @@ async def open_front(store: Store, board: Platform, clock: Clock, **settings) ->
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
     tools = ToolRegistry([BuiltinTools()])
     dashboard = open_dashboard(
-        given, store, {board.name: board}, [SECRET], tools=tools, condition=Condition(), clock=clock
+        given, store, {board.name: board}, [SECRET], tools=tools, condition=ProcessState(), clock=clock
     )
     dashboard.connect(make_context(store, clock, tools))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:

@@ -10,11 +10,11 @@ from bots.ops.sealing import Seal
 from bots.ops.secret_keys import decode_keys
 from bots.web.dashboard import audit, budgets, health, overview, personas, tools, usage, work
 from bots.web.dashboard.commands import Clerk
-from bots.web.dashboard.desk import Condition, Desk
+from bots.web.dashboard.desk import Desk, ProcessState
 from bots.web.sign_in.guard import Guard
 from bots.web.sign_in.pages import HOME, SignInPages
 from bots.web.sign_in.whois import Whois
-from bots.web.site.site import Link, Site
+from bots.web.site.site import PageLink, Site
 from core.commands.registry import CommandContext
 from core.domain.clock import Clock, system_clock
 from core.domain.messages import Rank
@@ -25,19 +25,19 @@ from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
 LINKS = (
-    (Rank.GUEST, Link(HOME, "Overview")),
-    (Rank.GUEST, Link(f"{HOME}/usage", "Usage")),
-    (Rank.OWNER, Link(personas.ADDRESS, "Personas")),
-    (Rank.OWNER, Link(budgets.ADDRESS, "Budgets")),
-    (Rank.GUEST, Link(f"{HOME}/tools", "Tools")),
-    (Rank.OWNER, Link(work.ADDRESS, "Jobs")),
-    (Rank.OWNER, Link(f"{HOME}/audit", "Audit log")),
-    (Rank.OWNER, Link(f"{HOME}/health", "Health")),
-    (Rank.GUEST, Link("/sign-ins", "Your sessions")),
+    (Rank.GUEST, PageLink(HOME, "Overview")),
+    (Rank.GUEST, PageLink(f"{HOME}/usage", "Usage")),
+    (Rank.OWNER, PageLink(personas.ADDRESS, "Personas")),
+    (Rank.OWNER, PageLink(budgets.ADDRESS, "Budgets")),
+    (Rank.GUEST, PageLink(f"{HOME}/tools", "Tools")),
+    (Rank.OWNER, PageLink(work.ADDRESS, "Jobs")),
+    (Rank.OWNER, PageLink(f"{HOME}/audit", "Audit log")),
+    (Rank.OWNER, PageLink(f"{HOME}/health", "Health")),
+    (Rank.GUEST, PageLink("/sign-ins", "Your sessions")),
 )
 
 
-def list_links(rank: Rank) -> Sequence[Link]:
+def list_links(rank: Rank) -> Sequence[PageLink]:
     """The pages that somebody of this rank may open."""
     return [link for least, link in LINKS if rank >= least]
 
@@ -88,7 +88,7 @@ def open_dashboard(
     keys: Sequence[str],
     *,
     tools: ToolRegistry,
-    condition: Condition,
+    condition: ProcessState,
     clock: Clock = system_clock,
 ) -> Dashboard:
     """The dashboard of these platforms. `keys` are the secret ones, the newest first."""

@@ -28,7 +28,7 @@ LONGEST = 1_500  # characters of a notice: a cookie holds some 4 kB
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class ProcessState:
     """How this process stands, for the page of health."""
 
     offline: Callable[[str], str] = lambda _platform: ""
@@ -51,7 +51,7 @@ class Desk:
     defaults: Persona
     zone: str = "UTC"
     models: Sequence[str] = ()
-    condition: Condition = field(default_factory=Condition)
+    condition: ProcessState = field(default_factory=ProcessState)
     recent: Recent = field(default_factory=Recent)
 
     def render(self, request: web.Request, template: str, /, **values: object) -> web.Response:

@@ -12,7 +12,7 @@ from core.billing.ledger_rows import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthLine:
     """One thing that works or does not."""
 
     name: str
@@ -29,10 +29,10 @@ async def show_health(desk: Desk, request: web.Request) -> web.Response:
     installed = await desk.store.installations.find(visit.workspace)
     names = await desk.fetch_names(visit, {installed.by} if installed and installed.by else set())
     refused = desk.condition.claude_refused()
-    findings: Sequence[Finding] = (
-        Finding(platform.capitalize(), not offline, offline or "connected"),
-        Finding("Claude", not refused, "does not accept the key" if refused else "has not refused the key"),
-        Finding("Database", good=True, says="answers"),
+    findings: Sequence[HealthLine] = (
+        HealthLine(platform.capitalize(), not offline, offline or "connected"),
+        HealthLine("Claude", not refused, "does not accept the key" if refused else "has not refused the key"),
+        HealthLine("Database", good=True, says="answers"),
     )
     return desk.render(
         request,

@@ -26,7 +26,7 @@ LONGEST = 4_000  # lines of a persona that are compared
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DifferenceLine:
     """A line of a difference: what became of it is `added`, `removed` or `same`."""
 
     kind: str
@@ -90,15 +90,15 @@ async def change_persona(desk: Desk, clerk: Clerk, request: web.Request) -> web.
     return desk.go_back(_write_address(place), says.partition("\n\n")[0] if good else says, good=good)
 
 
-def compare_lines(before: str, after: str) -> Iterator[Line]:
+def compare_lines(before: str, after: str) -> Iterator[DifferenceLine]:
     """What of a text is gone and what is new, line by line, with all that stayed."""
     one, two = before.splitlines()[:LONGEST], after.splitlines()[:LONGEST]
     for kind, first, last, other, end in difflib.SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
         if kind == "equal":
-            yield from (Line("same", text) for text in one[first:last])
+            yield from (DifferenceLine("same", text) for text in one[first:last])
         else:
-            yield from (Line("removed", text) for text in one[first:last])
-            yield from (Line("added", text) for text in two[other:end])
+            yield from (DifferenceLine("removed", text) for text in one[first:last])
+            yield from (DifferenceLine("added", text) for text in two[other:end])
 
 
 def list_wordless(persona: Persona) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _name_changes(persona: Persona, before: Persona) -> str:
     return ", ".join([*changed, *list_changed_settings(persona, before)]) or "nothing"
 
 
-def _compare(before: Persona, after: Persona) -> list[Line]:
+def _compare(before: Persona, after: Persona) -> list[DifferenceLine]:
     return list(compare_lines(before.system or "", after.system or ""))
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bots.ops.sealing import Seal, SealBroken
 from bots.web.sign_in.whois import Whois
-from bots.web.site.site import VIEWER, Handler, Link, PageRefused, Site, Viewer
+from bots.web.site.site import VIEWER, Handler, PageLink, PageRefused, Site, Viewer
 from core.domain.messages import Rank
 from core.store.audit_log import OPERATOR
 from core.store.records.sign_ins.sessions import RANK_LIFE, SESSION_LIFE, Identity, Session, SignIns
@@ -56,7 +56,7 @@ class Guard:
         sign_ins: SignIns,
         whois: Whois,
         seal: Seal,
-        list_links: Callable[[Rank], Sequence[Link]],
+        list_links: Callable[[Rank], Sequence[PageLink]],
         *,
         guests: bool = False,
     ) -> None:

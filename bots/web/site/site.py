@@ -63,7 +63,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PageLink:
     """A link of the navigation."""
 
     address: str
@@ -76,7 +76,7 @@ class Viewer:
 
     name: str
     place: str = ""
-    links: Sequence[Link] = ()
+    links: Sequence[PageLink] = ()
     holder: str = field(default="", repr=False)
     leaving: str = ""
     """Where the form that signs them out goes; empty where nobody signed in."""

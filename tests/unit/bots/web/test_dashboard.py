@@ -14,7 +14,7 @@ from bots.web.dashboard.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
 from bots.web.dashboard.overview import count_reasons, join_days
-from bots.web.dashboard.personas import Line, compare_lines
+from bots.web.dashboard.personas import DifferenceLine, compare_lines
 from bots.web.dashboard.recent import SECONDS, Recent
 from bots.web.dashboard.tools import list_lines
 from bots.web.dashboard.usage import BY, OWN
@@ -80,9 +80,9 @@ def test_a_bar_is_as_long_as_its_part_of_the_longest():
 
 def test_a_difference_has_what_is_gone_what_is_new_and_what_stayed():
     assert list(compare_lines("You are kind.\nBe brief.", "You are kind.\nBe fair.")) == [
-        Line("same", "You are kind."),
-        Line("removed", "Be brief."),
-        Line("added", "Be fair."),
+        DifferenceLine("same", "You are kind."),
+        DifferenceLine("removed", "Be brief."),
+        DifferenceLine("added", "Be fair."),
     ]
     assert list(compare_lines("", "")) == []
 
