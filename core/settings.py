@@ -174,7 +174,9 @@ class Settings(EnvironmentSettings):
     confab_personas: str = Field(
         default="", description="A folder of personas to choose from, beside those that ship; each a Markdown file."
     )
-    confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
+    confab_cache_ttl: Literal["auto", "5m", "1h"] = Field(
+        default="auto", description="How long a prompt is cached: 5m, 1h, or auto, by how people pause."
+    )
     confab_files: Literal["upload", "inline"] = Field(
         default="upload",
         description="How Claude gets pictures and PDFs: upload, once each; inline, with each request, for gateways.",

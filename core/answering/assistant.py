@@ -20,6 +20,7 @@ from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.answering.tasks.scheduled_runs import RunCheck
+from core.billing.cache_lifetimes import AUTO
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.commands.rehearsal import Rehearsals
@@ -173,7 +174,7 @@ class Assistant:
             build_request,
             persona,
             conversation.turns,
-            ttl=self._rules.ttl,
+            ttl="5m" if self._rules.ttl == AUTO else self._rules.ttl,  # which nobody is shown
             instructions=self._platforms[question.key.platform].instructions,
             knowledge=await read_knowledge(self._store.personas, question.key, persona),
             tools=[tool.definition for tool in tools],

@@ -11,6 +11,7 @@ from typing import NoReturn, TypeAlias
 from core.answering.final_answer import Answer, conclude, decline, interrupt, refuse
 from core.answering.refused_prompts import RefusedPrompts
 from core.billing.budgets import dollars
+from core.billing.cache_lifetimes import PauseRecord
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Activity, Claude, Completion, TextSoFar
@@ -72,6 +73,8 @@ class Run:
     """The fingerprint of the key with which Anthropic keeps what Claude's code makes."""
     slot: FairSlot | None = None
     """That of its requests to Claude: others may have it while tools run."""
+    pause: PauseRecord | None = None
+    """How its question came."""
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
@@ -302,7 +305,7 @@ class _TurnEnd:
         if answer is None or is_passed_on(answer, self.hurried):
             called = tuple(self.run.tools.called) if self.run.tools else ()
             return replace(end, content=dump_completion(completion), called=called)
-        return replace(end, final_text=answer.final_text)
+        return replace(end, final_text=answer.final_text, pause=self.run.pause)
 
 
 def is_passed_on(answer: Answer, hurried: bool) -> bool:

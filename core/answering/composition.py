@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from itertools import takewhile
 
@@ -16,6 +17,7 @@ from core.answering.conversation import (
     Conversation,
     describe_problems,
     leave_out_files,
+    list_asked,
     name_persona,
     read_conversation,
     read_knowledge,
@@ -25,10 +27,11 @@ from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
 from core.answering.recovery import SILENT, misses_beginning
 from core.answering.reply import Reply
+from core.billing.cache_lifetimes import TTL, choose_lifetime, record_pause
 from core.claude.metering import Renew
 from core.claude.sender import LeftOut
 from core.domain.clock import Clock
-from core.domain.content import Files
+from core.domain.content import Files, Text
 from core.domain.errors import CannotAnswer, ConfabError, NoAnswer
 from core.domain.messages import ZONE, Outcome, Question
 from core.domain.models import Model
@@ -44,7 +47,7 @@ from core.prompting.names import clean_name, find_ids, replace_ids
 from core.prompting.personas.check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
-from core.prompting.turns import Turn, append_text
+from core.prompting.turns import Turn, append_text, measure_prompts
 from core.store.persona_in_force import find_persona_begun_with
 from core.store.protocols import Step, Store, Thread
 from core.store.records.calls import CallState, StoredCall
@@ -122,6 +125,8 @@ class Composition:
     """What people are told of calls that were allowed, and whose tools are gone."""
     unread_note: str = field(init=False, default="")
     """What people are told of messages that could not be read."""
+    asked: Sequence[datetime] = field(init=False, default=())
+    """When Claude was asked in the thread, this time last."""
 
     async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer.
@@ -141,7 +146,7 @@ class Composition:
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
         told = self._find_place(), composer.api_key, slot
-        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told)
+        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told, record_pause(self.asked))
         self.reply.begin(self.make_title)
         return composer.completions.stream(question, self.version, models, build, run)
 
@@ -186,13 +191,11 @@ class Composition:
         self, steps: Mapping[str, Step], tools: Sequence[Tool]
     ) -> tuple[list[str], Callable[[Model], Request]]:
         """The models that may answer, and how the request for one is made."""
-        composer, key, rules = self.composer, self.claim.question.key, self.composer.rules
-        if rules.models and self.persona.model not in rules.models:
-            raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
+        composer, key, models = self.composer, self.claim.question.key, self._list_models()
         missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
         persona, thread = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
         notes, thread = await tell_notes(composer.store.threads, thread, self.surface)
-        words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
+        definitions = [tool.definition for tool in tools]
         model = await composer.completions.model(persona.model or "")
         conversation = await read_conversation(
             composer.store.threads,
@@ -215,14 +218,31 @@ class Composition:
         acted = await self._tell_acts(steps, tools)
         known = await read_knowledge(composer.store.personas, key, persona)
         told = [acted(turns) for turns in await self._summarize(conversation, steps)]
+        words = composer.platforms[key.platform].instructions
+        around = {"instructions": words, "knowledge": known, "notes": notes}
+        before = [*around.values(), persona.system or "", *(tool.told for tool in definitions)]
+        ttl = await self._choose_lifetime(told[0], before)
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
-            around = {"instructions": words, "knowledge": known, "notes": notes}
-            made = build_request(persona, turns, model, rules.ttl, **around, tools=definitions)
+            made = build_request(persona, turns, model, ttl, **around, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
-        build = partial(_build_as_before, make, told, self.acted, steps)
-        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
+        return models, partial(_build_as_before, make, told, self.acted, steps)
+
+    def _list_models(self) -> list[str]:
+        """The models that may answer, the persona's first. Raises CannotAnswer where it may not be asked."""
+        rules, named = self.composer.rules, self.persona.model or ""
+        if rules.models and named not in rules.models:
+            raise CannotAnswer(refuse_model(named, rules.models))
+        return list(dict.fromkeys([named, *rules.fallbacks]))
+
+    async def _choose_lifetime(self, turns: Sequence[Turn], before: Sequence[str]) -> TTL:
+        """For how long the prompts of this answer are cached, which tell these turns, and other words before them."""
+        composer = self.composer
+        self.asked = list_asked(self.thread, composer.clock())
+        pauses = await composer.store.pauses.read(self.claim.question.key.workspace)
+        sizes = measure_prompts(turns, Text("".join(before)).tokens)
+        return choose_lifetime(composer.rules.ttl, self.asked, sizes, pauses)
 
     async def _summarize(self, conversation: Conversation, steps: Mapping[str, Step]) -> list[list[Turn]]:
         """The turns with the summary of what is cut; where `steps` were asked before, also as they were without it."""

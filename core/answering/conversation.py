@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -303,3 +304,12 @@ async def _select_branch(threads: Threads, thread: Thread, question: Question) -
     if not asked:
         return thread
     return replace(thread, messages=tuple(select_trunk(thread.messages)))
+
+
+def list_asked(thread: Thread, now: datetime) -> list[datetime]:
+    """About when Claude was asked in a thread, oldest first, `now` last: an answer begins to stand soon after that."""
+    begun: dict[str, datetime] = {}
+    for message in thread.messages:
+        if message.mine and message.answers and not message.notice:
+            begun[message.answers] = min(message.at, begun.get(message.answers, message.at))
+    return [*sorted(at for at in begun.values() if at < now), now]

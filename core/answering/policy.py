@@ -9,13 +9,13 @@ from datetime import timedelta
 from core.answering.asides.follow_ups import Doubt, FollowUpJudge
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
 from core.answering.final_answer import Answer, decline
+from core.billing.cache_lifetimes import AUTO, CacheSetting
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Asks, Outcome, Question, Rank
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.asides.follow_ups import mentions_somebody
-from core.prompting.request import TTL
 from core.store.protocols import Notes, Thread
 from core.store.records.claims import Claim
 
@@ -31,8 +31,8 @@ class Rules:
     defaults: Persona
     fallbacks: Sequence[str] = ()
     """Models that answer, in this order, when the persona's is overloaded or gone, or refuses."""
-    ttl: TTL = "1h"
-    """How long a prompt is cached."""
+    ttl: CacheSetting = AUTO
+    """How long a prompt is cached, or that it is chosen."""
     zone: str = "UTC"
     """Where days begin, until a workspace has a time zone."""
     guests: bool = False

@@ -4,17 +4,17 @@ import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cachetools import LRUCache
 
+from core.billing.cache_lifetimes import LIFETIMES, TTL
 from core.domain.content import Opaque, Returned
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.prompting.request import NOTES, SHOWN, SYSTEM, Block, Request
 
 REMEMBERED = 10_000  # threads
-TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Past:
     """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
     steps: int = sys.maxsize
     """The number of turns' blocks before what Claude did for its own answer, if it did anything."""
+    ttl: TTL = "5m"
+    """For how long it is cached."""
     asked: tuple[int, int] = (0, 0)
     """The length and the hash of the words of the last of those: what waited for a person is told below them later."""
 
@@ -87,6 +89,7 @@ class PromptCacheTracker:
             tools,
             files,
             steps,
+            request.ttl,
             _measure_asked(request, steps),
         )
         return _explain_miss(past, request, usage, at)
@@ -97,7 +100,6 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         return None if usage.cache_read else "new"
     if past.cached and usage.cache_read >= past.cached:
         return None
-    ttl = TTL[request.ttl]
     reasons = {
         "model": past.model != request.model,
         "tools": past.tools != _tools(request),  # they stand before all else
@@ -106,7 +108,7 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         "notes": past.notes != _notes(request),
         "settings": past.settings != _settings(request),
         "history": not _continues(past, request) and not _differs_in_steps(past, request),
-        "expired": at - past.at >= ttl,
+        "expired": at - past.at >= LIFETIMES[past.ttl],
         "small": not past.cached,
         "steps": not _continues(past, request),  # no other answer is told them, so what comes before them was read
     }
@@ -168,4 +170,4 @@ def _tools(request: Request) -> int:
 def _settings(request: Request) -> str:
     """What else a cache depends on."""
     body = request.body
-    return f"{body.get('thinking')} {body.get('output_config')} {request.ttl}"
+    return f"{body.get('thinking')} {body.get('output_config')}"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from core.billing.cache_lifetimes import AUTO, CacheSetting
 from core.claude.model_catalog import ModelCatalog
 from core.commands.lines.options import (
     NAME,
@@ -26,7 +27,7 @@ from core.domain.platform import Surface
 from core.domain.wording import parse_dollars
 from core.files.reader import FileReader
 from core.library.library import PersonaLibrary
-from core.prompting.request import TTL, Request
+from core.prompting.request import Request
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
 
@@ -71,7 +72,7 @@ class CommandContext:
     """Whether also those who manage a channel may let a tool act there, in the name of who asked."""
     library: PersonaLibrary = field(default_factory=PersonaLibrary)
     files: FileReader = field(default_factory=FileReader)
-    ttl: TTL = "1h"  # how long prompts are cached
+    ttl: CacheSetting = AUTO  # how long prompts are cached
     batches: bool = False  # whether what answers takes requests at half the price
     public_url: str = ""  # where the dashboard is reached; empty where it is not
 

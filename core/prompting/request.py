@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
+from core.billing.cache_lifetimes import TTL
 from core.domain.content import CodeFile, Content, Document, Returned, Text
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
@@ -60,8 +61,6 @@ SYSTEM = ("house", "knowledge", "persona", NOTES)  # where the blocks of the sys
 _PLACE = re.compile(r"\bmessages\.(\d{1,5})\.content\.(\d{1,5})\b")  # how the API names a block
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
-TTL = Literal["5m", "1h"]
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -102,10 +101,10 @@ class Request:
         return str(self.body["model"])
 
     @property
-    def ttl(self) -> str:
+    def ttl(self) -> TTL:
         """How long what it writes to the cache is kept."""
         system = self.body.get("system") or [{}]
-        return str((system[-1].get("cache_control") or {}).get("ttl", "5m"))
+        return "1h" if (system[-1].get("cache_control") or {}).get("ttl") == "1h" else "5m"
 
     @property
     def searches_bound(self) -> int:

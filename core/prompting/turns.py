@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -385,3 +385,14 @@ def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry], opene
     parts += [Text(between.join(words))] if words else []
     parts += opened if role == "user" else ()
     return Turn(role, tuple(parts), tuple(e.message for e in entries if e.message))
+
+
+def measure_prompts(turns: Sequence[Turn], system: int) -> list[int]:
+    """About how many tokens the prompts of a thread had, the newest last, each of which ended with what was asked.
+
+    `system` are those of what stands before all turns.
+    """
+    sums = accumulate((sum(part.tokens for part in turn.content) for turn in turns), initial=system)
+    asked = (at + 1 for at, turn in enumerate(turns) if turn.role == "user")
+    lengths = list(sums)
+    return [lengths[at] for at in asked]

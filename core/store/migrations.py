@@ -329,6 +329,14 @@ MIGRATIONS = (
             "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
         ),
     ),
+    # How questions came and were followed, as counts: how long prompts are worth to be cached.
+    Migration(
+        "pauses",
+        (
+            "CREATE TABLE pauses (workspace {text} NOT NULL, came {text} NOT NULL, followed {text} NOT NULL, "
+            "count {integer} NOT NULL, PRIMARY KEY (workspace, came, followed)) {strict}",
+        ),
+    ),
     # Who may open the dashboard in a browser: links, until they are used, and sessions, each by the hash of its token.
     Migration(
         "sign_ins",

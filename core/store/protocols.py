@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.cache_lifetimes import PauseHistogram, PauseRecord
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
@@ -58,6 +59,8 @@ class StepEnd:
     called: tuple[str, ...] = ()
     made: tuple[MadeFile, ...] = ()
     container: Container | None = None
+    pause: PauseRecord | None = None
+    """How its question came, which is counted with a final text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +302,13 @@ class Notes(Protocol):
     async def put(self, name: str, value: str) -> None: ...
 
 
+class Pauses(Protocol):
+    """How questions came; they are counted with the final texts of their answers."""
+
+    async def read(self, workspace: str) -> PauseHistogram:
+        """As it was some minutes ago, at most."""
+
+
 NEWEST = 2**63 - 1  # more than any row's number
 
 
@@ -339,6 +349,7 @@ class Store:
     schedules: Schedules
     jobs: Jobs
     batches: BatchWork
+    pauses: Pauses
     sign_ins: SignIns
     reports: Reports
     posts: Posts

@@ -15,6 +15,7 @@ from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.installation_repository import InstallationRepository
+from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
 from core.store.post_repository import PostRepository
@@ -368,6 +369,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         schedules=ScheduleRepository(engine),
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
+        pauses=PauseRepository(engine),
         sign_ins=SignInRepository(engine),
         reports=ReportRepository(engine),
         posts=PostRepository(engine),

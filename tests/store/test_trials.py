@@ -29,6 +29,13 @@ async def rows(store, table):
     return await store.questions._engine.unit(lambda sql: sql.many(f"SELECT * FROM {table}", {}))
 
 
+async def number_erasure(store):
+    """The number of one more erasure: numbers of those that are gone are not given again."""
+    return await store.questions._engine.unit(
+        lambda sql: sql.insert_numbered("erasures", {"workspace": "w", "at": "x"})
+    )
+
+
 async def answer(store, final=FinalText("Blue."), outcome=Outcome.SHOWN):  # noqa: B008  frozen
     """Answer the next question."""
     claim = await store.questions.claim_next("p", PLATFORMS)
@@ -194,7 +201,7 @@ async def test_no_answer_to_a_command_is_posted_that_may_quote_what_is_gone(stor
     (kept,) = [row for row in await rows(store, "questions") if row["name"] == "k1"]
     assert (receipt.question, receipt.note) == (False, GONE)
     assert [kept[name] for name in ("said", "made", "draft")] == [None] * 3
-    assert await rows(store, "erasures")
+    assert await rows(store, "erasures") or await number_erasure(store) > 1  # a sweep takes them away
 
 
 async def test_what_goes_in_another_channel_leaves_an_answer_to_be_posted(store, channel):

@@ -201,7 +201,7 @@ def _price(call: Invocation, persona: Persona, tokens: int) -> str:
     price = call.context.catalog.find_price(model) if call.context.catalog else None
     if price is None:
         return ""
-    write = price.write_1h if call.context.ttl == "1h" else price.write_5m
+    write = price.write_5m if call.context.ttl == "5m" else price.write_1h
     read, written = round(tokens * price.read), round(tokens * write)
     return (
         f" That costs about {dollars(read)} a question while they are cached, and {dollars(written)} when they are "

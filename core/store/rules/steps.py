@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from core.billing.ledger_rows import Reservation, Settlement
 from core.domain.errors import LeaseLost
 from core.domain.messages import ThreadKey
+from core.store.places.pauses import count_pause
 from core.store.protocols import Settled, Step, StepEnd
 from core.store.records.claims import Claim, FirstStep
 from core.store.rules.claims import fence_claim, keep_final_text
@@ -45,6 +46,8 @@ def settle_step(sql: Sql, reservation: Reservation, settled: Settlement, end: St
         return Settled(nearly)
     if end.final_text is not None:
         keep_final_text(sql, question, end.claim, end.final_text)
+        if end.pause is not None:
+            count_pause(sql, end.claim.question.key.workspace, end.pause)
     elif end.made:
         keep_made_files(sql, question, end.made)
     if end.container is not None:

@@ -1,6 +1,7 @@
 """Cost: through a cache as Anthropic describes it, a thread costs hardly more than the least that it could."""
 
 import asyncio
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.short_form import shorten
 SYSTEM = "You know all of our handbook by heart. " * 205  # about 2,000 tokens, as the stand-in counts them
 WORDS = "What does the handbook say about this one? " * 9  # about 100
 PAGES = 10
+MODEL = "claude-haiku-5-5"
 ANSWER = "It says that this one is like all others. " * 19  # about 200
 
 
@@ -89,3 +91,37 @@ async def test_what_is_read_alone_stays_as_near_where_writing_is_cheap(turns):
 
     paid = sum(one.micro_usd for one in billed) * 1000 - output(billed)
     assert paid / least(billed, "5m") <= 1.03
+
+
+async def lifetimes(url: str, board: Board, pauses: list[timedelta]) -> list[str]:
+    """For how long the prompts of a thread are cached, the questions of which come after such pauses."""
+    store = await open_store(url, clock=board.now)
+    async with ClaudeFake() as claude:
+        claude.answer = lambda body: Answer(ANSWER)
+        async with house(store, claude, board, clock=board.now, persona=Persona(SYSTEM, MODEL)) as assistant:
+            thread = f"t{len(board.posts)}"
+            for pause in pauses:
+                board.slept(pause.total_seconds())
+                await assistant.ingest(board.said(thread, "U2", WORDS))
+                async with asyncio.timeout(20):
+                    await assistant.worker.idle()
+    await store.shut()
+    bodies = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    marks = [[body["cache_control"]["ttl"], body["system"][-1]["cache_control"]["ttl"]] for body in bodies]
+    assert all(first == second for first, second in marks)
+    return [first for first, _ in marks]
+
+
+@pytest.mark.parametrize(("pause", "learned"), [(timedelta(minutes=20), "1h"), (timedelta(minutes=1), "5m")])
+async def test_how_long_a_prompt_is_cached_is_learned_from_how_people_pause_also_over_a_restart(
+    tmp_path, pause, learned
+):
+    board, url = Board(), f"sqlite:///{tmp_path}/confab.db"
+    unlearned = await lifetimes(url, board, [timedelta(days=1), pause])
+    for _ in range(6):
+        await lifetimes(url, board, [timedelta(days=1), *[pause] * 3])
+
+    assert unlearned == ["5m", "5m" if learned == "1h" else "1h"]
+    assert await lifetimes(url, board, [timedelta(days=1), pause, pause]) == (
+        ["1h"] * 3 if learned == "1h" else ["5m"] * 3
+    )

@@ -31,7 +31,7 @@ def test_nothing_set_is_enough(bare_environment):
     chosen = read_settings()
 
     assert chosen.anthropic_api_key is None
-    assert (chosen.confab_model, chosen.confab_cache_ttl) == ("claude-haiku-5-5", "1h")
+    assert (chosen.confab_model, chosen.confab_cache_ttl) == ("claude-haiku-5-5", "auto")
     assert (chosen.database_url, chosen.confab_log_level) == ("sqlite:///confab.db", "INFO")
 
 
@@ -70,7 +70,7 @@ def test_a_duration_is_a_number_with_a_unit(bare_environment, written, lasting):
 def test_an_empty_value_is_as_if_it_were_not_set(bare_environment):
     bare_environment.setenv("CONFAB_CACHE_TTL", "")
 
-    assert read_settings().confab_cache_ttl == "1h"
+    assert read_settings().confab_cache_ttl == "auto"
 
 
 @pytest.mark.parametrize("blank", [" ", "\t\n", '""', "' '", "\ufeff", "\u00a0"])
@@ -298,7 +298,7 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
-        ("CONFAB_CACHE_TTL", "2h", "CONFAB_CACHE_TTL: must be '5m' or '1h'."),
+        ("CONFAB_CACHE_TTL", "2h", "CONFAB_CACHE_TTL: must be 'auto', '5m' or '1h'."),
         ("CONFAB_LOG_LEVEL", "loud", "CONFAB_LOG_LEVEL: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
         ("CONFAB_CATCH_UP", "an hour", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
         ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
@@ -447,7 +447,7 @@ def test_every_wrong_value_of_core_and_platforms_is_a_line(bare_environment):
         read_configuration()
 
     assert str(raised.value).splitlines() == [
-        "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+        "CONFAB_CACHE_TTL: must be 'auto', '5m' or '1h'. How long a prompt is cached: 5m, 1h, or auto, by how people pause.",
         "SLACK_API_URL: must begin with http:// or https://. Slack's Web API.",
         "SLACK_STREAMING: must be 'auto', 'native', 'edit' or 'final'. auto or edit: answers grow by edits; "
         "native: in direct messages as Slack's own streams; final: they come whole.",
@@ -488,7 +488,7 @@ def test_lines_of_the_file_that_are_no_settings_are_named_by_their_number_alone(
     mend = "must be NAME=value, with quotes at both ends of the value or at none; or put # before it."
     assert str(raised.value).splitlines() == [
         *(f".env, line {number}: {mend}" for number in (5, 10, 12)),
-        "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+        "CONFAB_CACHE_TTL: must be 'auto', '5m' or '1h'. How long a prompt is cached: 5m, 1h, or auto, by how people pause.",
     ]
     assert capfd.readouterr() == ("", "")
 
