@@ -50,6 +50,7 @@ RUN = {
     "confab usage --by day --since week": (0, "Nothing was asked yet"),
     "confab usage reconcile": (2, "Missing argument 'FILE'"),
     "confab usage reconcile usage.csv": (2, "usage.csv can't be read"),
+    "confab web --link": (2, "CONFAB_HTTP_PORT: not set"),
     "confab run": (2, OFF),
     "confab run --only slack": (2, OFF),
     "confab run --only discord": (2, "DISCORD_BOT_TOKEN: not set."),

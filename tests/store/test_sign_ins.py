@@ -1,4 +1,7 @@
-"""Links that open the dashboard once, and their sessions."""
+"""Links that open the dashboard once, and their sessions.
+
+Tests core.store.sign_in_repository, core.store.places.sign_ins.sessions.
+"""
 
 import asyncio
 from datetime import timedelta

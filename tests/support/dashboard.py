@@ -119,7 +119,7 @@ async def fill(store: Store, clock: ManualClock) -> None:
     for number, words in enumerate(("You are terse.", "You are terse.\nYou answer in English.", "You are kind.")):
         await store.personas.change(
             Place(HERE, CHANNEL),
-            Persona(system=words, model="claude-haiku-5-5"),
+            Persona(system=words, model="claude-haiku-5-5", prompts="What is new?"),
             number,
             "U1",
             clock(),

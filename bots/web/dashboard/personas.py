@@ -14,12 +14,13 @@ from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk, read_number
 from bots.web.sign_in.guard import VISIT
 from bots.web.site.templates import mark_code
-from core.commands.craft.persona_changes import describe_change
+from core.commands.craft.persona_changes import describe_change, list_changed_settings
 from core.domain.personas import Persona, Place, Version, list_settings
 
 ADDRESS = "/dashboard/personas"
 WORKSPACE = "workspace"  # in an address, in a channel's place
 HIDDEN = "Only who is in a channel can change its persona here."
+WORDS = {"prompts", "knowledge"}  # settings that are words, and names of files, of the channel
 LISTED = 200  # versions of a history
 LONGEST = 4_000  # lines of a persona that are compared
 
@@ -56,7 +57,8 @@ async def show_persona(desk: Desk, request: web.Request) -> web.Response:
     )
     readable = not place.channel or await desk.whois.reads(visit.identity, place.channel)
     before = [*(one.persona for one in versions[1:]), Persona()]
-    changes = [mark_code(describe_change(one.persona, earlier)) for one, earlier in zip(versions, before, strict=True)]
+    describe = describe_change if readable else _name_changes
+    changes = [mark_code(describe(one.persona, earlier)) for one, earlier in zip(versions, before, strict=True)]
     chosen = _choose_version(request, versions)
     difference = _compare(before[versions.index(chosen)], chosen.persona) if chosen and readable else None
     return desk.render(
@@ -65,7 +67,7 @@ async def show_persona(desk: Desk, request: web.Request) -> web.Response:
         name=_name_place(place, names),
         address=_write_address(place),
         newest=versions[0],
-        settings=list_settings(versions[0].persona),
+        settings=list_settings(versions[0].persona) if readable else list_wordless(versions[0].persona),
         readable=readable,
         versions=list(zip(versions, changes, strict=True))[:LISTED],
         chosen=chosen,
@@ -99,6 +101,17 @@ def compare_lines(before: str, after: str) -> Iterator[Line]:
             yield from (Line("added", text) for text in two[other:end])
 
 
+def list_wordless(persona: Persona) -> dict[str, str]:
+    """The settings that hold no words of people in the channel."""
+    return {name: value for name, value in list_settings(persona).items() if name not in WORDS}
+
+
+def _name_changes(persona: Persona, before: Persona) -> str:
+    """What a version has changed, without the values."""
+    changed = ["system prompt"] if persona.system != before.system else []
+    return ", ".join([*changed, *list_changed_settings(persona, before)]) or "nothing"
+
+
 def _compare(before: Persona, after: Persona) -> list[Line]:
     return list(compare_lines(before.system or "", after.system or ""))
 
@@ -123,5 +136,5 @@ def _name_place(place: Place, names: Mapping[str, str]) -> str:
 
 
 def _list_settings(version: Version) -> str:
-    chosen = [f"{name} {value}" for name, value in list_settings(version.persona).items()]
+    chosen = [f"{name} {value}" for name, value in list_wordless(version.persona).items()]
     return ", ".join(chosen) or ("none of its own" if version.persona.system else "cleared")

@@ -14,6 +14,7 @@ FIELD = "form_token"
 """The field of a form that holds the token."""
 HEADER = "X-Form-Token"
 """The header that holds it, in requests of scripts."""
+FORM = "application/x-www-form-urlencoded"
 OWN = {"", "none", "same-origin"}  # what a browser says of a request that no other site began
 
 
@@ -31,7 +32,9 @@ class Csrf:
         """Raise HTTPForbidden unless a page of ours, which who holds this cookie was shown, sent the request."""
         if request.headers.get("Sec-Fetch-Site", "") not in OWN:
             raise web.HTTPForbidden
-        token = request.headers.get(HEADER) or str((await request.post()).get(FIELD, ""))
+        token = request.headers.get(HEADER, "")
+        if not token and request.content_type == FORM:
+            token = str((await request.post()).get(FIELD, ""))
         if not holder or not any(_is_equal(_compute(key, holder), token) for key in self._keys):
             raise web.HTTPForbidden
 

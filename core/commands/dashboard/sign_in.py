@@ -31,7 +31,7 @@ async def offer_link(call: Invocation) -> CommandResult:
 ROWS = (
     Command(
         "dashboard",
-        "Open figures, personas and budgets in your browser",
+        "Open the dashboard",
         offer_link,
         (Parameter("sessions", ParameterKind.CHOICE, "end your sessions in browsers", choices=("end",)),),
         rank=Rank.MEMBER,
