@@ -362,8 +362,7 @@ class Server:
 
     name: str  # what it is, and which version
     latency: timedelta  # how long a question to it takes, there and back
-    ahead: timedelta
-    """How far its clock is ahead of this machine's; leases count on the server's."""
+    ahead: timedelta  # how far its clock is ahead of this machine's; leases count on the server's
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,14 +378,11 @@ class Condition:
     waiting: int = 0  # open questions
     oldest: datetime | None = None  # when the oldest of them was asked
     server: Server | None = None  # None for a file
-    models: tuple[str, ...] = ()
-    """Those that personas choose."""
+    models: tuple[str, ...] = ()  # those that personas choose
     installations: Sequence[Installation] = ()
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
-    votes: Votes = field(default_factory=Votes)
-    """What people think of answers."""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Those about MCP servers."""
+    votes: Votes = field(default_factory=Votes)  # what people think of answers
+    notes: Mapping[str, str] = field(default_factory=dict)  # those about MCP servers
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]
