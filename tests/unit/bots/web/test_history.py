@@ -16,7 +16,7 @@ from core.domain.events import Commanded, Deleted, Edited, Posted, Receipt
 from core.domain.messages import Attachment, File, PastRange, Question, ThreadKey
 from core.store import open_store
 from tests.support.talk import at
-from tests.support.waiting import let_others_run
+from tests.support.waiting import PATIENCE
 
 KEY = ThreadKey("web:playground", "general", "1")
 SAID = PlaygroundPost("10", "ada", "hello", at(1))
@@ -69,9 +69,9 @@ async def test_what_was_said_corrected_or_taken_away_while_nobody_could_be_told_
     core.away = False
     next_one = Playground(store.posts, clock)
     running = asyncio.create_task(next_one.run(core.ingest))
-    while len(core.told) < 3:
-        await asyncio.sleep(0.01)
-    await let_others_run()
+    async with asyncio.timeout(PATIENCE):
+        while await store.posts.list_waiting(KEY.workspace):
+            await asyncio.sleep(0.01)
     running.cancel()
 
     assert [(type(one), getattr(one, "message", None) and one.id.partition(":")[0]) for one in core.told] == [
