@@ -1,23 +1,33 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo unit test reliability soak bench clean
+.PHONY: install demo demo-web browser unit test reliability soak bench clean
 
 install: $(VENV)/demo
 
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
+demo-web: $(VENV)/demo
+	@$(BIN)/confab web
+
 unit test reliability: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
 unit: $(VENV)/test
 	$(BIN)/pytest -n 2 tests/unit tests/store -m 'not reliability and not slow'
 
-test: $(VENV)/test
+test: $(VENV)/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3 --dist worksteal --durations=20
+
+# For the tests of pages: the system's package, where there is none yet and this may install it. Without it they are skipped.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium fonts-dejavu-core >&2; } || \
+	  echo "Tests of pages are skipped, for there is no Chromium: install your system's package, chromium." >&2
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0

@@ -332,3 +332,41 @@ def reconcile(file: str, api_key: str) -> None:
     found = asyncio.run(compare_statement(read_configuration().core, statement))
     click.echo(escape_controls(reconciliation.describe_comparisons(statement, found), "\n"))
     sys.exit(0 if all(one.explained for one in found) else 1)
+
+
+@main.command()
+@click.option("--name", envvar="USER", default="", help="Who you are at first, if not the user of this machine.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Listen on this port; else CONFAB_HTTP_PORT, 8321 or a free one."
+)
+@click.option("--open", "show", is_flag=True, help="Open the page in your browser.")
+@click.option("--link", is_flag=True, help="Print a link to the dashboard of `confab run`, and do nothing else.")
+@click.option("--workspace", default="", help="For --link: whose dashboard it opens, such as slack:T024.")
+def web(name: str, port: int | None, workspace: str, *, show: bool, link: bool) -> None:
+    """Talk to Claude in your browser, as several people and in several channels.
+
+    Beside each conversation stands what Claude is sent. The page is on this machine's loopback
+    address alone, and needs no account: whoever uses this machine can open it.
+
+    With --link it prints where you open the dashboard that `confab run` serves. The link is good
+    once, for ten minutes.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+
+    if link:
+        from bots.app.web_pages import make_operator_link
+
+        click.echo(asyncio.run(make_operator_link(read_configuration().core, workspace)))
+        return
+    from bots.app.ending import run_to_end
+    from bots.app.playground import serve_playground
+    from bots.ops import logs
+    from bots.web.playground.place import clean_name
+
+    configuration = read_configuration()
+    settings = configuration.core
+    level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
+    logs.configure(level, configuration.secrets(), settings.confab_log_format)
+    run_to_end(serve_playground(configuration, clean_name(name) or "you", port, click.echo, show=show))

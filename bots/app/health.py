@@ -49,6 +49,10 @@ class Health:
             self._claude(event)
         self._metrics(event)
 
+    def is_claude_refused(self) -> bool:
+        """Whether Claude does not accept our key."""
+        return self._claude is not None and self._claude.refused
+
     def routes(self, supervisors: Sequence[Supervisor]) -> list[web.RouteDef]:
         """Return the routes that tell the state of this process and of the platforms that `supervisors` run."""
         self._supervisors = supervisors
@@ -67,7 +71,7 @@ class Health:
         offline = {one.platform.name: one.offline for one in self._supervisors}
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
-        if self._claude is not None and self._claude.refused:
+        if self.is_claude_refused():
             told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
             waiting, oldest = await self._questions.count_open()

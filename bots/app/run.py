@@ -62,8 +62,9 @@ from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.worker import GRACE
 
-if TYPE_CHECKING:  # what answers on other platforms needs no terminal
+if TYPE_CHECKING:  # what answers on other platforms needs no terminal, and who talks in one no pages
     from bots.console.adapter import Console
+    from bots.web.dashboard.dashboard import Dashboard
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 RETRY = 5.0  # seconds between two tries to open the database
@@ -93,6 +94,7 @@ def make_rules(settings: Settings) -> Rules:
         models=settings.confab_models,
         catch_up=settings.confab_catch_up,
         managers_approve=settings.confab_approvers == "managers",
+        public_url=settings.confab_public_url if settings.confab_http_port else "",
     )
 
 
@@ -202,6 +204,8 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     Without a key nobody answers, unless a `stand_in` for Claude may. The database's server is waited for.
     Raises SettingsError, StoreUnusable.
     """
+    from bots.app.web_pages import open_pages  # noqa: PLC0415  see above
+
     require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
     tools = open_tools(configuration)
@@ -225,8 +229,9 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
+        pages = await asyncio.to_thread(open_pages, settings, store, platforms, health, tools=tools)
         async with tell_heads(store.audit), watch_claude(claude):
-            await answer(settings, platforms, store, tools=tools, health=health, routes=routes, stop=stop)
+            await answer(settings, platforms, store, tools=tools, health=health, routes=routes, stop=stop, pages=pages)
     finally:
         await store.shut()
 
@@ -281,20 +286,24 @@ async def answer(
     health: Health,
     stop: asyncio.Event,
     routes: Sequence[web.RouteDef] = (),
+    pages: "Dashboard | None" = None,
     grace: float = GRACE,
     pace: JobPace = PACE,
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 
     Until the end the platforms are heard, so that what is said meanwhile waits for the next start. `routes` are the
-    platforms' and are served beside those of `health`. Raises SettingsError.
+    platforms' and are served beside those of `health` and `pages`. Raises SettingsError.
     """
     supervisors = [Supervisor(platform) for platform in platforms]
+    ours = [*health.routes(supervisors), *routes, *(pages.routes() if pages else ())]
     async with (
-        listen_http(settings, HttpServer([*health.routes(supervisors), *routes])),
+        listen_http(settings, HttpServer(ours)),
         assemble(settings, platforms, store, health, tools=tools, pace=pace) as assistant,
         connect_platforms(supervisors, assistant.ingest),
     ):
+        if pages:
+            pages.connect(assistant.commands)
         log.info("started: %s", ", ".join(platform.name for platform in platforms))
         await stop.wait()
         log.info("stopping; answers under way get %g seconds", grace)

@@ -21,7 +21,6 @@ from bots.console.controls import (
     find_control,
     wait_for_nothing,
 )
-from bots.console.lines.slash_hints import add_slashes
 from bots.console.lines.told_batches import LOOKED, ListJobs, describe_batches, list_none
 from bots.console.lines.typed_lines import (
     HELP,
@@ -39,6 +38,7 @@ from bots.console.place import LEAVES, ConsolePlace, find_user
 from bots.console.surface import ConsoleSurface
 from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
+from bots.delivery.slash_hints import add_slashes
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
 from core.commands.craft.library import offer_personas

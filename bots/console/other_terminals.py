@@ -83,11 +83,14 @@ def describe_ending(ending: Ending) -> str:
     return UNANSWERED if ending.outcome in {Outcome.NOT_FOR_US, Outcome.EXPIRED} else ELSEWHERE
 
 
-def hold_session(database_url: str) -> int | None:
-    """Take the lock until this process ends, or return None if another terminal has it: a file's descriptor."""
+def hold_session(database_url: str, use: str = "") -> int | None:
+    """Take the lock of a database for one use until this process ends: a file's descriptor.
+
+    None if another process has it, such as another terminal.
+    """
     place, _, path = database_url.rpartition("sqlite:///")
     name = hashlib.sha256(f"{place}{Path(path).absolute()}".encode()).hexdigest()[:16]
-    path = os.path.join(tempfile.gettempdir(), f"confab-{os.getuid()}-{name}.lock")
+    path = os.path.join(tempfile.gettempdir(), f"confab-{os.getuid()}-{name}{use}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,10 +9,10 @@ from typing import Protocol
 from bots.console.attachments import Attachments
 from bots.console.escapes import neutralise_line
 from bots.console.lines.saved_files import is_for_disk, save_file
-from bots.console.lines.slash_hints import add_slashes
 from bots.console.other_terminals import STOPPED, AwaitedAnswers
 from bots.console.place import NO_PAST, NOTHING_SAID
 from bots.console.terminal import Terminal
+from bots.delivery.slash_hints import add_slashes
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.commands.registry import is_task

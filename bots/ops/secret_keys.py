@@ -85,7 +85,12 @@ def load_audit_keys(settings: Settings) -> AuditKeys:
 
 
 def derive_audit_keys(keys: Sequence[str]) -> AuditKeys:
-    return AuditKeys([urlsafe_b64decode(key) for key in keys])
+    return AuditKeys(decode_keys(keys))
+
+
+def decode_keys(keys: Sequence[str]) -> list[bytes]:
+    """The bytes of keys, from which others are derived."""
+    return [urlsafe_b64decode(key) for key in keys]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -71,7 +71,8 @@ class Assistant:
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
-        commands = self._build_command_context(clock, tools, reader, library)
+        self.commands = commands = self._build_command_context(clock, tools, reader, library)
+        """What commands work with, also those that are not given in a conversation."""
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         policy = self._make_policy(loop_guard)
@@ -121,6 +122,7 @@ class Assistant:
             ttl=rules.ttl,
             batches=completions.takes_batches,
             file_hints={name: platform.file_hint for name, platform in self._platforms.items()},
+            public_url=rules.public_url,
         )
 
     async def _heartbeat(self) -> None:

@@ -45,6 +45,8 @@ class Rules:
     """How far back we look for what was missed."""
     managers_approve: bool = False
     """Whether those who manage a channel may let tools act there too, and not only who asked."""
+    public_url: str = ""
+    """Where browsers reach the dashboard; empty where they do not."""
     patience: float = 2.0
     """Seconds that an answer waits for a history; then it is given from what was heard."""
 

@@ -14,6 +14,7 @@ from core.commands import (
 )
 from core.commands.batches import following, preview
 from core.commands.craft import classification, draft, library, one_message, persona_models, summary
+from core.commands.dashboard import sign_in
 from core.commands.memory import knowledge, notes
 from core.commands.schedules import schedule
 from core.commands.schedules.prompt import PROMPT
@@ -43,6 +44,7 @@ TABLE = (
     *usage.ROWS,
     *budget.ROWS,
     *audit.ROWS,
+    *sign_in.ROWS,
     *forget.ROWS,
     *replies.ROWS,
     *approvals.ROWS,

@@ -110,12 +110,12 @@ def _write_grants(grants: Sequence[Grant], call: Invocation, head: str) -> str:
 ROWS = (
     Command(
         "allow",
-        "Let the tool act that waits for it in this thread",
+        "Let the tool act that waits here",
         allow_call,
         (Parameter("for", ParameterKind.CHOICE, "thread: do not ask again for this tool here", choices=(THREAD,)),),
         private=True,
     ),
-    Command("deny", "Do not let the tool act that waits for it in this thread", deny_call, private=True),
+    Command("deny", "Do not let the tool act that waits here", deny_call, private=True),
     Command(
         "grants list",
         "Show which tools act here for you without asking first",

@@ -76,6 +76,7 @@ class CommandContext:
     batches: bool = False  # whether what answers takes requests at half the price
     file_hints: Mapping[str, str] = field(default_factory=dict)
     """How a file is given with a command, by platform, in a sentence."""
+    public_url: str = ""  # where the dashboard is reached; empty where it is not
 
 
 @dataclass(frozen=True, slots=True)

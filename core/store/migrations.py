@@ -339,4 +339,38 @@ MIGRATIONS = (
     ),
     # Where the rows of a job come from, in words, such as a file's name: it is listed longer than its plan is kept.
     Migration("job_origins", ("ALTER TABLE jobs ADD COLUMN origin {text}",)),
+    # Who may open the dashboard in a browser: links, until they are used, and sessions, each by the hash of its token.
+    Migration(
+        "sign_ins",
+        (
+            "CREATE TABLE sign_in_links (token {text} NOT NULL PRIMARY KEY, workspace {text} NOT NULL, "
+            "person {text} NOT NULL, channel {text} NOT NULL, expires_at {text} NOT NULL) {strict}",
+            "CREATE TABLE sign_in_sessions (id {id}, token {text} NOT NULL, workspace {text} NOT NULL, "
+            "person {text} NOT NULL, channel {text} NOT NULL, rank {integer} NOT NULL, ranked_at {text} NOT NULL, "
+            "at {text} NOT NULL, expires_at {text} NOT NULL) {strict}",
+            "CREATE UNIQUE INDEX sign_in_sessions_by_token ON sign_in_sessions (token)",
+            "CREATE INDEX sign_in_sessions_by_person ON sign_in_sessions (workspace, person)",
+        ),
+    ),
+    # What was asked in a stretch of time.
+    Migration(
+        "questions_by_time",
+        ("CREATE INDEX questions_by_time ON questions (workspace, at, command, outcome, unanswered, person)",),
+    ),
+    # What stands on a platform that has no server of its own. `person` is whose words a post holds, and `waiting` the
+    # kind of an event that has still to be ingested.
+    Migration(
+        "posts",
+        (
+            "CREATE TABLE posts (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "name {text} NOT NULL, person {text} NOT NULL, at {text} NOT NULL, body {text} NOT NULL, "
+            "waiting {text} NOT NULL) {strict}",
+            "CREATE UNIQUE INDEX posts_by_name ON posts (workspace, channel, name)",
+            "CREATE INDEX posts_by_thread ON posts (workspace, channel, thread, at)",
+            "CREATE INDEX posts_waiting ON posts (workspace) WHERE waiting <> ''",
+            "CREATE TABLE post_files (post {integer} NOT NULL REFERENCES posts (id) ON DELETE CASCADE, "
+            "number {integer} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, alt {text} NOT NULL, "
+            "content {text} NOT NULL, PRIMARY KEY (post, number)) {strict}",
+        ),
+    ),
 )

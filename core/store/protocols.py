@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
-from core.billing.cache_lifetimes import PauseHistogram, PauseRecord
+from core.billing.cache_lifetimes import PauseRecord
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
@@ -22,9 +22,13 @@ from core.store.records.heartbeat import Heartbeat
 from core.store.records.installations import Installation, Installations
 from core.store.records.jobs import BatchWork, Jobs, WaitingBatches
 from core.store.records.knowledge import Personas
+from core.store.records.posts.stored_posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
+from core.store.records.reports.activity import Reports
+from core.store.records.reports.pauses import Pauses
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
+from core.store.records.sign_ins.sessions import SignIns
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
 
@@ -302,13 +306,6 @@ class Notes(Protocol):
     async def put(self, name: str, value: str) -> None: ...
 
 
-class Pauses(Protocol):
-    """How questions came; they are counted with the final texts of their answers."""
-
-    async def read(self, workspace: str) -> PauseHistogram:
-        """As it was some minutes ago, at most."""
-
-
 NEWEST = 2**63 - 1  # more than any row's number
 
 
@@ -350,6 +347,9 @@ class Store:
     jobs: Jobs
     batches: BatchWork
     pauses: Pauses
+    sign_ins: SignIns
+    reports: Reports
+    posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 
@@ -359,8 +359,7 @@ class Server:
 
     name: str  # what it is, and which version
     latency: timedelta  # how long a question to it takes, there and back
-    ahead: timedelta
-    """How far its clock is ahead of this machine's; leases count on the server's."""
+    ahead: timedelta  # how far its clock is ahead of this machine's; leases count on the server's
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,15 +375,12 @@ class Condition:
     waiting: int = 0  # open questions
     oldest: datetime | None = None  # when the oldest of them was asked
     server: Server | None = None  # None for a file
-    models: tuple[str, ...] = ()
-    """Those that personas choose."""
+    models: tuple[str, ...] = ()  # those that personas choose
     installations: Sequence[Installation] = ()
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
     batches: WaitingBatches = field(default_factory=WaitingBatches)
-    votes: Votes = field(default_factory=Votes)
-    """What people think of answers."""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Those about MCP servers."""
+    votes: Votes = field(default_factory=Votes)  # what people think of answers
+    notes: Mapping[str, str] = field(default_factory=dict)  # those about MCP servers
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

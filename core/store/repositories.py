@@ -14,19 +14,20 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
+from core.store.installation_repository import InstallationRepository
 from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
+from core.store.post_repository import PostRepository
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.records.grants import Grant
 from core.store.records.heartbeat import Heartbeat
-from core.store.records.installations import Installation
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.searches import FoundThread, Position, Search, SearchPage
-from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
+from core.store.rules import claims, file_deletions, files, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
@@ -36,9 +37,11 @@ from core.store.rules.messages import find_message
 from core.store.rules.questions import find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.rules.reports.activity import ReportRepository
 from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
+from core.store.sign_in_repository import SignInRepository
 from core.store.sql_port import Engine
 
 
@@ -344,34 +347,6 @@ class AuditRepository:
         return await self._engine.unit(lambda sql: audit.verify_page(sql, head))
 
 
-class InstallationRepository:
-    """Keeps the protocol `Installations`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def install(self, installation: Installation) -> Installation:
-        return await self._engine.unit(lambda sql: installations.keep_installation(sql, installation))
-
-    async def find(self, workspace: str) -> Installation | None:
-        return await self._engine.unit(lambda sql: installations.find_installation(sql, workspace))
-
-    async def list(self, platform: str) -> Sequence[Installation]:
-        return await self._engine.unit(lambda sql: installations.list_installations(sql, platform))
-
-    async def claim_renewal(self, installation: Installation, lease: timedelta) -> bool:
-        return await self._engine.unit(lambda sql: installations.claim_renewal(sql, installation, lease))
-
-    async def renew(self, installation: Installation, sealed: str, expires_at: datetime | None) -> Installation | None:
-        return await self._engine.unit(lambda sql: installations.renew_token(sql, installation, sealed, expires_at))
-
-    async def end(self, workspace: str, until: datetime, *, erase: bool = False) -> bool:
-        ended = await self._engine.unit(lambda sql: installations.end_installation(sql, workspace, until, erase))
-        if ended and erase:
-            self._engine.sweep_soon()
-        return ended
-
-
 def build_store(engine: Engine, stale: timedelta) -> Store:
     """All repositories over one engine. A process without a heartbeat for `stale` has stopped."""
     return Store(
@@ -393,5 +368,8 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
         pauses=PauseRepository(engine),
+        sign_ins=SignInRepository(engine),
+        reports=ReportRepository(engine),
+        posts=PostRepository(engine),
         shut=engine.shut,
     )

@@ -1,6 +1,6 @@
 """Where the app is installed, on every engine: one row a workspace, renewed by one process at a time.
 
-Tests core.store.records.installations, core.store.rules.installations.
+Tests core.store.records.installations, core.store.rules.installations, core.store.installation_repository.
 """
 
 import asyncio

@@ -23,6 +23,8 @@ BY_ID = "SELECT * FROM schedules WHERE id = :id"
 
 OF_CHANNEL = "SELECT * FROM schedules WHERE workspace = :workspace AND channel = :channel ORDER BY number"
 
+OF_WORKSPACE = "SELECT * FROM schedules WHERE workspace = :workspace AND NOT removed ORDER BY channel, number"
+
 DUE = """
 SELECT * FROM schedules WHERE due_at IS NOT NULL AND due_at <= :now AND {platforms} ORDER BY due_at, id LIMIT :most
 """
@@ -73,6 +75,11 @@ def add_schedule(sql: Sql, new: NewSchedule) -> Schedule:
 def list_schedules(sql: Sql, key: ThreadKey) -> list[Schedule]:
     """Those of a channel that were not removed."""
     return [read_schedule(row) for row in _list_rows(sql, key) if not row["removed"]]
+
+
+def list_workspace_schedules(sql: Sql, workspace: str) -> list[Schedule]:
+    """Those of all channels that were not removed."""
+    return [read_schedule(row) for row in sql.many(OF_WORKSPACE, {"workspace": workspace})]
 
 
 def change_schedule(

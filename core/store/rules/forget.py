@@ -7,6 +7,7 @@ from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
 from core.store.places.channel_notes import erase_notes
+from core.store.places.posts import erase_posts
 from core.store.places.schedules import erase_schedules
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
@@ -139,6 +140,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
     count += erase_known_files(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     forget_jobs(sql, scope)
+    erase_posts(sql, scope)
     noted, scheduled = erase_notes(sql, scope), erase_schedules(sql, scope)
     if withdrawn or summaries or names or count or held or noted or scheduled:
         record_erasure(sql, scope.workspace, scope.channel, now)

@@ -21,6 +21,7 @@ from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, record_audit
 from core.store.places.schedules import stop_schedules
+from core.store.places.sign_ins.sessions import end_workspace_sessions
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.jobs.erasures import erase_jobs, erase_row_of, follow_edit
@@ -117,6 +118,7 @@ def _ingest_end(sql: Sql, event: WorkspaceEnded) -> Receipt:
 def record_end(sql: Sql, workspace: str, at: datetime, withdrawn: int) -> None:
     """Audit that a workspace ended, once: platforms tell of it more than once."""
     if not is_end_recorded(sql, workspace, at):
+        end_workspace_sessions(sql, workspace)
         details = {"withdrawn": withdrawn}
         record_audit(sql, AuditEntry(workspace, at, PLATFORM, AuditAction.INSTALLATION_ENDED, details=details))
 

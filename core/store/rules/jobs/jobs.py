@@ -57,6 +57,10 @@ SELECT * FROM jobs WHERE workspace = :workspace AND channel = :channel AND state
 ORDER BY number DESC LIMIT :most
 """
 
+NEWEST_OF_WORKSPACE = """
+SELECT * FROM jobs WHERE workspace = :workspace AND state <> 'read' ORDER BY id DESC LIMIT :most
+"""
+
 STATES = "SELECT state, count(*) AS count FROM job_rows WHERE job = :job GROUP BY state"
 
 BATCHES = """
@@ -196,6 +200,11 @@ def find_numbered(sql: Sql, key: ThreadKey, number: int | None) -> Job | None:
 
 def list_newest(sql: Sql, key: ThreadKey, most: int) -> list[Job]:
     return [read_job(row) for row in sql.many(NEWEST.format(which=""), {**thread_values(key), "most": most})]
+
+
+def list_newest_of_workspace(sql: Sql, workspace: str, most: int) -> list[Job]:
+    """The newest of all channels."""
+    return [read_job(row) for row in sql.many(NEWEST_OF_WORKSPACE, {"workspace": workspace, "most": most})]
 
 
 def measure_job(sql: Sql, job: int) -> JobProgress:

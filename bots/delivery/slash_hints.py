@@ -1,4 +1,4 @@
-"""Slash hints: commands that a notice of ours names are written with the slash that they have in the terminal. Pure."""
+"""Slash hints: commands that a notice of ours names are written with the slash with which a line gives them. Pure."""
 
 import re
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Hints (bots.console.lines.slash_hints): what a notice says of a command is written as it is given in the terminal."""
+"""Hints (bots.delivery.slash_hints): what a notice says of a command is written as it is given in a terminal or a browser."""
 
 import pytest
 
-from bots.console.lines.slash_hints import add_slashes
+from bots.delivery.slash_hints import add_slashes
 from core.commands import TABLE
 
 

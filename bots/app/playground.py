@@ -1,0 +1,125 @@
+"""Composition of `confab web`: the playground on loopback, in one process with what answers."""
+
+import asyncio
+import logging
+import secrets
+import webbrowser
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from aiohttp import web
+
+from bots.app.configuration import Configuration, find_misspelt_variables, open_tools
+from bots.app.run import CHAT_STALE, assemble, catch_signals, connect_platforms, make_rules, tell_heads
+from bots.app.supervisor import Supervisor
+from bots.console.other_terminals import hold_session
+from bots.delivery.downloads import LARGEST
+from bots.ops.exposed_files import warn_of_exposed
+from bots.ops.http_limits import Limits, read_limits
+from bots.ops.http_server import HttpServer
+from bots.ops.secret_keys import load_audit_keys, read_secret_keys
+from bots.web.playground.actions import PlaygroundActions
+from bots.web.playground.adapter import Playground
+from bots.web.playground.pages import PersonaShelf, PlaygroundPages
+from bots.web.playground.prompt_panel import Compose, PromptReader
+from bots.web.playground.stream import PlaygroundStream
+from bots.web.site.site import Site
+from core.billing import prices
+from core.domain.errors import SettingsError
+from core.settings import Settings
+from core.store import open_store
+from core.store.protocols import Store
+
+LOOPBACK = "127.0.0.1"
+NAMES = (LOOPBACK, "localhost")  # under which a browser may ask for it: no name of others that leads here
+PORT = 8321  # where none is set; another one where that is taken
+TAKEN = "Another `confab web` has this database open. Use its page, or name another database with DATABASE_URL."
+STAY = 7 * 86_400.0  # seconds for which a window may follow without connecting again
+
+log = logging.getLogger(__name__)
+
+
+async def serve_playground(
+    configuration: Configuration,
+    person: str,
+    port: int | None,
+    tell: Callable[[str], None],
+    *,
+    show: bool = False,
+) -> None:
+    """Serve the playground until a signal, and `tell` its address. Raises SettingsError, StoreUnusable.
+
+    Everybody who reaches it may do everything, so it listens on loopback alone, whatever CONFAB_HTTP_HOST says. What is
+    not answered at the end is answered at the next start.
+    """
+    settings, stop = configuration.core, catch_signals()
+    if await asyncio.to_thread(hold_session, settings.database_url, "-web") is None:
+        raise SettingsError(TAKEN)
+    for line in (*find_misspelt_variables(), *configuration.doubt_secrets()):
+        log.warning(line)
+    keys = await asyncio.to_thread(load_audit_keys, settings)
+    await asyncio.to_thread(warn_of_exposed, settings)
+    tools = open_tools(configuration)
+    store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
+    try:
+        playground = Playground(store.posts)
+        async with tell_heads(store.audit), assemble(settings, [playground], store, tools=tools) as assistant:
+            routes = build_routes(
+                settings, store, playground, compose=assistant.next_request, tools=tools.names, person=person
+            )
+            async with connect_platforms([Supervisor(playground)], assistant.ingest):
+                server, wanted = HttpServer(routes, find_limits()), settings.confab_http_port if port is None else port
+                await listen(server, port=wanted, tell=tell, stop=stop, playground=playground, show=show)
+    finally:
+        await store.shut()
+
+
+async def listen(
+    server: HttpServer,
+    *,
+    port: int | None,
+    tell: Callable[[str], None],
+    stop: asyncio.Event,
+    playground: Playground,
+    show: bool,
+) -> None:
+    """Answer browsers until `stop`. Raises SettingsError."""
+    if port is None:
+        port = PORT if await _is_free(PORT) else 0
+    async with server.serve(LOOPBACK, port) as found:
+        address = f"http://{LOOPBACK}:{found}/"
+        tell(address)
+        if show:
+            await asyncio.to_thread(webbrowser.open, address)
+        await stop.wait()
+        playground.history.hub.close()
+
+
+def build_routes(
+    settings: Settings, store: Store, playground: Playground, *, compose: Compose, tools: Sequence[str], person: str
+) -> list[web.RouteDef]:
+    """Every page of the playground."""
+    known = prices.read_prices(settings.confab_prices)
+    site = Site([key.encode() for key in read_secret_keys(settings)] or [secrets.token_bytes()], hosts=NAMES)
+    models = settings.confab_models or known.models
+    shelf = PersonaShelf(store.personas, make_rules(settings).defaults, models, tools)
+    pages = PlaygroundPages(site, playground, PromptReader(playground, compose, store.ledger, known), shelf, person)
+    actions = PlaygroundActions(site, playground, pages, shelf)
+    stream = PlaygroundStream(playground, pages)
+    return site.frame([*actions.routes(), *stream.routes(), *pages.routes()])
+
+
+def find_limits() -> Limits:
+    """Limits for files and for streams that stay open; only this machine can reach them."""
+    return replace(read_limits(), body=LARGEST + 1, held=4 * LARGEST, body_seconds=120.0, request_seconds=STAY)
+
+
+async def _is_free(port: int) -> bool:
+    """Whether nobody listens on a port of loopback."""
+    with suppress(OSError):
+        server = await asyncio.start_server(lambda _reader, _writer: None, LOOPBACK, port)
+        server.close()
+        await server.wait_closed()
+        return True
+    return False

@@ -1,0 +1,81 @@
+"""Budgets: how each stands, who changed which, and a form that sets or clears one."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from bots.web.dashboard.commands import Clerk
+from bots.web.dashboard.desk import Desk
+from bots.web.sign_in.guard import VISIT
+from core.billing.budgets import Budget, describe_renewal
+from core.billing.ledger_rows import DIRECT, Scope
+
+ADDRESS = "/dashboard/budgets"
+SHOWN = 20  # changes
+PERIODS = {"day": "a day", "week": "a week", "month": "a month"}
+
+
+async def show_budgets(desk: Desk, request: web.Request) -> web.Response:
+    """All budgets in force, the nearest to its limit first."""
+    visit = request[VISIT]
+    held = await desk.load_budgets(visit)
+    statuses, changes = sorted(held.statuses, key=lambda one: -one.percent), held.changes[:SHOWN]
+    scopes = [*(one.budget.scope for one in statuses), *(one.scope for one in changes)]
+    wanted = {_name_key(one) for one in scopes} | {one.author for one in changes}
+    names = await desk.fetch_names(visit, {one for one in wanted if one})
+    return desk.render(
+        request,
+        "dashboard/budgets.html",
+        lines=[(name_scope(one.budget.scope, names), one, describe_renewal(one)) for one in statuses],
+        changes=[(name_scope(one.scope, names), one, names.get(one.author, one.author)) for one in changes],
+        zone=held.zone or desk.zone,
+        periods=PERIODS,
+        identify=_identify,
+    )
+
+
+async def change_budget(desk: Desk, clerk: Clerk, request: web.Request) -> web.Response:
+    """Set a budget, or clear it where no amount is given with `clear`."""
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    values = {"per": form.get("per", "")}
+    channel = form.get("channel", "").strip().lstrip("#")
+    if form.get("of") == "person":
+        values["person"] = form.get("person", "")
+    elif form.get("of") in {"workspace", "direct"}:
+        values["of"] = form["of"]
+    elif not channel:
+        return desk.go_back(ADDRESS, "Name the channel by its id.", good=False)
+    words = "budget clear" if "clear" in form else "budget set"
+    if words == "budget set":
+        values["amount"] = form.get("amount", "")
+    good, says = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
+    return desk.go_back(ADDRESS, says, good=good)
+
+
+def name_scope(scope: Scope, names: Mapping[str, str]) -> str:
+    """Whose budget it is."""
+    if scope.channel == DIRECT:
+        return "Each person's direct messages"
+    key = _name_key(scope)
+    return names.get(key, key) if key else "The workspace"
+
+
+def _identify(budget: Budget) -> Mapping[str, str]:
+    """The fields of a form that names this budget."""
+    scope = budget.scope
+    of = (
+        "direct"
+        if scope.channel == DIRECT
+        else "channel"
+        if scope.channel
+        else "person"
+        if scope.person
+        else "workspace"
+    )
+    named = {"channel": scope.channel or "", "person": scope.person or ""}
+    return {"of": of, "per": budget.period.value} | ({of: named[of]} if of in named else {})
+
+
+def _name_key(scope: Scope) -> str:
+    """What the platform is asked for: a person, or a channel."""
+    return scope.person or (f"#{scope.channel}" if scope.channel and scope.channel != DIRECT else "")

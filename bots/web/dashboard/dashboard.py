@@ -1,0 +1,112 @@
+"""The dashboard: its pages and who may open which, put together as routes of the HTTP server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from bots.ops.sealing import Seal
+from bots.ops.secret_keys import decode_keys
+from bots.web.dashboard import audit, budgets, health, overview, personas, tools, usage, work
+from bots.web.dashboard.commands import Clerk
+from bots.web.dashboard.desk import Desk, ProcessState
+from bots.web.sign_in.guard import Guard
+from bots.web.sign_in.pages import HOME, SignInPages
+from bots.web.sign_in.whois import Whois
+from bots.web.site.site import PageLink, Site
+from core.commands.registry import CommandContext
+from core.domain.clock import Clock, system_clock
+from core.domain.messages import Rank
+from core.domain.personas import Persona
+from core.domain.platform import Platform
+from core.settings import Settings
+from core.store.protocols import Store
+from core.tools.registry import ToolRegistry
+
+LINKS = (
+    (Rank.GUEST, PageLink(HOME, "Overview")),
+    (Rank.GUEST, PageLink(f"{HOME}/usage", "Usage")),
+    (Rank.OWNER, PageLink(personas.ADDRESS, "Personas")),
+    (Rank.OWNER, PageLink(budgets.ADDRESS, "Budgets")),
+    (Rank.GUEST, PageLink(f"{HOME}/tools", "Tools")),
+    (Rank.OWNER, PageLink(work.ADDRESS, "Jobs")),
+    (Rank.OWNER, PageLink(f"{HOME}/audit", "Audit log")),
+    (Rank.OWNER, PageLink(f"{HOME}/health", "Health")),
+    (Rank.GUEST, PageLink("/sign-ins", "Your sessions")),
+)
+
+
+def list_links(rank: Rank) -> Sequence[PageLink]:
+    """The pages that somebody of this rank may open."""
+    return [link for least, link in LINKS if rank >= least]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """All pages over one store. `clerk` gives the commands of forms, once it has a context for them."""
+
+    desk: Desk
+    clerk: Clerk
+
+    def connect(self, context: CommandContext) -> None:
+        """From here on forms change something."""
+        self.clerk.context = context
+
+    def routes(self) -> list[web.RouteDef]:
+        desk, clerk, guard, site = self.desk, self.clerk, self.desk.guard, self.desk.site
+        own = {HOME: overview.show_overview, f"{HOME}/usage": usage.show_usage, f"{HOME}/usage.csv": usage.export_usage}
+        own |= {f"{HOME}/tools": tools.show_tools}
+        owners = {
+            personas.ADDRESS: personas.show_personas,
+            f"{personas.ADDRESS}/{{channel}}": personas.show_persona,
+            budgets.ADDRESS: budgets.show_budgets,
+            work.ADDRESS: work.show_work,
+            f"{HOME}/audit": audit.show_audit,
+            f"{HOME}/health": health.show_health,
+        }
+        forms = {
+            f"{personas.ADDRESS}/{{channel}}": partial(personas.change_persona, desk, clerk),
+            budgets.ADDRESS: partial(budgets.change_budget, desk, clerk),
+            work.ADDRESS: partial(work.change_work, desk, clerk),
+            f"{HOME}/audit": partial(audit.verify_audit, desk),
+        }
+        pages = SignInPages(site, guard, desk.store.sign_ins, desk.whois)
+        return site.frame([
+            *pages.routes(),
+            *(web.get(path, guard.admit(partial(show, desk))) for path, show in own.items()),
+            *(web.get(path, guard.admit(partial(show, desk), Rank.OWNER)) for path, show in owners.items()),
+            *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in forms.items()),
+            web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
+        ])  # fmt: skip
+
+
+def open_dashboard(
+    settings: Settings,
+    store: Store,
+    platforms: Mapping[str, Platform],
+    keys: Sequence[str],
+    *,
+    tools: ToolRegistry,
+    condition: ProcessState,
+    clock: Clock = system_clock,
+) -> Dashboard:
+    """The dashboard of these platforms. `keys` are the secret ones, the newest first."""
+    site = Site(decode_keys(keys), secure=bool(settings.confab_public_url))
+    whois = Whois(platforms, clock)
+    seal = Seal(keys, "web session")
+    guard = Guard(site, store.sign_ins, whois, seal, list_links, guests=settings.confab_guests)
+    desk = Desk(
+        site,
+        guard,
+        whois,
+        store,
+        Seal(keys, "web notice"),
+        clock,
+        tools,
+        Persona(model=settings.confab_model),
+        settings.confab_time_zone,
+        settings.confab_models,
+        condition,
+    )
+    return Dashboard(desk, Clerk(whois))

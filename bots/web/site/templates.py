@@ -1,0 +1,61 @@
+"""Templates: Jinja2 over the package's folder, in which every value is escaped, with how we write amounts and times."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from core.billing.budgets import dollars
+
+_CODE = re.compile(r"(`+)(.+?)\1")
+SECONDS, MINUTE, HOUR = 1, 60, 3600
+
+
+def make_environment() -> Environment:
+    """The environment of all pages: a value that a page was not given is an error, and none is markup."""
+    environment = Environment(
+        loader=PackageLoader("bots.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "dollars": dollars,
+        "number": write_number,
+        "time": write_time,
+        "seconds": write_seconds,
+        "code": mark_code,
+    }
+    return environment
+
+
+def write_number(value: int) -> str:
+    """A whole number with separators: `1,234,567`."""
+    return f"{value:,}"
+
+
+def write_time(at: datetime | None, zone: str = "UTC") -> str:
+    """A time in a zone, to the minute."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else ""
+
+
+def write_seconds(seconds: float) -> str:
+    """A span as people say it: `850 ms`, `2.4 s`, `12 min`, `3 h`."""
+    if seconds < SECONDS:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def mark_code(words: str) -> Markup:
+    """A sentence as markup: what stands as code in Markdown is code, all else is text."""
+    parts, at = [Markup()], 0
+    for found in _CODE.finditer(words):
+        parts += [escape(words[at : found.start()]), Markup("<code>{}</code>").format(found[2])]
+        at = found.end()
+    return Markup().join([*parts, escape(words[at:])])

@@ -1,0 +1,73 @@
+"""From chat into the dashboard: `dashboard` in Slack and Discord, and what a form there changes here."""
+
+import re
+
+from core.domain.clock import system_clock
+from core.store import open_store
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.server import DiscordFake
+from tests.support.dashboard import open_front
+from tests.support.discord_house import answered, confab
+from tests.support.slack_house import at_home
+
+PUBLIC = "https://confab.example"
+LINK = re.compile(r"https://confab\.example(/sign-in/[\w-]{43})")
+
+
+async def test_a_manager_comes_from_slack_and_a_persona_that_is_set_there_holds_for_the_next_question():
+    async with (
+        at_home(rules={"public_url": PUBLIC}) as home,
+        open_front(home.store, home.platform, system_clock) as front,
+        front.browse(None) as browser,
+    ):
+        before = [one.text for one in home.slack.visible("dev", "ada")]
+        await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "dashboard"))
+        await home.rest()
+        (said,) = [one.text for one in home.slack.visible("dev", "ada") if one.text not in before]
+        others = [one.text for one in home.slack.visible("dev", "bob")]
+        link = LINK.search(said)[1]
+        shown = await (await browser.get(link)).text()
+        inside = await (await browser.send(link, {}, shown=link)).text()
+        (visit,) = await front.store.sign_ins.list_open("slack:T024", "U0ADA")
+        page = f"/dashboard/personas/{visit.identity.channel}"
+        await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "persona set You are terse."))
+        await home.rest()
+        await browser.send(page, {"text": "You are a pirate."}, shown=page)
+        await home.slack.say("bob", "dev", "<@U0BOT> hello")
+        await home.answered()
+
+    assert said not in others
+    assert "Sign in as Ada" in shown
+    assert ("Overview" in inside, "Audit log" in inside) == (True, True)
+    assert "You are a pirate." in home.system()
+
+
+async def test_a_member_comes_from_discord_to_their_own_usage_and_ends_the_session_there():
+    async with DiscordFake() as guild, ClaudeFake() as claude:
+        store = await open_store("sqlite://")
+        async with (
+            confab(guild, claude, store, rules={"public_url": PUBLIC}) as running,
+            open_front(store, running.discord, system_clock) as front,
+            front.browse(None) as browser,
+        ):
+            said = await answered(running, await guild.interact("bob", "general", "dashboard"))
+            link = LINK.search(said)[1]
+            inside = await (await browser.send(link, {}, shown=link)).text()
+            ended = await answered(running, await guild.interact("bob", "general", "dashboard", {"sessions": "end"}))
+            outside = await browser.get("/dashboard")
+        await store.shut()
+
+    assert ("What you asked" in inside, "Audit log" in inside) == (True, False)
+    assert "1 session ended." in ended
+    assert outside.status == 401
+
+
+async def test_without_an_address_for_browsers_dashboard_says_so():
+    async with at_home() as home:
+        before = [one.text for one in home.slack.visible("dev", "ada")]
+        await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "dashboard"))
+        await home.rest()
+        (said,) = [one.text for one in home.slack.visible("dev", "ada") if one.text not in before]
+
+    assert said.startswith("There is no dashboard here")
+    assert "CONFAB_PUBLIC_URL" in said

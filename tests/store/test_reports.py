@@ -1,0 +1,55 @@
+"""What was asked and what became of it, as figures. Tests core.store.rules.reports.activity and its records."""
+
+from datetime import timedelta
+
+from core.billing.ledger_rows import Scope
+from core.domain.messages import Outcome
+from core.store.records.reports.activity import OutcomeCount
+from tests.support.talk import asked, at, commanded, message, thread
+
+HERE, ELSEWHERE = "slack:T1", "slack:T2"
+
+
+async def answer(store, outcome, *pages):
+    claim = await store.questions.claim_next("p1", ["slack"])
+    for name, seconds in pages:
+        await store.questions.record_page(claim, name, at(seconds))
+    await store.questions.close(claim, outcome)
+
+
+async def ask(store, name, seconds, person="U1", workspace=HERE):
+    await store.questions.ingest(
+        asked(message(name, author=person, seconds=seconds), thread(name, workspace=workspace))
+    )
+
+
+async def test_questions_are_counted_by_what_became_of_them_and_commands_and_other_workspaces_are_not(store):
+    await ask(store, "1", 0)
+    await answer(store, Outcome.SHOWN, ("1p", 3))
+    await ask(store, "2", 901, person="U2")
+    await answer(store, Outcome.REFUSED)
+    await ask(store, "3", 902)
+    await ask(store, "4", 0, workspace=ELSEWHERE)
+    await store.questions.ingest(commanded("5"))
+
+    counted = await store.reports.count_outcomes(Scope(HERE), at(0))
+
+    assert counted == [
+        OutcomeCount("2026-11-20T12:00", "shown", "", 1),
+        OutcomeCount("2026-11-20T12:15", "open", "", 1),
+        OutcomeCount("2026-11-20T12:15", "refused", "", 1),
+    ]
+    assert await store.reports.count_outcomes(Scope(HERE), at(902)) == [counted[1]]
+    assert await store.reports.count_outcomes(Scope(HERE, person="U2"), at(0)) == [counted[2]]
+
+
+async def test_the_wait_for_an_answer_is_from_the_question_to_the_first_message_of_it(store):
+    for number, pages in enumerate([(("a", 2.5), ("b", 9)), (("c", 11),), ()]):
+        await ask(store, str(number), number * 10)
+        await answer(store, Outcome.SHOWN, *pages)
+
+    every = await store.reports.measure_first_pages(Scope(HERE), at(0), 10)
+    newest = await store.reports.measure_first_pages(Scope(HERE), at(0), 2)
+
+    assert sorted(every) == [timedelta(seconds=1), timedelta(seconds=2.5)]
+    assert list(newest) == [timedelta(seconds=1)]
