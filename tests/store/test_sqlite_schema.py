@@ -73,7 +73,8 @@ async def test_tables_are_strict_and_every_row_names_its_workspace(kept, path):
         ours = [table for table in db.tables if not table.name.startswith("_")]
         assert [table.name for table in ours if not table.strict] == []
         without = {table.name for table in ours if "workspace" not in table.columns_dict}
-        assert without == {"processes", "notes", "job_rows", "job_messages"}  # of a job, which names its workspace
+        parts = {"job_rows", "job_messages", "post_files"}  # of a job or a post, which names its workspace
+        assert without == {"processes", "notes", *parts}
         assert (db.table("messages").detect_fts(), list(db.triggers)) == (None, [])
 
 
