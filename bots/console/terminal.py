@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
 
 NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
-ROOM = 20  # columns behind a question for what is typed there; where there are fewer, that stands below it
+ROOM = 1  # columns behind a question for what is typed; a longer question is folded, and that stands below it
 INVISIBLE = "\u2063"  # begins the mark of notes of ours, which a platform shows as nothing; terminals draw a box
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
