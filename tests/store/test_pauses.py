@@ -1,6 +1,7 @@
 """Pauses: how questions came is counted once, with the final text of their answer, and outlives a restart.
 
-Tests core.store.places.pauses, core.store.pause_repository and their part of core.store.rules.steps.
+Tests core.store.places.pauses, core.store.records.reports.pauses, core.store.pause_repository and their part of
+core.store.rules.steps.
 """
 
 from dataclasses import replace
