@@ -373,4 +373,9 @@ MIGRATIONS = (
             "content {text} NOT NULL, PRIMARY KEY (post, number)) {strict}",
         ),
     ),
+    # Where an installation ended, which each question asks.
+    Migration(
+        "installations_ended",
+        ("CREATE INDEX audit_of_ends ON audit (workspace, at) WHERE action = 'installation.ended'",),
+    ),
 )

@@ -2,6 +2,7 @@
 
 from core.domain.events import Commanded, WorkspaceEnded
 from core.domain.messages import Outcome
+from core.store.records.installations import Installation
 from tests.support.talk import PLATFORMS, asked, at, message, thread
 
 HERE, ELSEWHERE = "slack:T1", "slack:T2"
@@ -65,3 +66,11 @@ async def test_what_was_asked_before_the_end_and_is_stored_after_it_waits_for_no
 
     assert [one.question for one in receipts] == [False, False, True]
     assert await open_count(store) == 1
+
+
+async def test_what_is_asked_as_soon_as_we_are_installed_again_is_a_question(store):
+    """Platforms tell of an end to the second."""
+    await store.questions.ingest(ended(seconds=500))
+    await store.installations.install(Installation(HERE, "{}", "sealed", "U1", at(499)))
+
+    assert (await store.questions.ingest(asked(message("1", seconds=499)))).question

@@ -24,9 +24,17 @@ LIST = """
 SELECT * FROM audit WHERE workspace = :workspace AND {place} AND number < :before ORDER BY number DESC LIMIT {listed}
 """
 
-ENDED = """
-SELECT 1 AS told FROM audit WHERE workspace = :workspace AND channel IS NULL AND action = :action AND at >= :at LIMIT 1
-"""
+# What an index is for stands in these as it does there: with a parameter in its place no engine would use it.
+ENDED = f"""
+SELECT 1 AS told FROM audit WHERE workspace = :workspace AND action = '{AuditAction.INSTALLATION_ENDED.value}'
+AND at >= :at LIMIT 1
+"""  # noqa: S608  ours
+STILL_ENDED = f"""
+SELECT 1 AS told FROM audit AS ended WHERE workspace = :workspace AND action = '{AuditAction.INSTALLATION_ENDED.value}'
+AND at >= :at AND NOT EXISTS (
+    SELECT 1 FROM audit WHERE workspace = ended.workspace AND number > ended.number AND action = :installed
+) LIMIT 1
+"""  # noqa: S608  ours
 
 
 def record_audit(sql: Sql, entry: AuditEntry) -> None:
@@ -43,8 +51,13 @@ def record_audit(sql: Sql, entry: AuditEntry) -> None:
 
 def is_end_recorded(sql: Sql, workspace: str, at: datetime) -> bool:
     """Whether an end of an installation at that time, or later, was recorded."""
-    values = {"workspace": workspace, "action": AuditAction.INSTALLATION_ENDED.value, "at": stamp(at)}
-    return sql.one(ENDED, values) is not None
+    return sql.one(ENDED, {"workspace": workspace, "at": stamp(at)}) is not None
+
+
+def is_ended(sql: Sql, workspace: str, at: datetime) -> bool:
+    """Whether an installation ended at that time, or later, and there was none since."""
+    values = {"workspace": workspace, "at": stamp(at), "installed": AuditAction.INSTALLATION.value}
+    return sql.one(STILL_ENDED, values) is not None
 
 
 def list_heads(sql: Sql) -> list[AuditHead]:

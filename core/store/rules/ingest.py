@@ -19,7 +19,7 @@ from core.domain.events import (
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
-from core.store.places.audit import is_end_recorded, record_audit
+from core.store.places.audit import is_end_recorded, is_ended, record_audit
 from core.store.places.schedules import stop_schedules
 from core.store.places.sign_ins.sessions import end_workspace_sessions
 from core.store.rules.drafts import erase_known_files
@@ -125,7 +125,7 @@ def record_end(sql: Sql, workspace: str, at: datetime, withdrawn: int) -> None:
 
 def _keep_question(sql: Sql, question: Question) -> bool:
     """Keep a question, unless we were removed since it was asked: nobody can be answered there. Whether it is new."""
-    return not is_end_recorded(sql, question.key.workspace, question.at) and keep_question(sql, question)
+    return not is_ended(sql, question.key.workspace, question.at) and keep_question(sql, question)
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:

@@ -185,7 +185,9 @@ async def test_a_number_of_tokens_is_taken_back_by_its_word(guild, claude, runni
     await answered(running, await guild.interact("ada", "general", "persona tune", {"max_tokens": "4000"}))
     given = await guild.interact("ada", "general", "persona tune", {"max_tokens": "default"})
 
-    assert "max_tokens" not in await answered(running, given)
+    told = await answered(running, given)
+    assert "Taken back: max_tokens `4000`." in told
+    assert told.count("max_tokens") == 1
 
 
 class Slow:

@@ -74,6 +74,7 @@ async def test_a_private_answer_is_posted_once_in_the_thread_of_its_message_and_
     answer = await ask(home, ts)
     await post(home, answer)
     await post(home, answer)
+    await home.slack.until(lambda: len(whispers(home)) == 3)
 
     (posted,) = replies(home, ts)
     assert posted.replace("*", "").startswith(SHARED.replace("*", ""))
