@@ -1,8 +1,7 @@
 """One question's place in the terminal: what is read of it, and where its answer is printed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,24 +11,19 @@ from bots.console.lines.saved_files import is_for_disk, save_file
 from bots.console.other_terminals import STOPPED, AwaitedAnswers
 from bots.console.place import NO_PAST, NOTHING_SAID
 from bots.console.terminal import Terminal
+from bots.delivery.open_place import OpenPlace
 from bots.delivery.slash_hints import add_slashes
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.commands.registry import is_task
-from core.domain.clock import find_local_zone
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer
 from core.domain.messages import (
     Attachment,
     File,
-    History,
-    LinkTarget,
-    Message,
     PastMessages,
     PastRange,
     Question,
-    Rank,
-    Reach,
 )
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
@@ -52,7 +46,7 @@ class Host(Protocol):
     def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None: ...
 
 
-class ConsoleSurface:
+class ConsoleSurface(OpenPlace):
     """One question's place in the terminal, which shows only what is printed now."""
 
     def __init__(self, console: Host, question: Question) -> None:
@@ -60,59 +54,15 @@ class ConsoleSurface:
         self._question = question
 
     @property
-    def us(self) -> str:
-        return ""
-
-    @property
     def has_past(self) -> bool:
         return False
-
-    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
-        return History((), Reach.CHAIN)
-
-    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return {person: person.removeprefix("#") for person in people}
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
         return await asyncio.to_thread(self._console.attachments.fetch, attachment)
 
-    async def rank(self, person: str) -> Rank:
-        return Rank.OWNER
-
-    async def is_secluded(self) -> bool:
-        return False
-
-    async def homes(self) -> tuple[str, ...] | None:
-        return None
-
-    async def zone(self, person: str) -> str | None:
-        return find_local_zone()
-
-    def link(self, message: Message, thread: str) -> str:
-        return ""
-
-    async def has_member(self, person: str) -> bool:
-        return True
-
-    async def may_post(self) -> bool:
-        return True
-
-    async def list_managers(self) -> Sequence[str]:
-        return ()
-
-    async def find_target(self, link: str, person: str) -> LinkTarget | None:
-        """A terminal has no permalinks."""
-        return None
-
-    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
-        return ()
-
     async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """A terminal shows nothing of what scrolled by; its conversations are in the store."""
         raise CannotAnswer(NOTHING_SAID if wanted.thread else NO_PAST)
-
-    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
-        return threads.keys()
 
     async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
         """What a terminal has printed nobody can take away."""

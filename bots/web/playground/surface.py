@@ -1,29 +1,23 @@
 """One question's place in the playground: what is read of it, and the one post that its answer is."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bots.delivery.downloads import GONE
+from bots.delivery.open_place import OpenPlace
 from bots.delivery.slash_hints import add_slashes
 from bots.web.playground.history import PlaygroundHistory
 from bots.web.playground.posts import PlaygroundPost, name_reply, read_message
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
-from core.domain.clock import find_local_zone
 from core.domain.errors import CannotAnswer
 from core.domain.messages import (
     Attachment,
     File,
-    History,
-    LinkTarget,
-    Message,
     PastMessages,
     PastRange,
     Question,
-    Rank,
-    Reach,
 )
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
@@ -37,7 +31,7 @@ WATCHED = 600.0  # seconds between two looks at what goes on, where nothing chan
 READ = 2_000  # posts of a channel, among which what was said there is looked for
 
 
-class PlaygroundSurface:
+class PlaygroundSurface(OpenPlace):
     """One question's place in the playground."""
 
     def __init__(self, history: PlaygroundHistory, question: Question) -> None:
@@ -49,19 +43,8 @@ class PlaygroundSurface:
         self._kept_at = 0.0
 
     @property
-    def us(self) -> str:
-        return ""
-
-    @property
     def has_past(self) -> bool:
         return True
-
-    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
-        """What is said here is ingested for certain, so that nothing is missed."""
-        return History((), Reach.CHAIN)
-
-    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return {person: person.removeprefix("#") for person in people}
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
         key = self._key
@@ -73,45 +56,12 @@ class PlaygroundSurface:
                     return file.content
         raise CannotAnswer(GONE)
 
-    async def rank(self, person: str) -> Rank:
-        return Rank.OWNER
-
-    async def is_secluded(self) -> bool:
-        return False
-
-    async def homes(self) -> tuple[str, ...] | None:
-        return None
-
-    async def zone(self, person: str) -> str | None:
-        return find_local_zone()
-
-    def link(self, message: Message, thread: str) -> str:
-        return ""
-
-    async def has_member(self, person: str) -> bool:
-        return True
-
-    async def may_post(self) -> bool:
-        return True
-
-    async def list_managers(self) -> Sequence[str]:
-        return ()
-
-    async def find_target(self, link: str, person: str) -> LinkTarget | None:
-        return None
-
-    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
-        return ()
-
     async def read_past(self, person: str, wanted: PastRange) -> PastMessages:
         """What was said in the channel, or in a conversation of it."""
         found = await self._history.list_channel(self._question.key.channel, READ)
         said = [post for key, post in found if wanted.thread in {"", key.thread} and not post.command]
         past = [read_message(post) for post in said if wanted.since is None or post.at >= wanted.since]
         return PastMessages(tuple(past[-wanted.last :]))
-
-    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
-        return threads.keys()
 
     async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
         for page in pages:

@@ -1,6 +1,7 @@
 """The terminal, as people use it: real processes, killed for real.
 
-Tests bots.console.adapter, bots.console.surface, bots.console.terminal, bots.console.attachments.
+Tests bots.console.adapter, bots.console.surface, bots.console.terminal, bots.console.attachments,
+bots.delivery.open_place.
 """
 
 import asyncio
