@@ -40,9 +40,8 @@ async def overhead(platform: str, latency: float, folder: Path, questions: int =
             figures += _figures(platform, f"warm, {messages} messages", latency, asked)
         asked = await _asked(sides, [_cold(side) for side in sides], count)
         figures += _figures(platform, f"cold, {COLD} messages", latency, asked)
-        if platform == "discord":  # in Slack a thread that begins with a question is read by nobody
-            asked = await _asked(sides, [_begun(side) for side in sides], count)
-            figures += _figures(platform, "begun by the question", latency, asked)
+        asked = await _asked(sides, [_begun(side) for side in sides], count)
+        figures += _figures(platform, "begun by the question", latency, asked)
     return figures
 
 
