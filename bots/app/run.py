@@ -68,11 +68,6 @@ if TYPE_CHECKING:  # what answers on other platforms needs no terminal, and who 
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 RETRY = 5.0  # seconds between two tries to open the database
-COLLECTIONS = (
-    10_000,
-    20,
-    20,
-)  # objects, then passes, after which garbage is collected: Python's 700 cost a tenth of a question
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -346,12 +341,10 @@ async def connect_platforms(supervisors: Sequence[Supervisor], ingest: Ingest) -
 def freeze_heap() -> None:
     """Exempt what stands after the start from garbage collection: it stays, and going through it takes 100 ms and more.
 
-    Whatever runs meanwhile waits, the event loop too; a thread of megabytes is read with several such collections. What
-    comes after is gone through seldom: nearly all of it goes by itself.
+    Whatever runs meanwhile waits, the event loop too; a thread of megabytes is read with several such collections.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTIONS)
 
 
 def catch_signals() -> asyncio.Event:
