@@ -19,6 +19,7 @@ from bench.figures import Figure
 from bench.growth import growth
 from bench.overhead import QUESTIONS, overhead
 from bench.processes import ROOT
+from bench.scale import grow, replicas
 from bench.servers import servers
 from bench.short import short
 from bench.start import helped, start
@@ -30,6 +31,13 @@ OF_A_PLATFORM: dict[str, Callable[[str, Path], Awaitable[list[Figure]]]] = {
     "throughput": throughput,
     "calls": calls,
     "start": start,
+}
+OF_A_FOLDER: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
+    "growth": growth,
+    "engines": engines,
+    "servers": servers,
+    "scale": replicas,
+    "large": grow,
 }
 REASONS: dict[str, str] = {
     "overhead: question to request, p50": (
@@ -55,8 +63,8 @@ async def measured(part: str, folder: Path) -> AsyncIterator[Sequence[Figure]]:
                 yield await OF_A_PLATFORM[part](platform, folder / platform)
             if part == "start":
                 yield helped()
-        case "growth" | "engines" | "servers":
-            yield await {"growth": growth, "engines": engines, "servers": servers}[part](folder)
+        case _ if part in OF_A_FOLDER:
+            yield await OF_A_FOLDER[part](folder)
         case "cost":
             yield await cost()
         case _:

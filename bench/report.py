@@ -22,8 +22,17 @@ HEADINGS = {
     "engines": "PostgreSQL",
     "start": "Start",
     "servers": "Servers",
+    "scale": "Several processes",
+    "large": "Ten million messages",
 }
-LIMITS = {"cost": "least possible", "growth": "empty database", "engines": "SQLite", "servers": "one server"}
+LIMITS = {
+    "cost": "least possible",
+    "growth": "empty database",
+    "engines": "SQLite",
+    "servers": "one server",
+    "scale": "one process",
+    "large": "empty database",
+}
 """What stands on the limit's side where it is not the shortest bot."""
 COLOURS = {"limit": "#9aa5b1", "confab": "#c4622d"}
 PHASES = ("question to request, p50", "first token to first text, p50", "last token to final text, p50")

@@ -61,8 +61,8 @@ class Stage(Protocol):
     def calls(self) -> list[str]:
         """The methods of all calls so far, in order."""
 
-    async def connected(self) -> None:
-        """Wait until a bot is."""
+    async def connected(self, count: int = 1) -> None:
+        """Wait until so many bots are."""
 
 
 class SlackStage:
@@ -102,8 +102,8 @@ class SlackStage:
     def calls(self) -> list[str]:
         return [call.method for call in self._fake.calls]
 
-    async def connected(self) -> None:
-        await self._fake.connected(seconds=READY)
+    async def connected(self, count: int = 1) -> None:
+        await self._fake.connected(count, seconds=READY)
 
     def settings(self) -> dict[str, str]:
         fake = self._fake
@@ -149,8 +149,8 @@ class DiscordStage:
     def calls(self) -> list[str]:
         return [f"{call.method} {route(call.path)}" for call in self._fake.calls]
 
-    async def connected(self) -> None:
-        await self._fake.until(lambda: self._fake.gateway.live, READY)
+    async def connected(self, count: int = 1) -> None:
+        await self._fake.until(lambda: len(self._fake.gateway.live) >= count, READY)
 
     def settings(self) -> dict[str, str]:
         fake = self._fake
@@ -176,6 +176,8 @@ class Side:
     stage: Stage
     questions: Questions
     process: Process
+    settings: Mapping[str, str]
+    """What it was started with."""
     started: float
     """Seconds from its process's start until it was connected."""
     open: dict[str, Asked] = field(default_factory=dict)
@@ -220,7 +222,7 @@ async def side(
         began = time.perf_counter()
         async with process(program, settings, folder) as running:
             await stage.connected()
-            yield Side(bot, stage, Questions(claude), running, time.perf_counter() - began, opened)
+            yield Side(bot, stage, Questions(claude), running, settings, time.perf_counter() - began, opened)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from bench.engines import engines
 from bench.figures import Figure, at, combine
 from bench.growth import growth
 from bench.overhead import overhead
+from bench.scale import grow, replicas
 from bench.servers import servers
 from bench.short import alone, under_load
 from bench.start import helped, start
@@ -97,6 +98,22 @@ async def test_postgres_is_measured_beside_sqlite(tmp_path):
 
     assert measures(figures) == {"a question, p50", "a question, p99", "processor time a question"}
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+@pytest.mark.reliability
+async def test_several_processes_are_measured_beside_one(tmp_path):
+    figures = await replicas(tmp_path, questions=4)
+
+    assert {one.case for one in figures} == {f"slack, {count} processes, PostgreSQL" for count in (2, 4)}
+    assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+@pytest.mark.reliability
+async def test_a_large_database_of_postgres_is_measured_beside_an_empty_one(tmp_path):
+    figures = await grow(tmp_path, threads=20, questions=2)
+
+    sizes = next(one for one in figures if one.measure == "database")
+    assert sizes.confab > sizes.limit > 0
 
 
 async def test_a_start_is_measured_of_both_sides(tmp_path):
