@@ -6,6 +6,7 @@ bots.ops.database_move.
 
 import asyncio
 import os
+import random
 import re
 import sqlite3
 from contextlib import closing, suppress
@@ -16,7 +17,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bots.ops.audit_log import verify_chain
-from bots.ops.database_move import list_findings
+from bots.ops.database_move import list_findings, show_progress
 from bots.ops.sealing import Seal
 from core.domain.clock import system_clock
 from core.domain.controls import Control
@@ -25,15 +26,18 @@ from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
 from core.domain.personas import Persona, Place
 from core.domain.tools import ToolCall
-from core.store import migrate_database, open_store
+from core.store import Progress, migrate_database, open_store
 from core.store.audit_log import AuditHead, AuditKeys
 from core.store.postgres.target import ensure_free
 from core.store.records.installations import Installation
 from core.store.records.schedules import NewSchedule
 from core.store.sql_port import Unfit, stamp
 from core.store.transfer.portable import Checksum, ColumnShape, Unportable, mend
+from tests.fakes.claude.script import Gate
 from tests.support import every_table, fork_server, postgres
 from tests.support.databases import Database
+from tests.support.deployment import running, world
+from tests.support.pseudo_terminal import run_in_window
 from tests.support.talk import KEY, PLATFORMS, asked, at, message, thread
 from tests.support.waiting import until
 
@@ -206,6 +210,29 @@ async def test_what_waits_in_sqlite_is_done_on_postgresql(tmp_path, target, cloc
     assert asked_anew.question
 
 
+async def test_a_question_that_a_killed_bot_left_in_sqlite_is_answered_once_on_postgresql(tmp_path, target):
+    gate = Gate()
+    async with world(tmp_path) as everything:
+        async with running(everything) as bot:
+            await everything.ask("slack")
+            await until(lambda: not everything.unanswered(), 30)
+            await everything.ask("slack", gate)
+            await gate.reached.wait()
+            bot.kill()
+            await bot.wait()
+        source = Database(f"sqlite:///{tmp_path}/confab.db")
+        refused = await asyncio.to_thread(refusal, source, target)
+        source.change("DELETE FROM processes")  # ten seconds later
+        await asyncio.to_thread(move, source, target)
+        gate.opened.set()
+        async with running(everything, target.url):
+            await until(lambda: not everything.unanswered(), 60)
+        posts = everything.posts()
+
+    assert "a process of Confab uses it" in refused
+    assert posts == 2
+
+
 # Values that PostgreSQL refuses
 
 
@@ -258,6 +285,23 @@ def test_more_mended_values_than_are_named_are_counted(source, target):
     moved = move(source, target)
 
     assert (len(moved.mended), [*list_findings(moved)][-1]) == (200, "Mended: 100 more values.")
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("INSERT INTO notes VALUES ('name 1' || char(0), 'x')", r"duplicate key .*notes_pkey.* \(COPY notes, line 3\)"),
+        (f"UPDATE told SET subject = '{random.Random(7).randbytes(9_000).hex()}'", r"index row .* \(COPY told, line 1\)"),
+    ],
+    ids=["keys that become one", "a key too long for an index"],
+)  # fmt: skip
+def test_a_row_that_postgresql_takes_not_is_told_by_its_table_and_place(source, target, statement, told):
+    if "told" in statement:
+        spoil(source, "DELETE FROM told WHERE subject <> 'subject 1'")
+    spoil(source, statement)
+
+    assert re.search(told, refusal(source, target))
+    assert "not all of" in start_on(target)
 
 
 def test_a_table_that_somebody_else_made_is_left_out_and_told(source, target):
@@ -410,6 +454,32 @@ def test_a_disk_without_room_is_refused():
     ensure_free(200, 100)
     with pytest.raises(Unfit, match="its disk has 1 MB free, and about 2 MB are needed"):
         ensure_free(1_999_999, 1_000_000)
+
+
+# What it tells
+
+
+def test_where_there_is_no_terminal_a_line_comes_after_each_rest(capsys):
+    with show_progress(rest=0) as report:
+        report(Progress("copying", "messages", 1_000, 3_000))
+        report(Progress("done", "", 3_000, 3_000))
+    with show_progress(rest=60) as report:
+        report(Progress("copying", "messages", 1_000, 3_000))
+
+    assert capsys.readouterr() == ("", " 33 % copying messages (1000 of 3000 rows)\n")
+
+
+async def test_in_a_terminal_it_draws_a_bar(source, target, tmp_path):
+    every_table.add_messages(source.path, 3_000)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(fork_server.ROOT), "TERM": "xterm"}
+    words = ("migrate-database", str(source.path), target.url)
+    async with run_in_window(words, environment, tmp_path, columns=120) as window:
+        code = await window.end()
+        shown = window.text
+
+    assert code == 0
+    assert re.search(r"\[#+\]  100%", shown)
+    assert "Next: set DATABASE_URL to postgresql://" in shown
 
 
 # Interrupted
