@@ -92,7 +92,9 @@ def settle(row):
 
 
 def files(path):
-    return {one.name: one.read_bytes() for one in path.parent.iterdir() if not one.name.endswith("-shm")}
+    """What stands in the folder; the index of a log is none of it, and an empty log is no file."""
+    found = {one.name: one.read_bytes() for one in path.parent.iterdir() if not one.name.endswith("-shm")}
+    return {name: content for name, content in found.items() if content}
 
 
 def bot_of(tmp_path, words, **more):
@@ -221,7 +223,9 @@ async def test_a_question_that_a_killed_bot_left_in_sqlite_is_answered_once_on_p
             bot.kill()
             await bot.wait()
         source = Database(f"sqlite:///{tmp_path}/confab.db")
+        left = files(source.path)
         refused = await asyncio.to_thread(refusal, source, target)
+        kept = files(source.path)
         source.change("DELETE FROM processes")  # ten seconds later
         await asyncio.to_thread(move, source, target)
         gate.opened.set()
@@ -230,7 +234,8 @@ async def test_a_question_that_a_killed_bot_left_in_sqlite_is_answered_once_on_p
         posts = everything.posts()
 
     assert "a process of Confab uses it" in refused
-    assert posts == 2
+    assert (kept, posts) == (left, 2)
+    assert "confab.db-wal" in left
 
 
 # Values that PostgreSQL refuses

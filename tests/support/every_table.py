@@ -15,6 +15,7 @@ def make(path: Path) -> None:
     """A new and empty database, as this version makes it."""
     create(str(path))
     with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA journal_mode = WAL")
         for statement in list_statements():
             db.execute(statement)
 
