@@ -122,6 +122,29 @@ def backup(file: str) -> None:
     click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
 
 
+@main.command("migrate-database")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def migrate_database(source: str, target: str) -> None:
+    """Move the database FROM of SQLite to the empty database TO of PostgreSQL.
+
+    Both are addresses as in DATABASE_URL; FROM may be a file's path. Stop Confab first. FROM is
+    only read. All that stands in TO is compared with it; until then no bot starts on TO. If it
+    is interrupted, give the same command again: it goes on.
+
+    \b
+        confab migrate-database confab.db postgresql://confab@db.example/confab
+    """
+    from bots.ops import database_move
+    from core import store
+
+    with database_move.show_progress() as report:
+        moved = store.migrate_database(source, target, report)
+    for line in database_move.list_findings(moved):
+        click.echo(escape_controls(line), err=True)
+    click.echo(escape_controls(database_move.describe_move(moved), "\n"))
+
+
 @main.command()
 @click.argument("message", nargs=-1)
 @click.option("--name", envvar="USER", default="", help="Who you are, if not the user of this machine.")
