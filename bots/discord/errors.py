@@ -57,6 +57,12 @@ def is_about_components(error: discord.HTTPException) -> bool:
     return error.code == INVALID_FORM and bool(_OF_COMPONENTS.search(error.text))
 
 
+def may_have_happened(error: Exception) -> bool:
+    """Whether Discord may have done what it gave no answer to."""
+    failed = isinstance(error, discord.HTTPException) and error.status >= 500
+    return failed or (isinstance(error, Unanswered) and not isinstance(error, Busy))
+
+
 async def translate_errors(call: Awaitable[Answer]) -> Answer:
     """Make one request. Raises CannotShow, PlaceClosed, TokenRefused, RateLimited where nothing happened, or Uncertain.
 

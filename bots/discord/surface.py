@@ -276,8 +276,10 @@ class DiscordSurface:
         target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
-        single, rest = isinstance(target, ByToken), self._measure_rest()
-        ends = single or (isinstance(target, Privately) and rest > 0)  # else a clock is wrong, or Discord says so
+        rest = self._measure_rest()
+        ends = isinstance(target, ByToken) or (
+            isinstance(target, Privately) and rest > 0
+        )  # else a clock is wrong, or Discord says so
         return Publisher(
             reply,
             target,
@@ -286,7 +288,6 @@ class DiscordSurface:
             self._resources.pause,
             plainly=plainly,
             seconds=rest if ends else None,
-            single=single,
             grows=self._question.schedule is None,
         )
 
@@ -327,7 +328,7 @@ class DiscordSurface:
         if self._question.schedule is not None:
             return OfSchedule(resources.rest, self._place, self._us, self._question)
         if self._address.application and self._address.token and (self._slash or self._question.private):
-            return self._answer_interaction(self._address.application, self._address.token)
+            return self._answer_interaction(self._address.application, self._address.token, reply.resumed)
         if self._question.private and self._place.workspace != DIRECT:
             channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
             return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
@@ -339,12 +340,13 @@ class DiscordSurface:
             return self._opened
         return InChannel(resources.rest, self._place, self._us, name, name)
 
-    def _answer_interaction(self, application: str, token: str) -> Target:
+    def _answer_interaction(self, application: str, token: str, resumed: bool) -> Target:
         rest, name = self._resources.rest, self._question.name
         if self._installer and self._slash:
             return ByToken(rest, self._place, application, token, self._first, bool(self._address.visible))
         if self._question.private:
-            return Privately(rest, self._place, application, token, self._first, deferred=self._slash)
+            single = resumed and self._slash  # what a predecessor posted, and could not write down, nobody finds
+            return Privately(rest, self._place, application, token, self._first, self._slash, single)
         return BySlash(rest, self._place, self._us, name, application, token, self._first)
 
     def _may_have_thread(self, reply: ReplyView) -> bool:

@@ -16,6 +16,7 @@ from bots.discord.errors import (
     NO_HISTORY,
     UNKNOWN_MESSAGE,
     is_about_components,
+    may_have_happened,
 )
 from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
@@ -41,6 +42,10 @@ class Target(Protocol):
     @property
     def deferred(self) -> bool:
         """Whether the first page is there before there is text, and says so."""
+
+    @property
+    def single(self) -> bool:
+        """Whether it is shown on its first page alone, with a file for what does not fit: others might stand twice."""
 
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         """The page that is there before there is text, if there is one. `known` are those that were written down."""
@@ -75,6 +80,10 @@ class InChannel:
 
     @property
     def deferred(self) -> bool:
+        return False
+
+    @property
+    def single(self) -> bool:
         return False
 
     async def find_first_page(self, known: Sequence[str]) -> str | None:
@@ -137,6 +146,10 @@ class OfSchedule:
     def deferred(self) -> bool:
         return False
 
+    @property
+    def single(self) -> bool:
+        return False
+
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int, default=None)
         return self.first
@@ -180,6 +193,7 @@ class BySlash:
     token: str
     first: str | None = None
     expired: bool = False
+    single: bool = False
 
     @property
     def channel(self) -> str:
@@ -205,7 +219,11 @@ class BySlash:
             return await self._others().post(body, number)
         except discord.HTTPException as error:
             self._ensure_answerable(error)
-        return await self.rest.post_followup(self.application, self.token, body, private=False)
+        try:
+            return await self.rest.post_followup(self.application, self.token, body, private=False)
+        except Exception as error:
+            self.single = self.single or may_have_happened(error)
+            raise
 
     async def edit(self, page: str, body: Body) -> None:
         if page == self.first and not self.expired:
@@ -253,7 +271,8 @@ class BySlash:
 class Privately:
     """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes.
 
-    A press of a button is not `deferred`: its first answer is the page that has the button.
+    A press of a button is not `deferred`: its first answer is the page that has the button. Nobody can list the others,
+    nor does Discord know a nonce of theirs: where one may stand there whose id is lost, the first page says all.
     """
 
     rest: Rest
@@ -262,6 +281,7 @@ class Privately:
     token: str
     first: str | None = None
     deferred: bool = True
+    single: bool = False
 
     @property
     def channel(self) -> str:
@@ -274,7 +294,11 @@ class Privately:
         return self.first
 
     async def post(self, body: Body, number: int) -> str:
-        posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, body))
+        try:
+            posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, body))
+        except Exception as error:
+            self.single = self.single or (self.deferred and may_have_happened(error))
+            raise
         return posted
 
     async def edit(self, page: str, body: Body) -> None:
