@@ -66,8 +66,8 @@ class SurfaceResources:
     pause: Sleep
     content: bool
     files: FileSource
-    may_write: Callable[[str | None, str], bool] = lambda _guild, _channel: True
-    """Whether we may post in a channel of a server, as far as the gateway has told."""
+    explain_closed: Callable[[str | None, str], str] = lambda _guild, _channel: ""
+    """Why we may not post in a channel of a server, as far as the gateway has told; empty where we may."""
     may_open_thread: Callable[[str | None, str], bool] = lambda _guild, _channel: True
     """Whether a thread can be opened on a message of a channel, and we may open it and write in it, as far as told."""
     token: float = TOKEN
@@ -149,7 +149,7 @@ class DiscordSurface:
         return await self._resources.directory.may_see(self._guild, self._question.key.channel, person)
 
     async def may_post(self) -> bool:
-        return self._resources.may_write(self._guild, self._place.at)
+        return not self._resources.explain_closed(self._guild, self._place.at)
 
     async def list_managers(self) -> Sequence[str]:
         return self._resources.directory.list_managers(self._guild)
@@ -248,8 +248,8 @@ class DiscordSurface:
         if self._installer and self._slash and self._measure_rest() <= 0:
             raise PlaceClosed(OVER)  # before Claude is paid
         in_channel = not (self._slash or self._question.private or self._may_have_thread(reply))
-        if in_channel and not self._resources.may_write(self._guild, self._place.at):
-            raise PlaceClosed("we may not write there")  # before Claude is paid
+        if in_channel and (why := self._resources.explain_closed(self._guild, self._place.at)):
+            raise PlaceClosed(f"we may not write there: {why}", why)  # before Claude is paid
         await (await self._open_publisher(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:

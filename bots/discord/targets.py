@@ -10,10 +10,13 @@ import discord
 from bots.discord import parse
 from bots.discord.client import ORIGINAL, Body, Rest
 from bots.discord.errors import (
+    ARCHIVED,
     CLOSED_TO_MESSAGES,
     EXPIRED,
     INVALID_FORM,
+    LOCKED,
     NO_HISTORY,
+    NO_PERMISSION,
     UNKNOWN_MESSAGE,
     is_about_components,
     may_have_happened,
@@ -22,7 +25,6 @@ from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
 from core.domain.messages import Question
 
-ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -103,19 +105,27 @@ class InChannel:
         try:
             await self.rest.edit(self.channel, page, body)
         except discord.HTTPException as error:
-            if error.code != ARCHIVED:
-                raise
-            await self.rest.unarchive(self.channel)
+            await self._open_thread(error)
             await self.rest.edit(self.channel, page, body)
 
     async def delete(self, page: str) -> None:
         try:
             await self.rest.delete(self.channel, page)
         except discord.HTTPException as error:
-            if error.code != ARCHIVED:
-                raise
-            await self.rest.unarchive(self.channel)
+            await self._open_thread(error)
             await self.rest.delete(self.channel, page)
+
+    async def _open_thread(self, refused: discord.HTTPException) -> None:
+        """Open the thread again whose being archived was the reason. Raises `refused` where that was another.
+
+        Nor may we open one that is locked: then the reason is that it is archived, whatever Discord says of us.
+        """
+        if refused.code != ARCHIVED:
+            raise refused
+        try:
+            await self.rest.unarchive(self.channel)
+        except discord.HTTPException as error:
+            raise refused if error.code in {NO_PERMISSION, LOCKED} else error from None
 
     async def list_strays(self, known: Collection[str]) -> list[str]:
         begun = _NUMBER.match(self.question)  # what shows a batch is named after a press or command, and more
