@@ -58,8 +58,8 @@ class TableGrowth:
 
     @property
     def excess(self) -> int:
-        """By how much it is longer drawn than written."""
-        return (self._short.size if self.short else self._full) - self._written
+        """By how much it is longer drawn than written; where its rows are short, those of the next page are too."""
+        return int(max(self._room, self._short.size - self._written)) if self.short else self._full - self._written
 
     @property
     def short(self) -> bool:
