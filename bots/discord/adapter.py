@@ -19,6 +19,7 @@ from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource
+from bots.discord.buttons.writing import find_barrier
 from bots.discord.client import Body, Rest, trace_requests
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
@@ -225,21 +226,17 @@ class Discord:
             pause=self._pause,
             content=self._content,
             files=self._files,
-            may_write=self._may_write,
+            explain_closed=self._explain_closed,
             may_open_thread=self._may_open_thread,
             naming=self._naming,
             token=self._token_life,
         )
         return DiscordSurface(resources, who, question, first)
 
-    def _may_write(self, guild: str | None, channel: str) -> bool:
-        """Whether we may post in a channel, as the gateway tells; what it does not tell is tried."""
+    def _explain_closed(self, guild: str | None, channel: str) -> str:
+        """Why we may not post in a channel, as the gateway tells; what it does not tell is tried."""
         known, may = self._find_permissions(guild, channel)
-        if known is None:
-            return True
-        if isinstance(known, discord.Thread):
-            return may.view_channel and may.send_messages_in_threads and (not known.locked or may.manage_threads)
-        return may.view_channel and may.send_messages
+        return "" if known is None else find_barrier(may, known)
 
     def _may_open_thread(self, guild: str | None, channel: str) -> bool:
         """Whether a thread can be opened there, in which we may write: text and announcement channels alone have them.

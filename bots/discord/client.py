@@ -208,7 +208,8 @@ class Rest:
         sent = body.encode(flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
         with urgent(Urgency.FINAL):
-            return read_id(await self._request("POST", path, sent, webhook_id=application, webhook_token=token))
+            named: Json = {"webhook_id": application, "webhook_token": token}
+            return read_id(await self._request("POST", path, sent, once=True, **named))  # it knows no nonce
 
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
@@ -216,14 +217,16 @@ class Rest:
         self._inflight.refuse_while_banned()
         place = ORIGINAL if message == ORIGINAL else "{message_id}"  # a path is kept for ever, an id is not
         path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{place}"
-        named = {"webhook_id": application, "webhook_token": token, "message_id": message}
+        named: Json = {"webhook_id": application, "webhook_token": token, "message_id": message}
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
             return await self._request(method, path, body, **named)
 
-    async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
+    async def _request(
+        self, method: str, path: str, body: MultipartParameters | None = None, /, *, once: bool = False, **named: Any
+    ) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
         route = Route(method, path, **named)
-        return await self._inflight.run(lambda: self._send(route, sent, body))
+        return await self._inflight.run(lambda: self._send(route, sent, body), once=once)
 
     async def _send(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
         """The request itself; its files are open until it ended, also if nobody waits for it any more."""

@@ -181,8 +181,8 @@ class Questions(Protocol):
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         """End an answer with what was said. What came of that, in a sentence."""
 
-    async def retry_reply(self, command: Question, name: str) -> str:
-        """Let a question be answered anew, once for this command. What came of that, in a sentence."""
+    async def retry_reply(self, command: Question, name: str) -> str | None:
+        """Let a question be answered anew, once for this command. What came of that; None while its answer ends."""
 
     async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
         """Keep no word of a reply; what the platform still shows, the same however often this command asks.

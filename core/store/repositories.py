@@ -121,7 +121,7 @@ class QuestionRepository:
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         return await self._engine.unit(lambda sql: presses.stop_reply(sql, key, name))
 
-    async def retry_reply(self, command: Question, name: str) -> str:
+    async def retry_reply(self, command: Question, name: str) -> str | None:
         return await self._engine.unit(lambda sql: presses.retry_reply(sql, command, name))
 
     async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:

@@ -236,6 +236,10 @@ class DiscordFake(People):
         """Close a thread."""
         alter(self.world, replace(self.world.channel(thread), archived=True, locked=locked))
 
+    def lock(self, thread: str) -> None:
+        """Let moderators alone write in a thread, which stays open."""
+        alter(self.world, replace(self.world.channel(thread), locked=True))
+
     def forum(self, name: str, kind: Kind = Kind.FORUM, tags: tuple[str, ...] = ()) -> str:
         """One more forum, or media channel, with the tags that its posts may have; its id."""
         made = self.room(name, kind=kind)
