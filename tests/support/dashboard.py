@@ -24,7 +24,9 @@ from core.domain.models import Model
 from core.domain.personas import Persona, Place
 from core.domain.platform import Platform
 from core.domain.usage import Usage
+from core.library.library import PersonaLibrary
 from core.settings import Settings
+from core.store.audit_log import OPERATOR
 from core.store.protocols import Store
 from core.store.records.schedules import NewSchedule
 from core.store.records.sign_ins.sessions import Identity
@@ -36,6 +38,8 @@ SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 HERE, CHANNEL = "board:w1", "c1"
 ADA, BOB = Identity(HERE, "U1", CHANNEL), Identity(HERE, "U2", CHANNEL)
 """Ada manages the workspace, and Bob does not."""
+RUNNER = Identity(HERE, OPERATOR)
+"""Who runs Confab, by a link made at the machine."""
 
 
 @dataclass
@@ -91,26 +95,29 @@ def find_token(page: str) -> str:
 
 
 @asynccontextmanager
-async def open_front(store: Store, board: Platform, clock: Clock, **settings) -> AsyncIterator[Front]:
-    """A dashboard that listens on loopback."""
+async def open_front(
+    store: Store, board: Platform, clock: Clock, *, library: str = "", **settings
+) -> AsyncIterator[Front]:
+    """A dashboard that listens on loopback. `library` is the operator's folder of personas."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
     tools = ToolRegistry([BuiltinTools()])
     dashboard = open_dashboard(
         given, store, {board.name: board}, [SECRET], tools=tools, condition=ProcessState(), clock=clock
     )
-    dashboard.connect(make_context(store, clock, tools))
+    dashboard.connect(make_context(store, clock, tools, library))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:
         yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
 
 
-def make_context(store: Store, clock: Clock, tools: ToolRegistry) -> CommandContext:
+def make_context(store: Store, clock: Clock, tools: ToolRegistry, library: str = "") -> CommandContext:
     async def model(name: str) -> Model:
         return Model(name)
 
     async def compose(question, surface) -> None:
         return None
 
-    return CommandContext(store, Persona(model="new"), clock, model, compose, TABLE, "UTC", tools=tools)
+    shelf = PersonaLibrary(library)
+    return CommandContext(store, Persona(model="new"), clock, model, compose, TABLE, "UTC", tools=tools, library=shelf)
 
 
 async def fill(store: Store, clock: ManualClock) -> None:

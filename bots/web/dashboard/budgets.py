@@ -48,8 +48,8 @@ async def change_budget(desk: Desk, clerk: Clerk, request: web.Request) -> web.R
     words = "budget clear" if "clear" in form else "budget set"
     if words == "budget set":
         values["amount"] = form.get("amount", "")
-    good, says = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
-    return desk.go_back(ADDRESS, says, good=good)
+    told = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
+    return desk.go_back(ADDRESS, told.says, good=told.good)
 
 
 def name_scope(scope: Scope, names: Mapping[str, str]) -> str:
