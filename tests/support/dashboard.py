@@ -1,7 +1,7 @@
 """A dashboard over the board, on a real server: whom its links sign in, and what stands in its store."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +32,7 @@ from core.store.records.schedules import NewSchedule
 from core.store.records.sign_ins.sessions import Identity
 from core.tools.builtin import BuiltinTools
 from core.tools.registry import ToolRegistry
+from core.tools.tool import ToolProvider
 from tests.support.clock import ManualClock
 
 SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
@@ -96,13 +97,20 @@ def find_token(page: str) -> str:
 
 @asynccontextmanager
 async def open_front(
-    store: Store, board: Platform, clock: Clock, *, library: str = "", **settings
+    store: Store,
+    board: Platform,
+    clock: Clock,
+    *,
+    library: str = "",
+    provided: Sequence[ToolProvider] = (),
+    condition: ProcessState | None = None,
+    **settings,
 ) -> AsyncIterator[Front]:
     """A dashboard that listens on loopback. `library` is the operator's folder of personas."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
-    tools = ToolRegistry([BuiltinTools()])
+    tools = ToolRegistry([BuiltinTools(), *provided])
     dashboard = open_dashboard(
-        given, store, {board.name: board}, [SECRET], tools=tools, condition=ProcessState(), clock=clock
+        given, store, {board.name: board}, [SECRET], tools=tools, condition=condition or ProcessState(), clock=clock
     )
     dashboard.connect(make_context(store, clock, tools, library))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:

@@ -156,7 +156,7 @@ async def test_a_form_that_is_older_than_somebody_elses_change_changes_nothing_a
 
 async def test_the_library_shows_what_ships_and_the_operators_folder_and_gives_one_to_a_place(front):
     await spend_days(front.store, front.clock, 2)
-    front.board.people |= {"#c1": "#general", "#c2": "#random"}
+    front.board.people |= {"#c1": "general", "#c2": "random"}
     address = "/dashboard/library/harbour-master"
     async with front.browse() as browser, front.browse(BOB) as bob:
         listed, member = await browser.read("/dashboard/library"), await bob.read("/dashboard/library")
