@@ -172,7 +172,7 @@ def test_members_have_no_link_to_what_only_managers_may_open():
     own, every = list_links(Rank.MEMBER), list_links(Rank.OWNER)
 
     assert [one.label for one in own] == ["Overview", "Usage", "Library", "Tools", "Your sessions"]
-    assert len(every) == 9
+    assert len(every) == 10
     assert set(OWN) < set(BY)
 
 
