@@ -42,6 +42,19 @@ ADA, BOB = Identity(HERE, "U1", CHANNEL), Identity(HERE, "U2", CHANNEL)
 RUNNER = Identity(HERE, OPERATOR)
 """Who runs Confab, by a link made at the machine."""
 
+PAGES = {"overview": "", "usage": "/usage?by=person", "days": "/usage?by=day", "versions": "/usage?by=persona"} | {
+    "personas": "/personas",
+    "persona": "/personas/c1?version=2",
+    "library": "/library",
+    "ready": "/library/translator?channel=c1",
+    "budgets": "/budgets",
+    "tools": "/tools",
+    "work": "/work",
+    "audit": "/audit",
+    "health": "/health",
+}
+"""Every page of the dashboard by a name, with the end of its address."""
+
 
 @dataclass
 class Front:

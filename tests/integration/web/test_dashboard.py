@@ -17,17 +17,9 @@ from core.store.records.sign_ins.sessions import Identity
 from tests.fakes.board import Board
 from tests.support.browser import NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
 from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, fill, open_front, spend_days
+from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, open_front, spend_days
 from tests.support.talk import asked, message, thread
 
-PAGES = {"overview": "", "usage": "/usage?by=person", "days": "/usage?by=day", "personas": "/personas"} | {
-    "persona": "/personas/c1?version=2",
-    "budgets": "/budgets",
-    "tools": "/tools",
-    "work": "/work",
-    "audit": "/audit",
-    "health": "/health",
-}
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium on PATH")
 
@@ -65,9 +57,9 @@ async def test_everybody_can_read_every_page_in_light_and_dark_on_a_screen_and_a
         await page.get_by_role("button", name="Sign in").click()
         for name, path in PAGES.items():
             await page.goto(f"{front.address}/dashboard{path}")
-            barriers += [f"{name}: {one}" for one in await list_barriers(page)]
             for size, width in (("wide", WIDE), ("narrow", NARROW)):
                 await page.set_viewport_size(width)
+                barriers += [f"{name} {size}: {one}" for one in await list_barriers(page)]
                 barriers += [f"{name} overflows"] if await measure_overflow(page) else []
                 if "SCREENSHOTS" in os.environ:
                     await shoot(page, tmp_path, f"{name}-{size}-{theme}")
