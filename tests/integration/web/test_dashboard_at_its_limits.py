@@ -7,6 +7,7 @@ import asyncio
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -15,18 +16,22 @@ import pytest
 from bots.web.dashboard.desk import ProcessState
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
-from core.domain.messages import ThreadKey
+from core.domain.messages import Outcome, ThreadKey
 from core.domain.personas import KnowledgeFile, Persona, Place
 from core.domain.usage import Usage
+from core.prompting.row_prompts import RowPrompt
 from core.store import open_store
 from core.store.records.installations import Installation
+from core.store.records.jobs import JobPlan, NewRow
 from core.store.records.schedules import NewSchedule
 from tests.fakes.board import Board
 from tests.support.browser import MISSING, NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
 from tests.support.clock import ManualClock
-from tests.support.dashboard import BOB, CHANNEL, HERE, fill, open_front
+from tests.support.dashboard import BOB, CHANNEL, HERE, RUNNER, fill, open_front
 from tests.support.provided_tools import ProvidedTools
+from tests.support.talk import commanded
 
+PLAN = JobPlan(RowPrompt("Sort {text}", ("text",), {"model": "claude-a", "max_tokens": 5}), "claude-a", "a.csv")
 LARGEST = 100_000  # bytes of a page with all that it loads
 MANY = 1_000
 SCRIPT = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
@@ -276,3 +281,34 @@ async def test_a_member_finds_nobody_elses_figures_by_guessing_addresses(front):
     ] == []
     assert (set(closed), set(forms)) == ({403}, {403})
     assert (await front.store.personas.persona(Place(HERE, CHANNEL))).number == 3
+
+
+async def test_batches_are_listed_with_how_they_stand_and_cancelled_and_nothing_of_their_rows_is_shown(front):
+    await offer_batch(front, "b1", "words of a row")
+    await offer_batch(front, "b2", "other words")
+    page = "/dashboard/work"
+    async with front.browse() as browser, front.browse(RUNNER) as operator:
+        before = await browser.read(page)
+        told = [
+            await (await one.send(page, {"do": "cancel", "number": number, "channel": CHANNEL}, shown=page)).text()
+            for one, number in ((browser, "1"), (operator, "2"), (browser, "2"), (browser, "7"))
+        ]
+        after = await browser.read(page)
+
+    assert (before.count("waits to be started"), after.count("waits to be started")) == (2, 0)
+    assert ["says good" in one for one in told[:2]] == [True, True]
+    assert "says bad" in told[3]
+    assert 'value="cancel"' not in after
+    assert [one for one in (before, after, *told) if "words" in one.partition("<main")[2]] == []
+
+
+async def offer_batch(front, name, cell):
+    """A batch of Bob's that waits to be started."""
+    key, questions = ThreadKey(HERE, CHANNEL, name), front.store.questions
+    await questions.ingest(replace(commanded(name, "batch run x", key), person="U2"))
+    claim = await questions.claim_next("p1", ["board"])
+    job = await front.store.jobs.begin(claim, PLAN, name, 0)
+    await front.store.jobs.add_rows(claim, job, [NewRow(1, (cell,), 100, 7, 10)])
+    planned = PlannedRequest(key, name, "U2", "claude-a", 0, 0, 5, front.clock(), persona_wide=None)
+    assert await front.store.jobs.offer(claim, job, planned, []) is None
+    await questions.close(claim, Outcome.SHOWN)
