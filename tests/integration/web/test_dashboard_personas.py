@@ -82,6 +82,7 @@ async def test_tuning_has_a_field_for_each_parameter_of_the_command_and_changes_
         told = await (await browser.send(PAGE, form, shown=PAGE)).text()
         again = await (await browser.send(PAGE, {**form, "seen": "4"}, shown=PAGE)).text()
         whole = await browser.read(WIDE)
+        found = await browser.get("/dashboard/personas?channel=%23c2")
 
     assert set(held) == {one.name for one in row.parameters} - LEFT_OUT
     assert (held["model"], held["prompts"], held["effort"]) == ("claude-haiku-5-5", "What is new?", "")
@@ -92,6 +93,7 @@ async def test_tuning_has_a_field_for_each_parameter_of_the_command_and_changes_
     assert version.persona == Persona(system="You are kind.", effort="low", tools="time")
     assert "the form is as the persona was" in again
     assert fields(whole)["effort"] == "high"
+    assert (found.url.path, fields(await found.text())["model"]) == ("/dashboard/personas/c2", "")
 
 
 async def test_what_a_field_may_not_have_is_said_beside_it_and_all_that_was_written_stays(front):

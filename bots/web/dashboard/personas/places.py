@@ -43,7 +43,10 @@ async def list_targets(desk: Desk, visit: Visit) -> Sequence[tuple[str, str]]:
     """Channels that a persona may be meant for, by id and name: those that have one, and where somebody asked."""
     places = [one.channel for one in await desk.store.personas.list_places(visit.workspace) if one.channel]
     zone = await desk.find_zone(visit)
-    asked = await desk.store.ledger.sum_usage(Scope(visit.workspace), desk.find_start("90", zone), "channel")
+    scope, since = Scope(visit.workspace), desk.find_start("90", zone)
+    asked = await desk.recent.load(
+        ("usage", scope, since, "channel"), lambda: desk.store.ledger.sum_usage(scope, since, "channel")
+    )
     channels = list(dict.fromkeys([*places, *(one.group for one in asked)]))[:OFFERED]
     names = await desk.fetch_names(visit, {f"#{one}" for one in channels})
     named = [(one, names[f"#{one}"]) for one in channels if one in places or names[f"#{one}"] != f"#{one}"]
