@@ -218,7 +218,8 @@ async def test_a_schedule_is_paused_and_removed_and_its_words_are_not_shown(fron
     async with front.browse() as browser:
         shown = await browser.read(page)
         for do, number in (("pause", "2"), ("remove", "1")):
-            await browser.send(page, {"do": do, "number": number, "channel": CHANNEL}, shown=page)
+            told = await browser.send(page, {"do": do, "number": number, "channel": CHANNEL}, shown=page)
+            shown += await told.text()
         odd = [
             (await browser.send(page, form, shown=page)).status
             for form in ({}, {"do": "forget", "number": "1", "channel": CHANNEL}, {"do": "pause", "number": "9" * 30})
@@ -228,6 +229,7 @@ async def test_a_schedule_is_paused_and_removed_and_its_words_are_not_shown(fron
     (left,) = await front.store.reports.list_schedules(HERE)
     assert (left.number, left.paused) == (2, True)
     assert "secret plan" not in shown
+    assert ("Schedule 2 is paused." in shown, "Schedule 1 is removed." in shown) == (True, True)
     assert odd == [400, 400, 400]
     assert "says bad" in await elsewhere.text()
 
