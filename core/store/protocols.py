@@ -241,10 +241,10 @@ class Ledger(Protocol):
         """How many steps of an open question's answer were gone on from, and the micro-dollars that all have cost."""
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
-        """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
+        """What was used since then: by person, channel, model, thread, miss, day, quarter, bill or persona.
 
-        Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
-        and a model's, what stands at its bound apart: `2026-11-20 claude-haiku-5-5 used`, or `died` in its place.
+        Days are days of UTC; a quarter of an hour is `2026-11-20T10:15`, in UTC. A line of a bill is a day's and a
+        model's: `2026-11-20 claude-haiku-5-5 used`, or `died` for its bound. A persona's: `C1#3`, `default`, `unknown`.
         """
 
     async def count_votes(self, scope: Scope, since: datetime) -> Votes:

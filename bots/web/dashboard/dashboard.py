@@ -8,13 +8,14 @@ from aiohttp import web
 
 from bots.ops.sealing import Seal
 from bots.ops.secret_keys import decode_keys
-from bots.web.dashboard import audit, budgets, health, overview, personas, tools, usage, work
+from bots.web.dashboard import audit, budgets, health, overview, tools, usage, work
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk, ProcessState
+from bots.web.dashboard.personas import library_pages, persona_page, places
 from bots.web.sign_in.guard import Guard
 from bots.web.sign_in.pages import HOME, SignInPages
 from bots.web.sign_in.whois import Whois
-from bots.web.site.site import PageLink, Site
+from bots.web.site.site import Handler, PageLink, Site
 from core.commands.registry import CommandContext
 from core.domain.clock import Clock, system_clock
 from core.domain.messages import Rank
@@ -27,7 +28,8 @@ from core.tools.registry import ToolRegistry
 LINKS = (
     (Rank.GUEST, PageLink(HOME, "Overview")),
     (Rank.GUEST, PageLink(f"{HOME}/usage", "Usage")),
-    (Rank.OWNER, PageLink(personas.ADDRESS, "Personas")),
+    (Rank.OWNER, PageLink(places.ADDRESS, "Personas")),
+    (Rank.GUEST, PageLink(library_pages.ADDRESS, "Library")),
     (Rank.OWNER, PageLink(budgets.ADDRESS, "Budgets")),
     (Rank.GUEST, PageLink(f"{HOME}/tools", "Tools")),
     (Rank.OWNER, PageLink(work.ADDRESS, "Jobs")),
@@ -54,31 +56,50 @@ class Dashboard:
         self.clerk.context = context
 
     def routes(self) -> list[web.RouteDef]:
-        desk, clerk, guard, site = self.desk, self.clerk, self.desk.guard, self.desk.site
-        own = {HOME: overview.show_overview, f"{HOME}/usage": usage.show_usage, f"{HOME}/usage.csv": usage.export_usage}
-        own |= {f"{HOME}/tools": tools.show_tools}
-        owners = {
-            personas.ADDRESS: personas.show_personas,
-            f"{personas.ADDRESS}/{{channel}}": personas.show_persona,
-            budgets.ADDRESS: budgets.show_budgets,
-            work.ADDRESS: work.show_work,
-            f"{HOME}/audit": audit.show_audit,
-            f"{HOME}/health": health.show_health,
+        desk, guard, site = self.desk, self.desk.guard, self.desk.site
+        sign_in = SignInPages(site, guard, desk.store.sign_ins, desk.whois)
+        return site.frame([
+            *sign_in.routes(),
+            *(web.get(path, guard.admit(show)) for path, show in self._list_own_pages().items()),
+            *(web.get(path, guard.admit(show, Rank.OWNER)) for path, show in self._list_managers_pages().items()),
+            *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in self._list_forms().items()),
+            web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
+        ])  # fmt: skip
+
+    def _list_own_pages(self) -> Mapping[str, Handler]:
+        """What everybody may open who is signed in."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            HOME: partial(overview.show_overview, desk),
+            f"{HOME}/usage": partial(usage.show_usage, desk),
+            f"{HOME}/usage.csv": partial(usage.export_usage, desk),
+            f"{HOME}/tools": partial(tools.show_tools, desk),
+            library_pages.ADDRESS: partial(library_pages.show_library, desk, clerk),
+            f"{library_pages.ADDRESS}/{{name}}": partial(library_pages.show_library_persona, desk, clerk),
         }
-        forms = {
-            f"{personas.ADDRESS}/{{channel}}": partial(personas.change_persona, desk, clerk),
+
+    def _list_managers_pages(self) -> Mapping[str, Handler]:
+        """What those may open who manage the workspace."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            places.ADDRESS: partial(places.show_personas, desk),
+            f"{places.ADDRESS}/{{channel}}": partial(persona_page.show_persona, desk, clerk),
+            budgets.ADDRESS: partial(budgets.show_budgets, desk),
+            work.ADDRESS: partial(work.show_work, desk),
+            f"{HOME}/audit": partial(audit.show_audit, desk),
+            f"{HOME}/health": partial(health.show_health, desk),
+        }
+
+    def _list_forms(self) -> Mapping[str, Handler]:
+        """What those may change who manage the workspace."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            f"{places.ADDRESS}/{{channel}}": partial(persona_page.change_persona, desk, clerk),
+            f"{library_pages.ADDRESS}/{{name}}": partial(library_pages.use_library_persona, desk, clerk),
             budgets.ADDRESS: partial(budgets.change_budget, desk, clerk),
             work.ADDRESS: partial(work.change_work, desk, clerk),
             f"{HOME}/audit": partial(audit.verify_audit, desk),
         }
-        pages = SignInPages(site, guard, desk.store.sign_ins, desk.whois)
-        return site.frame([
-            *pages.routes(),
-            *(web.get(path, guard.admit(partial(show, desk))) for path, show in own.items()),
-            *(web.get(path, guard.admit(partial(show, desk), Rank.OWNER)) for path, show in owners.items()),
-            *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in forms.items()),
-            web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
-        ])  # fmt: skip
 
 
 def open_dashboard(

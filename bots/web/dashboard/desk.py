@@ -54,11 +54,11 @@ class Desk:
     condition: ProcessState = field(default_factory=ProcessState)
     recent: Recent = field(default_factory=Recent)
 
-    def render(self, request: web.Request, template: str, /, **values: object) -> web.Response:
+    def render(self, request: web.Request, template: str, status: int = 200, /, **values: object) -> web.Response:
         """A page, with what a form has just brought about above it."""
         name = self.site.name_cookie(NOTICE)
         told = self._read_notice(request.cookies.get(name, ""))
-        response = self.site.render(request, template, **{"visit": request[VISIT], "told": told, **values})
+        response = self.site.render(request, template, status, **{"visit": request[VISIT], "told": told, **values})
         if name in request.cookies:
             self.site.drop_cookie(response, name)
         return response

@@ -43,6 +43,11 @@ class Visit:
         """Whether they manage the whole workspace."""
         return self.rank >= Rank.OWNER
 
+    @property
+    def operator(self) -> bool:
+        """Whether it is who runs Confab, by a link made at the machine: no person of the platform."""
+        return self.person == OPERATOR
+
 
 VISIT = web.RequestKey("visit", Visit)
 

@@ -176,10 +176,13 @@ class Site:
 
         return answer
 
-    def render_error(self, request: web.Request, status: int, title: str = "", says: str = "") -> web.Response:
-        """A page that says what is wrong, and what mends it."""
+    def render_error(
+        self, request: web.Request, status: int, title: str = "", says: str = "", back: PageLink | None = None
+    ) -> web.Response:
+        """A page that says what is wrong, and what mends it, with a link to go on."""
         known = ERRORS.get(status, FAULT)
-        values = {"title": title or known[0], "says": says or known[1]}
+        links = request.get(VIEWER, NOBODY).links
+        values = {"title": title or known[0], "says": says or known[1], "back": back or next(iter(links), None)}
         return self.render(request, "site/error.html", status, **values)
 
     def _check_host(self, request: web.Request) -> None:

@@ -326,6 +326,8 @@ document.addEventListener("input", (event) => {
 const narrow = matchMedia("(max-width: 899px)").matches;
 const reading = narrow && rooms.closest(".panel-chosen") !== null; // what stands beside, and not the conversation
 
+document.getElementById("without-scripts").remove();
+document.getElementById("how-to-send").hidden = false;
 text.value = sessionStorage.getItem(draft) ?? text.value;
 if (!reading) scroller().scrollTop = scroller().scrollHeight;
 if (narrow) document.querySelector(".channels")?.removeAttribute("open");

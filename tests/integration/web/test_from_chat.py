@@ -4,6 +4,8 @@ import re
 
 from core.domain.clock import system_clock
 from core.store import open_store
+from core.store.audit_log import OPERATOR
+from core.store.records.sign_ins.sessions import Identity
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.support.dashboard import open_front
@@ -71,3 +73,31 @@ async def test_without_an_address_for_browsers_dashboard_says_so():
 
     assert said.startswith("There is no dashboard here")
     assert "CONFAB_PUBLIC_URL" in said
+
+
+async def test_the_operator_changes_a_place_of_slack_and_of_discord_without_being_anybody_there():
+    async with (
+        at_home(rules={"public_url": PUBLIC}) as home,
+        open_front(home.store, home.platform, system_clock) as front,
+        front.browse(Identity("slack:T024", OPERATOR)) as browser,
+    ):
+        in_slack = [await change_as_operator(browser, one) for one in ("C0DEV", "workspace")]
+    async with DiscordFake() as guild, ClaudeFake() as claude:
+        store = await open_store("sqlite://")
+        async with (
+            confab(guild, claude, store, rules={"public_url": PUBLIC}) as running,
+            open_front(store, running.discord, system_clock) as front,
+            front.browse(Identity("discord:8138", OPERATOR)) as browser,
+        ):
+            in_discord = [await change_as_operator(browser, one) for one in ("81382", "workspace")]
+        await store.shut()
+
+    assert in_slack == in_discord == [("operator", "low")] * 2
+
+
+async def change_as_operator(browser, channel):
+    """Tune the persona of a place: who set it, as its page says, and the effort that it has."""
+    page = f"/dashboard/personas/{channel}"
+    told = await (await browser.send(page, {"do": "tune", "effort": "low", "seen": "0"}, shown=page)).text()
+    held = re.search(r'name="effort".*?<option selected>(\w+)</option>', told, re.DOTALL)
+    return "operator" if "Set by the operator." in told else told, held and held[1]

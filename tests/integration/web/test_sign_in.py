@@ -234,14 +234,17 @@ async def test_a_session_of_one_workspace_is_shown_nothing_of_another(front):
     assert [page for page in pages if "board:w1" in page or "$5.00" in page or "Ada" in page] == []
 
 
-async def test_the_operator_signs_in_without_a_platform_and_changes_nothing(front):
+async def test_the_operator_signs_in_without_a_platform_and_the_audit_log_says_what_they_changed(front):
     async with front.browse(Identity("board:w1", "operator")) as browser:
         page = await browser.read("/dashboard/budgets")
-        changed = await browser.send(
-            "/dashboard/budgets", {"of": "workspace", "amount": "5"}, shown="/dashboard/budgets"
-        )
+        form = {"of": "workspace", "amount": "5", "per": "day"}
+        changed = await (await browser.send("/dashboard/budgets", form, shown="/dashboard/budgets")).text()
 
     assert "the operator" in page
-    assert "changes nothing" in await changed.text()
-    assert (await front.store.ledger.budgets("board:w1", front.clock())).changes == ()
+    assert "Set by the operator" in changed
+    assert [(row.action, row.actor) for row in await front.store.audit.page("board:w1", 0)] == [
+        ("sign_in", "operator"),
+        ("budget.set", "operator"),
+    ]
     assert front.board.told == []
+    assert "rank" not in front.board.calls

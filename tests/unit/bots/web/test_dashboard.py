@@ -14,10 +14,10 @@ from bots.web.dashboard.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
 from bots.web.dashboard.overview import count_reasons, join_days
-from bots.web.dashboard.personas import DifferenceLine, compare_lines
+from bots.web.dashboard.personas.differences import DifferenceLine, compare_lines, fold_difference
 from bots.web.dashboard.recent import SECONDS, Recent
 from bots.web.dashboard.tools import list_lines
-from bots.web.dashboard.usage import BY, OWN
+from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind
 from bots.web.site.templates import mark_code
 from core.billing.ledger_rows import DIRECT, Scope, UsageRow
@@ -87,6 +87,41 @@ def test_a_difference_has_what_is_gone_what_is_new_and_what_stayed():
     assert list(compare_lines("", "")) == []
 
 
+def test_lines_far_from_a_change_are_folded_and_counted():
+    before = [f"line {number}" for number in range(20)]
+    folded = fold_difference(list(compare_lines("\n".join(before), "\n".join([*before[:10], "new", *before[10:]]))))
+
+    assert [(one.kind, one.text) for one in (folded[0], folded[4], folded[-1])] == [
+        ("folded", "7 more lines"),
+        ("added", "new"),
+        ("folded", "7 more lines"),
+    ]
+    assert len(folded) == 9
+
+
+def test_a_long_difference_ends_with_how_much_is_left_out():
+    long = fold_difference(list(compare_lines("", "\n".join(map(str, range(3000))))))
+
+    assert (len(long), long[-1]) == (401, DifferenceLine("folded", "2,600 more lines"))
+
+
+def test_versions_of_personas_stand_in_their_order_and_are_called_by_place_and_number():
+    names = {"#c1": "#general"}
+    groups = ("c1#10", "c1#9", "#2", "default", "unknown", "c#9#1")
+    named = {one: name_version(one, names) for one in groups}
+    lines = [UsageRow(one, 1, 0, Usage(), 5) for one in groups]
+
+    assert [column.words for column in draw_chart("persona", lines, named).columns] == [
+        "The workspace, version 2: $0.000005",
+        "#c#9, version 1: $0.000005",
+        "#general, version 9: $0.000005",
+        "#general, version 10: $0.000005",
+        "No persona was set: $0.000005",
+        "Beside answers, or not known: $0.000005",
+    ]
+    assert draw_chart("model", lines, {}) is None
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [("7", 7), ("", None), ("-1", None), ("1e3", None), ("\u0663", None), ("9" * 10, None), ("999999999", 999_999_999)],
@@ -136,8 +171,8 @@ def test_a_budget_is_named_after_whom_it_limits():
 def test_members_have_no_link_to_what_only_managers_may_open():
     own, every = list_links(Rank.MEMBER), list_links(Rank.OWNER)
 
-    assert [one.label for one in own] == ["Overview", "Usage", "Tools", "Your sessions"]
-    assert len(every) == 9
+    assert [one.label for one in own] == ["Overview", "Usage", "Library", "Tools", "Your sessions"]
+    assert len(every) == 10
     assert set(OWN) < set(BY)
 
 
