@@ -1,10 +1,15 @@
-"""What was asked and what became of it, as figures. Tests core.store.rules.reports.activity and its records."""
+"""What was asked and what became of it, as figures.
+
+Tests core.store.rules.reports.activity, core.store.rules.reports.live and their records.
+"""
 
 from datetime import timedelta
 
-from core.billing.ledger_rows import Scope
-from core.domain.messages import Outcome
+from core.billing.ledger_rows import PlannedRequest, Scope
+from core.domain.messages import Outcome, Rank
 from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.live import PersonCount
+from core.store.records.sign_ins.sessions import Identity, hash_token
 from tests.support.talk import asked, at, commanded, message, thread
 
 HERE, ELSEWHERE = "slack:T1", "slack:T2"
@@ -53,3 +58,32 @@ async def test_the_wait_for_an_answer_is_from_the_question_to_the_first_message_
 
     assert sorted(every) == [timedelta(seconds=1), timedelta(seconds=2.5)]
     assert list(newest) == [timedelta(seconds=1)]
+
+
+async def test_a_workspaces_pulse_tells_of_each_person_what_waits_and_what_today_brought(store):
+    await ask(store, "0", -5)
+    await answer(store, Outcome.SHOWN)
+    for name, person in (("1", "U1"), ("2", "U2"), ("3", "U2")):
+        await ask(store, name, int(name), person=person)
+    await answer(store, Outcome.SHOWN)
+    await answer(store, Outcome.REFUSED)
+    await ask(store, "4", 9, workspace=ELSEWHERE)
+    await store.questions.ingest(commanded("5"))
+    for person, micro_usd in (("U1", 70), ("U1", 5)):
+        planned = PlannedRequest(thread("1", workspace=HERE), "1", person, "m", 1, 9, 9, at(1), micro_usd)
+        await store.ledger.reserve(planned, [])
+    tokens = [
+        (await store.sign_ins.use_link(await store.sign_ins.make_link(Identity(one, "U1")), Rank.OWNER))[0]
+        for one in (HERE, HERE, ELSEWHERE)
+    ]
+    await store.sign_ins.end(tokens[1])
+
+    pulse = await store.reports.take_pulse(HERE, at(0), 10)
+
+    assert pulse.people == {"U1": PersonCount(0, 1, 75), "U2": PersonCount(1, 0, 0)}
+    assert (pulse.count(), pulse.count("U2"), pulse.count("U3")) == (
+        PersonCount(1, 1, 75),
+        PersonCount(1, 0, 0),
+        PersonCount(),
+    )
+    assert pulse.sessions == {hash_token(tokens[0])}

@@ -20,6 +20,7 @@ from core.commands.overview import Overviews
 from core.domain.controls import Votes
 from core.domain.usage import Usage
 from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.live import Pulse
 
 TIMED = 500  # answers whose waits the median is of
 REFUSALS = {
@@ -86,6 +87,7 @@ async def show_overview(desk: Desk, request: web.Request) -> web.Response:
     zone = await desk.find_zone(visit)
     key = ("overview", scope, desk.find_start(days, zone), zone)
     found = await desk.recent.load(key, lambda: load_figures(desk, scope, days, zone))
+    now = await desk.recent.load((*key, "now"), lambda: desk.take_pulse(visit, zone))
     asked = [
         Point(one.date, (one.answered, one.refused), f"{one.date}: {one.answered:,} answered, {one.refused:,} refused")
         for one in found.days
@@ -95,6 +97,7 @@ async def show_overview(desk: Desk, request: web.Request) -> web.Response:
         request,
         "dashboard/overview.html",
         figures=found,
+        live=describe_pulse(visit, now),
         asked=draw_columns(asked, write_number),
         spent=draw_columns(spent, dollars),
         reasons=REFUSALS,
@@ -103,6 +106,16 @@ async def show_overview(desk: Desk, request: web.Request) -> web.Response:
         zone=zone,
         limits=await _list_limits(desk, visit),
     )
+
+
+def describe_pulse(visit: Visit, pulse: Pulse) -> dict[str, str]:
+    """What waits and what today brought, of the workspace or of who reads it."""
+    now = pulse.count(None if visit.owner else visit.person)
+    return {
+        "waiting": write_number(now.waiting),
+        "answered": write_number(now.answered),
+        "cost": dollars(now.micro_usd),
+    }
 
 
 async def load_figures(desk: Desk, scope: Scope, days: str, zone: str) -> Figures:

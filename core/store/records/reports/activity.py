@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.billing.ledger_rows import Scope
-from core.store.records.jobs import Job
+from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
 
 
@@ -34,5 +34,5 @@ class Reports(Protocol):
     async def list_schedules(self, workspace: str) -> Sequence[Schedule]:
         """All of a workspace that were not removed, by channel and number."""
 
-    async def list_jobs(self, workspace: str, most: int) -> Sequence[Job]:
-        """The newest batches of a workspace."""
+    async def take_pulse(self, workspace: str, since: datetime, jobs: int) -> Pulse:
+        """How a workspace stands now: what was asked since then by whom, and so many of its newest batches."""

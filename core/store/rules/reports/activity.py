@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from core.billing.ledger_rows import Scope
 from core.store.places.schedules import list_workspace_schedules
-from core.store.records.jobs import Job
 from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
-from core.store.rules.jobs.jobs import list_newest_of_workspace
 from core.store.rules.ledger import QUARTER
+from core.store.rules.reports.live import take_pulse
 from core.store.sql_port import Engine, Sql, parse_stamp, stamp
 
 OUTCOMES = """
@@ -57,8 +57,8 @@ class ReportRepository:
     async def list_schedules(self, workspace: str) -> Sequence[Schedule]:
         return await self._engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
 
-    async def list_jobs(self, workspace: str, most: int) -> Sequence[Job]:
-        return await self._engine.unit(lambda sql: list_newest_of_workspace(sql, workspace, most))
+    async def take_pulse(self, workspace: str, since: datetime, jobs: int) -> Pulse:
+        return await self._engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
 
 
 def _ask(statement: str, scope: Scope, **more: str) -> str:
