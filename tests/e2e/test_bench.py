@@ -13,6 +13,7 @@ from bench.engines import engines
 from bench.figures import Figure, at
 from bench.growth import growth
 from bench.overhead import overhead
+from bench.pages import PAGES, pages
 from bench.servers import servers
 from bench.start import helped, start
 from bench.throughput import throughput
@@ -32,6 +33,13 @@ async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
 
     assert len(figures) == 24  # four cases, three phases, two percentiles
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+async def test_each_page_of_the_dashboard_is_measured_and_sent_in_few_bytes(tmp_path):
+    figures = await pages(tmp_path, 100, 4)
+
+    assert len(figures) == 3 * len(PAGES)
+    assert [one.measure for one in figures if one.unit == "kB" and not (one.met and one.confab > 1)] == []
 
 
 @pytest.mark.reliability

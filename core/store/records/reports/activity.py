@@ -12,9 +12,10 @@ from core.store.records.schedules import Schedule
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
-    """How many questions of a quarter of an hour (`2026-11-20T10:15`, in UTC) came to the same."""
+    """How many questions of a day came to the same."""
 
-    quarter: str
+    day: int
+    """Which of those that were asked for."""
     outcome: str
     """As `Outcome` has it; `open` where there is none yet."""
     reason: str
@@ -22,11 +23,29 @@ class OutcomeCount:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class DayCost:
+    """What the requests of a day came to; those that died stand at their bounds."""
+
+    requests: int = 0
+    micro_usd: int = 0
+    saved: int = 0
+    prompt: int = 0
+    """Tokens of prompts, cached or not."""
+    cache_read: int = 0
+
+    def __add__(self, other: "DayCost") -> "DayCost":
+        return DayCost(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
 class Reports(Protocol):
     """Read model. Each method is one unit of work; a scope is a workspace, or a person of it."""
 
-    async def count_outcomes(self, scope: Scope, since: datetime) -> Sequence[OutcomeCount]:
-        """What became of the questions since then, commands apart."""
+    async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
+        """What became of the questions of each of these days, commands apart; the last day lasts until now."""
+
+    async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
+        """What the requests of each of these days came to."""
 
     async def measure_first_pages(self, scope: Scope, since: datetime, most: int) -> Sequence[timedelta]:
         """How long it took from a question to the first message of its answer, of the newest answers since then."""
