@@ -41,4 +41,5 @@ async def serve_playground(folder: Path, claude: ClaudeFake | None = None, port:
     finally:
         process.terminate()
         _, complaints = await process.communicate()
-    assert [line for line in complaints.decode().splitlines() if not logs or logs not in line] == []
+    left = [line for line in complaints.decode().splitlines() if not logs or logs not in line]
+    assert not left, left
