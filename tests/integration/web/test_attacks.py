@@ -10,23 +10,11 @@ from bots.web.dashboard.live import EACH
 from bots.web.site.csrf import FIELD
 from bots.web.site.site import HEADERS
 from core.domain.messages import FinalText, Outcome
-from core.store import open_store
-from tests.fakes.board import Board
-from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, CHANNEL, HERE, fill, find_token, open_front
+from tests.support.dashboard import ADA, CHANNEL, HERE, fill, find_token
 from tests.support.talk import asked, message, thread
 
 BUDGETS, LIVE = "/dashboard/budgets", "/dashboard/live/overview"
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 @pytest.mark.parametrize(

@@ -6,25 +6,13 @@ import json
 import pytest
 
 from core.domain.messages import Outcome, Rank
-from core.store import open_store
 from core.store.records.sign_ins.sessions import RANK_LIFE
-from tests.fakes.board import Board
 from tests.support.browser import find_chromium, visit
-from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, open_front
+from tests.support.dashboard import ADA, BOB, CHANNEL, HERE
 from tests.support.talk import asked, message, thread
 
 OVERVIEW = "/dashboard/live/overview"
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium on PATH")
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 async def ask(front, name, person="U1", *, answered=False):

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from bots.web.site.csrf import FIELD
 from core.domain.controls import Control, parse_control
 from core.domain.messages import Rank
@@ -12,15 +10,6 @@ from core.store.records.sign_ins.sessions import LINK_LIFE, RANK_LIFE, SESSION_L
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 from tests.support.dashboard import ADA, BOB, find_token, open_front
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 async def test_a_preview_of_a_link_shows_whom_it_signs_in_and_uses_nothing_up(front):
