@@ -307,6 +307,8 @@ async def answer(
         log.info("started: %s", ", ".join(platform.name for platform in platforms))
         await stop.wait()
         log.info("stopping; answers under way get %g seconds", grace)
+        if pages:
+            pages.close()
         await assistant.worker.drain(grace)
     log.info("stopped")
 

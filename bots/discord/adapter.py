@@ -37,6 +37,7 @@ from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
 from core.commands.persona import offer_tools
 from core.domain.clock import Sleep, system_clock
+from core.domain.controls import Control
 from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
@@ -159,7 +160,9 @@ class Discord:
         if self._client is not None:
             await self._client.close()
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         """Send a direct message, each page of it marked as a notice: none answers what was asked there.
 
         Raises CannotShow.
@@ -167,8 +170,9 @@ class Discord:
         try:
             channel = await translate_errors(self._rest.open_direct_channel(person))
             pages = await cut(answer, partial(formatting.render_set_apart, answer))
-            for page in [formatting.mark_notice(text), *pages]:
-                await translate_errors(self._rest.post(channel, Body(page), secrets.token_hex(8)))
+            buttons = formatting.build_buttons([button[0]], button[1]) if button else None
+            for body in [Body(formatting.mark_notice(text), buttons), *map(Body, pages)]:
+                await translate_errors(self._rest.post(channel, body, secrets.token_hex(8)))
         except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 

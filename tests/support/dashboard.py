@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from bots.ops.http_server import HttpServer
 from bots.web.dashboard.dashboard import Dashboard, open_dashboard
 from bots.web.dashboard.desk import ProcessState
+from bots.web.dashboard.live import LiveFigures
 from bots.web.site.csrf import FIELD
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
@@ -119,15 +120,20 @@ async def open_front(
     condition: ProcessState | None = None,
     **settings,
 ) -> AsyncIterator[Front]:
-    """A dashboard that listens on loopback. `library` is the operator's folder of personas."""
+    """A dashboard that listens on loopback, and reads live figures twenty times a second. `library` is the operator's folder of personas."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
     tools = ToolRegistry([BuiltinTools(), *provided])
     dashboard = open_dashboard(
         given, store, {board.name: board}, [SECRET], tools=tools, condition=condition or ProcessState(), clock=clock
     )
+    live = LiveFigures(lambda workspace, since: store.reports.take_pulse(workspace, since, 100), interval=0.05)
+    dashboard = replace(dashboard, desk=replace(dashboard.desk, live=live))
     dashboard.connect(make_context(store, clock, tools, library))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:
-        yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
+        try:
+            yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
+        finally:
+            dashboard.close()
 
 
 def make_context(store: Store, clock: Clock, tools: ToolRegistry, library: str = "") -> CommandContext:

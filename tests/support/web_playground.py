@@ -43,4 +43,5 @@ async def serve_playground(
     finally:
         process.terminate()
         _, complaints = await process.communicate()
-    assert [line for line in complaints.decode().splitlines() if not logs or logs not in line] == []
+    left = [line for line in complaints.decode().splitlines() if not logs or logs not in line]
+    assert not left, left

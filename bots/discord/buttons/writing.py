@@ -4,6 +4,7 @@ import discord
 
 from bots.discord.errors import BARRED, NO_ACCESS
 from bots.discord.errors import LOCKED as LOCKED_THREAD
+from core.domain.controls import Control
 
 Interaction = discord.Interaction[discord.Client]
 
@@ -18,7 +19,14 @@ def may_write(interaction: Interaction) -> bool:
     return interaction.guild_id is None or _may_write(interaction.permissions, interaction.channel)
 
 
-def explain_closed(interaction: Interaction) -> str:
+def explain_press_refusal(interaction: Interaction, control: Control | None, why: str) -> str:
+    """Why a press is not taken up, where it is not for this reason; empty where it is. Sessions end from anywhere."""
+    if control is Control.END_SESSION:
+        return ""
+    return why or (_explain_closed(interaction) if control is Control.POST else "")
+
+
+def _explain_closed(interaction: Interaction) -> str:
     """Why nothing can be posted there for who presses a button; empty where it can."""
     place, us = interaction.channel, interaction.app_permissions
     if not may_write(interaction):

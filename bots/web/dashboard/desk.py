@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from bots.ops.sealing import Seal, SealBroken
+from bots.web.dashboard.live import LiveFigures
 from bots.web.dashboard.recent import Recent
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.whois import Whois
@@ -18,10 +19,12 @@ from core.billing.ledger_rows import Scope
 from core.domain.clock import Clock
 from core.domain.personas import Persona
 from core.store.protocols import Store
+from core.store.records.reports.live import Pulse
 from core.tools.registry import ToolRegistry
 
 SPANS = {"7": "7 days", "30": "30 days", "90": "90 days"}
 USUAL = "30"
+BATCHES = 500  # newest ones that are shown
 NOTICE = "notice"  # the cookie of what a form brought about
 NOTICE_LIFE = 60  # seconds
 LONGEST = 1_500  # characters of a notice: a cookie holds some 4 kB
@@ -49,6 +52,7 @@ class Desk:
     clock: Clock
     tools: ToolRegistry
     defaults: Persona
+    live: LiveFigures
     zone: str = "UTC"
     models: Sequence[str] = ()
     condition: ProcessState = field(default_factory=ProcessState)
@@ -80,6 +84,10 @@ class Desk:
     def find_start(self, days: str, zone: str) -> datetime:
         """The midnight with which a span of so many days begins, today with them."""
         return find_period_start(Period.DAY, self.clock(), zone) - timedelta(days=int(days) - 1)
+
+    async def take_pulse(self, visit: Visit, zone: str) -> Pulse:
+        """How the workspace stands now, with what was asked today."""
+        return await self.store.reports.take_pulse(visit.workspace, self.find_start("1", zone), BATCHES)
 
     async def fetch_names(self, visit: Visit, wanted: AbstractSet[str]) -> Mapping[str, str]:
         """Names of people, and of channels as `#name` under `#ID`; what has no name keeps its id."""

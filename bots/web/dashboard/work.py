@@ -4,14 +4,17 @@ from aiohttp import web
 
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk, read_number
+from bots.web.dashboard.live import REREAD
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
+from bots.web.site.templates import write_number
+from core.billing.budgets import dollars
 from core.commands.schedules.recurrence import Recurrence
 from core.store.records.jobs import Job, JobState
+from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
 
 ADDRESS = "/dashboard/work"
-BATCHES = 500
 LISTED = 25  # of each that a page shows
 FORMS = {
     "pause": "schedule pause",
@@ -40,8 +43,10 @@ STATES = {
 async def show_work(desk: Desk, request: web.Request) -> web.Response:
     """Every schedule and the newest batches: when and by whom, and no word of what they say."""
     visit = request[VISIT]
+    zone = await desk.find_zone(visit)
+    pulse = await desk.take_pulse(visit, zone)
     schedules = cut_rows(request, await desk.store.reports.list_schedules(visit.workspace), LISTED, "schedules")
-    batches = cut_rows(request, await desk.store.reports.list_jobs(visit.workspace, BATCHES), LISTED, "batches")
+    batches = cut_rows(request, pulse.jobs, LISTED, "batches")
     people = {one.author for one in schedules.rows} | {one.person for one in batches.rows}
     channels = {f"#{one.channel}" for one in schedules.rows} | {f"#{one.key.channel}" for one in batches.rows}
     return desk.render(
@@ -54,7 +59,8 @@ async def show_work(desk: Desk, request: web.Request) -> web.Response:
         batches=[(one, describe_batch(one)) for one in batches.rows],
         batch_page=batches,
         names=await desk.fetch_names(visit, people | channels),
-        zone=await desk.find_zone(visit),
+        live=describe_pulse(visit, pulse),
+        zone=zone,
     )
 
 
@@ -74,6 +80,18 @@ async def change_work(desk: Desk, clerk: Clerk, request: web.Request) -> web.Res
 async def _is_stopped(desk: Desk, visit: Visit, channel: str, number: int) -> bool:
     found = await desk.store.reports.list_schedules(visit.workspace)
     return any(one.stopped for one in found if (one.channel, one.number) == (channel, number))
+
+
+def describe_pulse(_visit: Visit, pulse: Pulse) -> dict[str, str]:
+    """How far each batch is; which ones there are is more than a figure."""
+    told = {REREAD: " ".join(str(one.id) for one in pulse.jobs)}
+    for one in pulse.jobs:
+        done = pulse.done.get(one.id, 0) if one.state in (JobState.OFFERED, JobState.STARTED) else one.rows
+        told[f"done-{one.id}"] = write_number(done)
+        told[f"state-{one.id}"] = describe_batch(one)
+        told[f"failed-{one.id}"] = write_number(one.failed)
+        told[f"cost-{one.id}"] = dollars(one.cost) if one.cost is not None else "not known"
+    return told
 
 
 def describe_kind(schedule: Schedule) -> str:

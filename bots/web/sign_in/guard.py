@@ -108,7 +108,7 @@ class Guard:
             rank = await self._whois.fetch_rank(session.identity)
             await self._sign_ins.note_rank(token, rank)
         if not self.admits(rank):
-            await self._sign_ins.end(token)
+            await self._sign_ins.end(token, left=True)
             raise PageRefused(401, *SIGN_IN)
         return Visit(session, rank, token)
 

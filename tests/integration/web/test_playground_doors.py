@@ -9,7 +9,7 @@ from asyncio.subprocess import PIPE
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from bots.app.playground import TAKEN
+from bots.app.playground import TAKEN, find_limits
 from tests.support import fork_server
 from tests.support.web_playground import serve_playground
 
@@ -76,3 +76,7 @@ async def test_a_second_one_over_the_same_database_says_so_in_one_line(tmp_path)
 
     assert (second.returncode, shown) == (2, b"")
     assert complaints.decode().strip() == TAKEN
+
+
+def test_a_connection_that_a_browser_opens_and_does_not_use_is_left_to_the_browser():
+    assert find_limits().head_seconds > 60  # after which Chromium closes it

@@ -2,24 +2,14 @@
 
 import asyncio
 
-import pytest
-
 from bots.web.site.csrf import FIELD
+from core.domain.controls import Control, parse_control
 from core.domain.messages import Rank
 from core.store import open_store
 from core.store.records.sign_ins.sessions import LINK_LIFE, RANK_LIFE, SESSION_LIFE, Identity
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 from tests.support.dashboard import ADA, BOB, find_token, open_front
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 async def test_a_preview_of_a_link_shows_whom_it_signs_in_and_uses_nothing_up(front):
@@ -54,6 +44,9 @@ async def test_a_link_signs_in_once_and_its_person_is_told(front):
     ((workspace, person, text),) = front.board.told
     assert (workspace, person) == ("board:w1", "U1")
     assert "dashboard end" in text
+    (session,) = await front.store.sign_ins.list_open("board:w1", "U1")
+    ((control, _),) = [parse_control(button) for button in front.board.told_buttons]
+    assert (control, f"session {session.number}" in text) == (Control.END_SESSION, True)
     (row,) = await front.store.audit.newest("board:w1", None)
     assert (row.action, row.actor) == ("sign_in", "U1")
 

@@ -168,6 +168,7 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_
             {"type": 2, "style": 2, "custom_id": "keep:1177", "label": "Keep"},
             {"type": 2, "style": 2, "custom_id": "start:1177", "label": "Start"},
             {"type": 2, "style": 2, "custom_id": "retry-failed:1177", "label": "Retry failed"},
+            {"type": 2, "style": 2, "custom_id": "end-session:1177", "label": "End session"},
         ],
     }
     assert look.build_buttons([], "1177") == []

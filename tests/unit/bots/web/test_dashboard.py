@@ -5,6 +5,7 @@ bots.web.sign_in.whois and bots.web.sign_in.guard over sockets: see tests/integr
 """
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,7 +14,7 @@ from bots.web.dashboard.budgets import name_scope
 from bots.web.dashboard.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
-from bots.web.dashboard.overview import count_reasons, join_days
+from bots.web.dashboard.overview import count_reasons, join_days, list_midnights
 from bots.web.dashboard.personas.differences import DifferenceLine, compare_lines, fold_difference
 from bots.web.dashboard.recent import SECONDS, Recent
 from bots.web.dashboard.tools import list_lines
@@ -21,39 +22,50 @@ from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind
 from bots.web.site.templates import mark_code
 from core.billing.ledger_rows import DIRECT, Scope, UsageRow
-from core.billing.reports import build_report
 from core.commands.dashboard.sign_in import ROWS
 from core.domain.errors import SettingsError
 from core.domain.messages import Rank
 from core.domain.usage import Usage
 from core.settings import Settings
 from core.store import open_store
-from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.activity import DayCost, OutcomeCount
 from core.store.records.schedules import Schedule
 from core.store.records.sign_ins.sessions import Identity
 
 WORKSPACE = "slack:T024"
 
 
-def test_a_day_is_one_of_its_zone_and_has_what_was_asked_and_what_it_cost():
+def test_a_day_has_what_was_asked_and_what_it_cost():
+    midnights = [datetime(2026, 11, day, tzinfo=UTC) for day in (19, 20, 21)]
     counts = [
-        OutcomeCount("2026-11-19T22:45", "shown", "", 2),
-        OutcomeCount("2026-11-19T23:00", "shown", "", 3),
-        OutcomeCount("2026-11-20T10:00", "refused", "declined", 1),
-        OutcomeCount("2026-11-20T10:00", "expired", "", 1),
-        OutcomeCount("2026-11-20T10:15", "open", "", 1),
-        OutcomeCount("2026-11-20T10:15", "not for us", "", 9),
+        OutcomeCount(0, "shown", "", 2),
+        OutcomeCount(1, "shown", "", 3),
+        OutcomeCount(1, "refused", "declined", 1),
+        OutcomeCount(1, "expired", "", 1),
+        OutcomeCount(1, "open", "", 1),
+        OutcomeCount(1, "not for us", "", 9),
     ]
-    spent = UsageRow("2026-11-19T23:30", 4, 0, Usage(input=10), micro_usd=700)
-    cost = build_report("", "day", [spent], "Europe/Berlin")
 
-    first, second, third = join_days(counts, cost, ["2026-11-19", "2026-11-20", "2026-11-21"], "Europe/Berlin")
+    first, second, third = join_days(counts, [DayCost(), DayCost(4, 700), DayCost()], midnights)
 
-    assert (first.asked, first.answered, first.cost.micro_usd) == (2, 2, 0)
+    assert (first.date, first.asked, first.answered, first.cost.micro_usd) == ("2026-11-19", 2, 2, 0)
     assert (second.asked, second.answered, second.refused, second.others) == (6, 3, 2, 1)
     assert (second.cost.requests, second.cost.micro_usd) == (4, 700)
     assert third.asked == 0
     assert count_reasons(counts) == {"declined": 1, "": 1}
+
+
+def test_the_days_of_a_span_begin_at_midnight_of_their_zone_also_when_the_clocks_change():
+    zone = ZoneInfo("Europe/Berlin")
+    now = datetime(2026, 10, 26, 12, tzinfo=UTC)
+
+    found = list_midnights(datetime(2026, 10, 24, tzinfo=zone), now, "Europe/Berlin")
+
+    assert [one.astimezone(UTC).isoformat()[:16] for one in found] == [
+        "2026-10-23T22:00",
+        "2026-10-24T22:00",
+        "2026-10-25T23:00",
+    ]
 
 
 def test_columns_stand_on_the_floor_side_by_side_and_the_highest_one_fills_the_chart():
