@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bots.ops.http_server import HttpServer
 from bots.web.dashboard.dashboard import Dashboard, open_dashboard
 from bots.web.dashboard.desk import ProcessState
-from bots.web.dashboard.live import LiveFigures
+from bots.web.dashboard.figures.live import LiveFigures
 from bots.web.site.csrf import FIELD
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement

@@ -11,7 +11,7 @@ from bots.ops.secret_keys import decode_keys
 from bots.web.dashboard import audit, budgets, health, overview, tools, usage, work
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import BATCHES, Desk, ProcessState
-from bots.web.dashboard.live import STAY, LiveFigures, send_figures
+from bots.web.dashboard.figures.live import STAY, LiveFigures, send_figures
 from bots.web.dashboard.personas import library_pages, persona_page, places
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.pages import HOME, SignInPages

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from bots.ops.sealing import Seal, SealBroken
-from bots.web.dashboard.live import LiveFigures
-from bots.web.dashboard.recent import Recent
+from bots.web.dashboard.figures.live import LiveFigures
+from bots.web.dashboard.figures.recent import Recent
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import Site

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from aiohttp import web
 
 from bots.web.dashboard.desk import Desk
-from bots.web.dashboard.live import REREAD
+from bots.web.dashboard.figures.live import REREAD
 from bots.web.sign_in.guard import VISIT, Visit
 from bots.web.site.templates import write_number
 from core.store.records.reports.live import Pulse

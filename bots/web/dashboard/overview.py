@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from bots.web.dashboard.charts import Point, draw_columns
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
+from bots.web.dashboard.figures.charts import Point, draw_columns
 from bots.web.sign_in.guard import VISIT, Visit
 from bots.web.site.templates import write_number
 from core.billing.budgets import dollars

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from aiohttp import web
 
-from bots.web.dashboard.charts import Chart, Point, draw_columns, measure_bar
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
+from bots.web.dashboard.figures.charts import Chart, Point, draw_columns, measure_bar
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
 from core.billing import reports

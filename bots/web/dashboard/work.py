@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk, read_number
-from bots.web.dashboard.live import REREAD
+from bots.web.dashboard.figures.live import REREAD
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
 from bots.web.site.templates import write_number

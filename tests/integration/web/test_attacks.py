@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bots.web.dashboard.dashboard import LINKS
-from bots.web.dashboard.live import EACH
+from bots.web.dashboard.figures.live import EACH
 from bots.web.site.csrf import FIELD
 from bots.web.site.site import HEADERS
 from core.domain.messages import FinalText, Outcome

@@ -11,12 +11,12 @@ import pytest
 
 from bots.app.web_pages import is_loopback, make_operator_link
 from bots.web.dashboard.budgets import name_scope
-from bots.web.dashboard.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
+from bots.web.dashboard.figures.charts import HEIGHT, Point, draw_columns, measure_bar
+from bots.web.dashboard.figures.recent import SECONDS, Recent
 from bots.web.dashboard.overview import count_reasons, join_days, list_midnights
 from bots.web.dashboard.personas.differences import DifferenceLine, compare_lines, fold_difference
-from bots.web.dashboard.recent import SECONDS, Recent
 from bots.web.dashboard.tools import list_lines
 from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind

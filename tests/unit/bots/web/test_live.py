@@ -1,4 +1,4 @@
-"""Live figures (bots.web.dashboard.live): one reading for all who look, bounded streams, an end at once."""
+"""Live figures (bots.web.dashboard.figures.live): one reading for all who look, bounded streams, an end at once."""
 
 import asyncio
 from contextlib import aclosing
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bots.web.dashboard.live import ALL, EACH, LiveFigures
+from bots.web.dashboard.figures.live import ALL, EACH, LiveFigures
 from bots.web.site.site import PageRefused
 from core.domain.errors import StoreUnavailable
 from core.store.records.reports.live import Pulse
