@@ -30,13 +30,15 @@ from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
+from bots.discord.shards.progress import Progress, find_shard
+from bots.discord.shards.sharing import ShardSharing, share_shards
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import NAMING, TOKEN, DiscordSurface, SurfaceResources
 from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
 from core.commands.persona import offer_tools
 from core.domain.clock import Sleep, system_clock
-from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
+from core.domain.errors import CannotConnect, CannotShow, ConfabError, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
@@ -77,6 +79,7 @@ class Discord:
         api_url: str = API,
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        sharing: ShardSharing | None = None,
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
         installers: Collection[str] = (),
@@ -96,12 +99,14 @@ class Discord:
         self._token, self._notes, self._emit, self._installations = token, notes, emit, installations
         self._table, self._erase = offer_tools(TABLE, tools), erase
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
+        self._sharing, self._progress = sharing, Progress(lambda: self._connected)
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None
         self._interactions: Interactions | None = None
+        self._membership: Membership | None = None
         self._online, self._inflight = asyncio.Event(), Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
         self._files = _make_files(self._rest, api_url, emit, pause)
@@ -122,6 +127,7 @@ class Discord:
             api_url=settings.discord_api_url.rstrip("/"),
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
+            sharing=share_shards(settings.discord_shards, resources),
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
             installers=settings.discord_user_install,
@@ -137,8 +143,7 @@ class Discord:
         client = self._client
         if client is None or client.is_closed() or not client.is_ready():
             return "not connected"
-        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
-        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
+        return client.trouble
 
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
@@ -184,7 +189,8 @@ class Discord:
             notes=self._notes,
         )
         self._intake = self._intake or self._make_intake(ingest)
-        client = Client(
+        make = self._sharing.make_client(self._find_limit) if self._sharing else Client
+        client: Client = make(
             self._intake.accept,
             self._notes,
             content=self._content,
@@ -204,8 +210,29 @@ class Discord:
         def client() -> Client:
             return self._connected
 
-        membership = Membership(ingest, client, self._rest, self._installations, erase=self._erase, pause=self._pause)
-        return Intake(ingest, client, self._directory, self._rest, self._admission, membership=membership)
+        membership = self._membership = Membership(
+            ingest, client, self._rest, self._installations, erase=self._erase, pause=self._pause
+        )
+        return Intake(
+            ingest,
+            client,
+            self._directory,
+            self._rest,
+            self._admission,
+            membership=membership,
+            progress=self._progress,
+        )
+
+    def _find_limit(self, shard: int, sequence: int) -> int:
+        """Up to which event of a shard's session another process need not be told; 0 while more is to be looked for."""
+        backfill, membership = self._backfill, self._membership
+        count = self._connected.shard_count or 1
+        unfinished = backfill.unfinished if backfill else ()
+        if any(find_shard(workspace, count) == shard for workspace in unfinished):
+            return 0
+        if membership and membership.is_reviewing(shard):
+            return 0
+        return self._progress.limit(shard, sequence)
 
     async def surface(self, question: Question) -> DiscordSurface:
         """Make the surface of `question`. Raises CannotShow in a server that is not allowed."""
@@ -214,7 +241,7 @@ class Discord:
             raise CannotShow(f"DISCORD_GUILDS does not allow server {guild}")
         await self._online.wait()
         client = self._connected
-        who = identify_bot(client, client.get_guild(int(guild)) if guild.isdigit() else None)
+        who = identify_bot(client, await self._fetch_server(guild) if guild.isdigit() else None)
         first = await self._interactions.find_deferral(question.name) if self._interactions else None
         resources = SurfaceResources(
             rest=self._rest,
@@ -231,6 +258,14 @@ class Discord:
             token=self._token_life,
         )
         return DiscordSurface(resources, who, question, first)
+
+    async def _fetch_server(self, guild: str) -> discord.Guild | None:
+        """What a server is like, also one of another process's shards; where nobody says, as far as it is known."""
+        try:
+            return await self._directory.servers.fetch(guild)
+        except (discord.DiscordException, ConfabError) as error:
+            log.warning("server %s could not be looked up: %s", guild, error)
+            return self._directory.servers.get(guild)
 
     def _may_write(self, guild: str | None, channel: str) -> bool:
         """Whether we may post in a channel, as the gateway tells; what it does not tell is tried."""
@@ -254,7 +289,7 @@ class Discord:
         self, guild: str | None, channel: str
     ) -> tuple[discord.abc.GuildChannel | discord.Thread | None, discord.Permissions]:
         """A channel of a server and what we may do in it, as the gateway tells; None where it does not."""
-        server = self._connected.get_guild(int(guild)) if guild else None
+        server = self._directory.servers.get(guild)
         known = server.get_channel_or_thread(int(channel)) if server and server.me else None
         if server is None or known is None:
             return None, discord.Permissions.none()
@@ -278,7 +313,7 @@ class Discord:
     async def _leave(self, client: Client) -> None:
         """Leave the gateway. Who has been logged in can still make requests: answers under way need it."""
         if client is self._client:
-            await asyncio.gather(*(shard.disconnect() for shard in client.shards.values()))
+            await client.leave()
         else:
             await client.close()
 

@@ -16,10 +16,10 @@ INTENTS = int(Intent.GUILDS | Intent.GUILD_MESSAGES | Intent.DIRECT_MESSAGES)
 @asynccontextmanager
 async def greeted(guild: DiscordFake) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """A socket that has read HELLO."""
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{guild.gateway_url}?v=10&encoding=json") as socket:
-            await socket.receive()
-            yield socket
+    url = f"{guild.gateway_url}?v=10&encoding=json"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        await socket.receive()
+        yield socket
 
 
 async def identify(guild: DiscordFake, socket: aiohttp.ClientWebSocketResponse, *shard: int) -> Json:
