@@ -18,6 +18,7 @@ from bots.app.configuration import Configuration, open_tools, read_configuration
 from bots.app.health import Health
 from bots.discord.adapter import Discord
 from bots.discord.settings import DiscordSettings
+from bots.discord.shards.sharing import ShardSharing
 from bots.ops import logs
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
@@ -34,6 +35,9 @@ PACE = JobPace(0.05, timedelta(seconds=1), *[timedelta(seconds=0.1)] * 2, timede
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
 """The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
+SPACING, LEAD = 0.4, 0.1  # seconds between two session starts of a bucket, and from a turn to the IDENTIFY
+LEASE = "LEASE"
+"""The variable that says how many seconds a lease of shards lasts; without it, as long as the others."""
 CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
 
@@ -90,12 +94,22 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
                 store.installations,
                 api_url=api,
                 gateway_url=gateway,
+                sharing=share(discord, store),
                 installers=discord.discord_user_install,
                 quick=True,
                 edit=EDIT,
             )
         )
     return found
+
+
+def share(discord: DiscordSettings, store: Store) -> ShardSharing | None:
+    """As `DISCORD_SHARDS` says, in less time."""
+    if discord.discord_shards is None:
+        return None
+    wanted = None if discord.discord_shards == "auto" else discord.discord_shards
+    lease = timedelta(seconds=float(os.environ.get(LEASE, STALE.total_seconds())))
+    return ShardSharing(store.shards, wanted, lease=lease, spacing=SPACING, lead=LEAD)
 
 
 async def open_when_ready(url: str) -> Store:

@@ -3,18 +3,12 @@
 Tests bots.discord.shards, bots.discord.servers.known and bots.discord.servers.places.
 """
 
-import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-import pytest
-
 from bots.discord.shards.sharing import ShardSharing
-from core.domain.errors import CannotConnect
-from core.telemetry import ShardsCounted
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.server import DiscordFake
-from tests.fakes.discord.starts import SessionStarts
 from tests.support.discord_house import confab, idle
 from tests.support.waiting import until
 
