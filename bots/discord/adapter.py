@@ -52,7 +52,10 @@ RECONNECT = 5.0  # seconds before we connect again after the library gave up
 CLOSED = {
     4004: "DISCORD_BOT_TOKEN: Discord does not take it. Reset it in the developer portal under Bot, and set that.",
     4010: "DISCORD_SHARD_IDS: there is no such shard; ids count from 0 to DISCORD_SHARD_COUNT - 1.",
-    4011: "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it.",
+    4011: (
+        "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it. Where "
+        "DISCORD_SHARDS says how many there are, stop all processes and start them again, with auto or a larger number."
+    ),
     4012: "DISCORD_GATEWAY_URL: this gateway does not speak version 10.",
     4013: "DISCORD_GATEWAY_URL: this gateway does not know our intents.",
 }
@@ -359,8 +362,14 @@ class Discord:
         assert self._client is not None
         return self._client
 
-    def _list_servers(self) -> list[str]:
-        return [str(guild.id) for guild in self._connected.guilds]
+    async def _list_servers(self) -> list[str]:
+        """The servers that we are in; of those whose shards other processes hold, as they have written down."""
+        client = self._connected
+        if self._sharing is None or client.user is None:
+            return [str(guild.id) for guild in client.guilds]
+        us = str(client.user.id)
+        rows = await self._installations.list("discord")
+        return [row.workspace.partition(":")[2] for row in rows if row.identity == us]
 
     def _http(self) -> HTTPClient:
         return self._connected.http

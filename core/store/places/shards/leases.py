@@ -21,6 +21,8 @@ SETTLED = timedelta(seconds=30)  # that a process has to live before others give
 
 HOLDERS = "SELECT * FROM shard_holders WHERE bot = :bot AND until > :now ORDER BY process"
 
+BOTS = "SELECT DISTINCT bot FROM shard_holders WHERE until > :now"
+
 JOIN = """
 INSERT INTO shard_holders (bot, process, shards, since, until) VALUES (:bot, :process, :shards, :now, :until)
 ON CONFLICT (bot, process) DO UPDATE SET until = excluded.until, shards = excluded.shards
@@ -135,6 +137,12 @@ def read_leases(sql: Sql, bot: str) -> ShardOverview:
         if row["process"] in held and row["until"] > now["now"]:
             held[row["process"]] += 1
     return ShardOverview(count, held)
+
+
+def list_overviews(sql: Sql) -> dict[str, ShardOverview]:
+    """How the shards of each bot are held that has living processes."""
+    bots = [row["bot"] for row in sql.many(BOTS, {"now": stamp(sql.now())})]
+    return {bot: read_leases(sql, bot) for bot in bots}
 
 
 def _keep_sessions(sql: Sql, holder: ShardHolder, sessions: Sessions, rows: dict[int, Row]) -> None:
