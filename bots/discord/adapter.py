@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Self
 
@@ -27,6 +27,7 @@ from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
+from bots.discord.outbound_budget import OutboundBudget
 from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
@@ -83,6 +84,7 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         sharing: ShardSharing | None = None,
+        processes: Callable[[], int] = lambda: 1,
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
         installers: Collection[str] = (),
@@ -110,7 +112,7 @@ class Discord:
         self._backfill: Backfill | None = None
         self._interactions: Interactions | None = None
         self._membership: Membership | None = None
-        self._online, self._inflight = asyncio.Event(), Inflight(api_url)
+        self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))
         self._rest = Rest(self._http, self._inflight, pause)
         self._files = _make_files(self._rest, api_url, emit, pause)
         self._managers, self._models, self._installable = frozenset(managers), frozenset(models), bool(installers)
@@ -131,6 +133,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             sharing=share_shards(settings.discord_shards, resources),
+            processes=resources.processes,
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
             installers=settings.discord_user_install,

@@ -32,5 +32,6 @@ async def check_sharing(settings: DiscordSettings, client: discord.Client, datab
         yield DISCORD.ok("shards", "no process shares them just now")
         return
     each = ", ".join(map(str, sorted(found.held.values(), reverse=True)))
-    says = f"{found.count - found.unheld:,} of {found.count:,} held by {count_noun(len(found.held), 'process', 'processes')}: {each}"
+    holders = count_noun(len(found.held), "process", "processes")
+    says = f"{found.count - found.unheld:,} of {found.count:,} held by {holders}: {each}"
     yield DISCORD.warning("shards", says, UNHELD) if found.unheld else DISCORD.ok("shards", says)
