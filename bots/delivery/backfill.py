@@ -57,6 +57,7 @@ class Backfill:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+        self._looking.clear()
 
     def _start(self, missed: Iterable[MissedRange]) -> None:
         self._wanted.update({one.workspace: one for one in missed})

@@ -1,6 +1,7 @@
 """Shards on every engine: shared out fairly, held by lease, handed on with their sessions.
 
-Tests core.store.records.shards.leases and core.store.places.shards.leases.
+Tests core.store.records.shards and core.store.places.shards, with core.store.records.shards.leases and
+core.store.places.shards.leases.
 """
 
 import asyncio

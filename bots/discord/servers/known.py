@@ -11,7 +11,7 @@ from bots.discord.client import Rest
 from bots.discord.errors import translate_errors
 from bots.discord.gateway import Client, trim_server
 
-SERVERS = 500  # that were asked for and are remembered
+SERVERS = 200  # that were asked for and are remembered
 SECONDS = 60.0  # that what was asked for is believed: nobody tells us of its changes
 
 

@@ -1,6 +1,7 @@
 """Shards shared among processes on one database, over the loopback Discord and the unmodified discord.py.
 
-Tests bots.discord.shards, bots.discord.servers.known and bots.discord.servers.places.
+Tests bots.discord.shards, bots.discord.shards.client, bots.discord.shards.sharing, bots.discord.servers.known and
+bots.discord.servers.places.
 """
 
 import asyncio
