@@ -73,6 +73,12 @@ class Discord:
         "Give it as the `file` of `/batch run`; or mention me in the message that has it, and write `!batch` with what "
         "is to be done with each row."
     )
+    _client: Client | None = None
+    """The one that is logged in now; like the parts below, none before the first connection."""
+    _intake: Intake | None = None
+    _backfill: Backfill | None = None
+    _interactions: Interactions | None = None
+    _membership: Membership | None = None
 
     def __init__(
         self,
@@ -107,11 +113,6 @@ class Discord:
         self._sharing, self._progress = sharing, Progress(lambda: self._connected)
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
-        self._client: Client | None = None
-        self._intake: Intake | None = None
-        self._backfill: Backfill | None = None
-        self._interactions: Interactions | None = None
-        self._membership: Membership | None = None
         self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))
         self._rest = Rest(self._http, self._inflight, pause)
         self._files = _make_files(self._rest, api_url, emit, pause)

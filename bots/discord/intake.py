@@ -18,7 +18,7 @@ from bots.discord.errors import translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, ForumPost, Json
 from bots.discord.servers.membership import Membership
 from bots.discord.servers.places import KnownPlaces
-from bots.discord.shards.progress import Mark, Progress
+from bots.discord.shards.progress import Arrival, Progress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.events import Event, Ingest, Missed
@@ -56,7 +56,7 @@ class Intake:
         self._membership = membership
         self._progress = progress
         self._places = KnownPlaces(rest, client, directory.servers)
-        self._queues: tuple[deque[tuple[str, Json, Mark | None]], ...] = (deque(), deque())
+        self._queues: tuple[deque[tuple[str, Json, Arrival | None]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
 
@@ -85,7 +85,7 @@ class Intake:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _drain(self, waiting: deque[tuple[str, Json, Mark | None]]) -> None:
+    async def _drain(self, waiting: deque[tuple[str, Json, Arrival | None]]) -> None:
         """Store events until the queue is empty."""
         while waiting:
             name, payload, mark = waiting.popleft()

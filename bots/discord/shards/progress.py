@@ -9,7 +9,7 @@ from bots.discord.parse import DIRECT, Json
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Arrival:
     """An event of a shard's session: its number there."""
 
     shard: int
@@ -21,9 +21,9 @@ class Progress:
 
     def __init__(self, client: Callable[[], discord.AutoShardedClient]) -> None:
         self._client = client
-        self._begun: set[Mark] = set()
+        self._begun: set[Arrival] = set()
 
-    def begin(self, name: str, payload: Json) -> Mark | None:
+    def begin(self, name: str, payload: Json) -> Arrival | None:
         """Note the event that is being read just now; None where the shard that it came through is not known."""
         client = self._client()
         shard = payload["shard"][0] if name == "READY" and "shard" in payload else _locate(payload, client.shard_count)
@@ -31,11 +31,11 @@ class Progress:
         sequence = held._parent.ws.sequence if held else None  # the library tells it nowhere else
         if sequence is None:
             return None
-        mark = Mark(shard, sequence)
+        mark = Arrival(shard, sequence)
         self._begun.add(mark)
         return mark
 
-    def end(self, mark: Mark | None) -> None:
+    def end(self, mark: Arrival | None) -> None:
         """The event is stored, or never will be."""
         if mark is not None:
             self._begun.discard(mark)

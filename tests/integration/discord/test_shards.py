@@ -345,6 +345,22 @@ async def test_a_process_answers_where_it_holds_no_shard_with_the_same_names_ran
         assert found[0][2] == [True, False]
 
 
+async def test_what_is_known_of_a_server_ends_with_its_shard_and_is_asked_for_from_then_on(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await heard(guild, 2)
+        await resumable(running, 2)
+        client, server, servers = running.discord._client, find_server(1, 2), running.discord._directory.servers
+        await until(lambda: servers.get(server) and not servers.get(server).unavailable)
+        told, heard_of = await servers.fetch(server), servers.hears(server)
+        await client.close_shards([1])
+        guild.room("opened later", server)
+        found = await servers.fetch(server)
+
+        assert (heard_of, servers.hears(server), client.get_guild(int(server))) == (True, False, None)
+        assert sorted({one.name for one in found.channels} - {one.name for one in told.channels}) == ["opened later"]
+
+
 async def test_a_server_is_asked_for_once_by_all_who_want_it(processes):
     async with discord_of(1) as guild, processes(guild) as shared:
         await resumable(await shared.start("p1"), 1)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bots.discord.parse import DIRECT
-from bots.discord.shards.progress import Mark, Progress, find_shard
+from bots.discord.shards.progress import Arrival, Progress, find_shard
 
 OF_SECOND = str(5 << 22)  # a server of the second of four shards
 
@@ -23,11 +23,11 @@ def client(**sequences):
     ("name", "payload", "mark"),
     [
         pytest.param(
-            "MESSAGE_CREATE", {"id": "1", "channel_id": "2", "guild_id": OF_SECOND}, Mark(1, 17), id="message"
+            "MESSAGE_CREATE", {"id": "1", "channel_id": "2", "guild_id": OF_SECOND}, Arrival(1, 17), id="message"
         ),
-        pytest.param("MESSAGE_CREATE", {"id": OF_SECOND, "channel_id": "2"}, Mark(0, 3), id="direct message"),
-        pytest.param("GUILD_CREATE", {"id": OF_SECOND}, Mark(1, 17), id="server"),
-        pytest.param("READY", {"shard": [1, 4]}, Mark(1, 17), id="new session"),
+        pytest.param("MESSAGE_CREATE", {"id": OF_SECOND, "channel_id": "2"}, Arrival(0, 3), id="direct message"),
+        pytest.param("GUILD_CREATE", {"id": OF_SECOND}, Arrival(1, 17), id="server"),
+        pytest.param("READY", {"shard": [1, 4]}, Arrival(1, 17), id="new session"),
         pytest.param("READY", {"shard": [2, 4]}, None, id="a shard that is not held"),
     ],
 )
