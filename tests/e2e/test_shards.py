@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.starts import SessionStarts
 from tests.support.databases import ENGINES, POSTGRES
 
+SHORT = timedelta(seconds=3)  # a lease that a busy machine keeps
 WINDOW = 0.3  # seconds in which a bucket takes one session; Discord's are five
 PATIENCE = 60.0
 GLANCE = 0.02  # seconds after which the database is looked at again
@@ -24,7 +26,7 @@ TAKEN_OVER = 15.0  # seconds after which the shards of a dead process are heard 
 class Fleet:
     """Processes over one database, and a server of each shard with a room in it."""
 
-    def __init__(self, guild, claude, bots, folder, database, *, shards, lease=program.STALE):
+    def __init__(self, guild, claude, bots, folder, database, *, shards, lease=SHORT):
         self.guild, self.bots, self.folder, self.database, self.shards = guild, bots, folder, database, shards
         sharing = {"DISCORD_SHARDS": "auto", program.LEASE: str(lease.total_seconds())}
         self.environment = DiscordWorld(guild, claude).environment() | {"DATABASE_URL": database.url} | sharing
@@ -95,8 +97,8 @@ async def test_each_question_is_answered_once_before_during_and_after_the_death_
         await fleet.bury_first(processes)
 
         assert fleet.answers == dict.fromkeys(fleet.asked, 1)
-        assert (guild.gateway.identified, guild.gateway.resumed) == (shards, shards)
-        assert starts.crowded == 0
+        assert (guild.gateway.identified, starts.crowded) == (shards, 0)
+        assert guild.gateway.resumed >= shards
 
 
 @pytest.mark.reliability

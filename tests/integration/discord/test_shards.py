@@ -26,7 +26,7 @@ from tests.fakes.discord.world import APPLICATION
 from tests.support.discord_house import answered, confab, idle, told
 from tests.support.waiting import until
 
-LEASE = timedelta(seconds=0.6)
+LEASE = timedelta(seconds=2.4)  # longer than a busy machine stands still
 PACE = {"spacing": 0.15, "lead": 0.1}  # with a window of 0.05 seconds, a tenth of Discord's or less
 BOT = f"discord:{APPLICATION}"
 
@@ -359,6 +359,21 @@ async def test_what_is_known_of_a_server_ends_with_its_shard_and_is_asked_for_fr
 
         assert (heard_of, servers.hears(server), client.get_guild(int(server))) == (True, False, None)
         assert sorted({one.name for one in found.channels} - {one.name for one in told.channels}) == ["opened later"]
+
+
+async def test_who_may_have_lost_a_shard_takes_its_session_up_only_when_the_lease_is_sure_again(processes, caplog):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 1)
+        leases = running.discord._sharing.leases
+        clock, leases._clock = leases._clock, lambda: float("inf")
+        guild.gateway.cut()
+        await until(lambda: "shard 0 is not connected (ConnectionAbortedError)" in caplog.text)
+        resumed = guild.gateway.resumed
+        leases._clock = clock
+        await guild.until(lambda: guild.gateway.resumed == 1)
+
+        assert resumed == 0
 
 
 async def test_a_server_is_asked_for_once_by_all_who_want_it(processes):
