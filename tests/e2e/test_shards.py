@@ -11,12 +11,14 @@ from core.store.records.shards.leases import LEASE
 from tests.e2e.reliability import bot as program
 from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.worlds import DiscordWorld
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.starts import SessionStarts
-from tests.support.databases import ENGINES, POSTGRES
+from tests.support.databases import POSTGRES, SQLITE
 
 SHORT = timedelta(seconds=3)  # a lease that a busy machine keeps
+LONG = timedelta(minutes=10)  # one that nobody takes over
 WINDOW = 0.3  # seconds in which a bucket takes one session; Discord's are five
 PATIENCE = 60.0
 GLANCE = 0.02  # seconds after which the database is looked at again
@@ -86,8 +88,15 @@ class Fleet:
         return seconds
 
 
-@ENGINES
-@pytest.mark.parametrize(("processes", "shards", "concurrency"), [(2, 4, 1), (3, 16, 16)])
+@pytest.mark.parametrize(
+    ("databases", "processes", "shards", "concurrency"),
+    [
+        pytest.param(SQLITE, 2, 4, 1, id="two processes and four shards"),
+        pytest.param(POSTGRES, 3, 16, 16, id="three processes and sixteen shards"),
+        pytest.param(POSTGRES, 3, 16, 1, id="sixteen shards one after the other", marks=pytest.mark.reliability),
+    ],
+    indirect=["databases"],
+)
 async def test_each_question_is_answered_once_before_during_and_after_the_death_of_who_held_all_shards(
     tmp_path, databases, processes, shards, concurrency
 ):
@@ -113,3 +122,22 @@ async def test_with_leases_as_shipped_shards_are_heard_again_fifteen_seconds_aft
 
         assert seconds < TAKEN_OVER
         assert fleet.answers == dict.fromkeys(fleet.asked, 1)
+
+
+@pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
+async def test_questions_of_a_killed_process_are_answered_while_nobody_has_its_shards_yet(tmp_path, databases):
+    gate = Gate()
+    async with DiscordFake(shards=4) as guild, ClaudeFake() as claude, nursery() as bots:
+        claude.answer = lambda _body: Answer(text="fine", gate=gate)
+        fleet = Fleet(guild, claude, bots, tmp_path, databases.of(tmp_path), shards=4, lease=LONG)
+        first = await fleet.start(1)
+        await fleet.heard()
+        await fleet.ask("hello")
+        await gate.reached.wait()
+        await fleet.until_kept("questions", 4)
+        await fleet.start(2)
+        await first.kill()
+        gate.opened.set()
+        await fleet.answered()
+
+        assert (fleet.answers, guild.gateway.live) == (dict.fromkeys(fleet.asked, 1), [])
