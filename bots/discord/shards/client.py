@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -24,7 +25,7 @@ from core.store.records.shards.leases import GatewaySession, Sessions
 TRIED_AGAIN = (ReconnectWebSocket, discord.DiscordException, aiohttp.ClientError, OSError, ConfabError)
 KEEP = 4000  # a close code that leaves the session, for whoever takes it up; 1000 and 1001 end it
 CONNECT = 60.0  # seconds in which the gateway has to answer
-
+GOODBYE = 2.0  # seconds that it gets to say goodbye: the next heartbeat waits for no silent line
 ENDED = {4007, 4009}  # close codes of a session that can't be taken up: wrong sequence, timed out
 
 log = logging.getLogger(__name__)
@@ -197,7 +198,8 @@ class SharedClient(Client):
     async def _close_socket(self, shard: int) -> None:
         if known := self._open_shards.get(shard):
             known._cancel_task()
-            await known.ws.close(KEEP)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(known.ws.close(KEEP), GOODBYE)
 
     def _read_session(self, shard: int) -> GatewaySession | None:
         """The session of a shard, as far as its events are stored: what is not stored yet is told once more."""
