@@ -31,7 +31,7 @@ from bots.discord.outbound_budget import OutboundBudget
 from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
-from bots.discord.shards.progress import Progress, find_shard
+from bots.discord.shards.progress import SessionProgress, find_shard
 from bots.discord.shards.sharing import ShardSharing, share_shards
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import NAMING, TOKEN, DiscordSurface, SurfaceResources
@@ -110,7 +110,7 @@ class Discord:
         self._token, self._notes, self._emit, self._installations = token, notes, emit, installations
         self._table, self._erase = offer_tools(TABLE, tools), erase
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
-        self._sharing, self._progress = sharing, Progress(lambda: self._connected)
+        self._sharing, self._progress = sharing, SessionProgress(lambda: self._connected)
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
         self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))

@@ -17,7 +17,7 @@ from bots.discord.errors import translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, ForumPost, Json
 from bots.discord.servers.membership import Membership
 from bots.discord.servers.places import KnownPlaces
-from bots.discord.shards.progress import Arrival, Progress
+from bots.discord.shards.progress import Arrival, SessionProgress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.events import Event, Ingest, Missed
@@ -45,7 +45,7 @@ class Intake:
         admission: Admission,
         *,
         membership: Membership,
-        progress: Progress,
+        progress: SessionProgress,
     ) -> None:
         self._ingest = ingest
         self._client = client

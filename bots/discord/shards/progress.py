@@ -16,7 +16,7 @@ class Arrival:
     sequence: int
 
 
-class Progress:
+class SessionProgress:
     """Notes which events are being stored. `client` is the one that they come through."""
 
     def __init__(self, client: Callable[[], discord.AutoShardedClient]) -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bots.discord.parse import DIRECT
-from bots.discord.shards.progress import Arrival, Progress, find_shard
+from bots.discord.shards.progress import Arrival, SessionProgress, find_shard
 
 OF_SECOND = str(5 << 22)  # a server of the second of four shards
 
@@ -32,12 +32,12 @@ def client(**sequences):
     ],
 )
 def test_an_event_is_noted_with_its_shard_and_number(name, payload, mark):
-    assert Progress(lambda: client(s0=3, s1=17)).begin(name, payload) == mark
+    assert SessionProgress(lambda: client(s0=3, s1=17)).begin(name, payload) == mark
 
 
 def test_stored_is_what_came_before_the_first_event_that_is_not():
     told = {"s1": 17}
-    progress = Progress(lambda: client(**told))
+    progress = SessionProgress(lambda: client(**told))
     first = progress.begin("GUILD_CREATE", {"id": OF_SECOND})
     told["s1"] = 18
     second = progress.begin("GUILD_CREATE", {"id": OF_SECOND})
