@@ -129,6 +129,29 @@ class Rest:
             return False
         return True
 
+    async def fetch_server(self, guild: str, us: str) -> Json | None:
+        """A server with its channels, open threads and ourselves, as the gateway tells it; None if we are not in it."""
+        try:
+            server, channels, threads, member = await asyncio.gather(
+                self._request("GET", "/guilds/{guild_id}", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/channels", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/threads/active", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=us),
+            )
+        except discord.HTTPException as error:
+            if error.code not in {NO_ACCESS, UNKNOWN_GUILD}:
+                raise
+            return None
+        _ensure(isinstance(channels, list) and isinstance(threads, dict), "no channels")
+        listed = [read_object(one) for one in threads.get("threads") or ()]
+        members = [read_person(member, member=True)]
+        return {
+            **read_object(server),
+            "channels": [read_object(one) for one in channels],
+            "threads": listed,
+            "members": members,
+        }
+
     async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
         if guild is None:

@@ -28,6 +28,7 @@ from core.store.records.reports.activity import Reports
 from core.store.records.reports.pauses import Pauses
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
+from core.store.records.shards.leases import ShardOverview, Shards
 from core.store.records.sign_ins.sessions import SignIns
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
@@ -348,6 +349,7 @@ class Store:
     batches: BatchWork
     pauses: Pauses
     sign_ins: SignIns
+    shards: Shards
     reports: Reports
     posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
@@ -381,6 +383,7 @@ class Condition:
     batches: WaitingBatches = field(default_factory=WaitingBatches)
     votes: Votes = field(default_factory=Votes)  # what people think of answers
     notes: Mapping[str, str] = field(default_factory=dict)  # those about MCP servers
+    shards: Mapping[str, ShardOverview] = field(default_factory=dict)  # by bot
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

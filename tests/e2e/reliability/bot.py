@@ -20,6 +20,7 @@ from bots.app.playground import build_routes, find_limits, listen
 from bots.app.supervisor import Supervisor
 from bots.discord.adapter import Discord
 from bots.discord.settings import DiscordSettings
+from bots.discord.shards.sharing import ShardSharing
 from bots.ops import logs
 from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
@@ -38,6 +39,9 @@ PACE = JobPace(0.05, timedelta(seconds=1), *[timedelta(seconds=0.1)] * 2, timede
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
 """The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
+SPACING, LEAD = 0.4, 0.1  # seconds between two session starts of a bucket, and from a turn to the IDENTIFY
+LEASE = "LEASE"
+"""The variable that says how many seconds a lease of shards lasts; without it, as long as the others."""
 CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
 PLAYGROUND = "PLAYGROUND"
@@ -96,12 +100,22 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
                 store.installations,
                 api_url=api,
                 gateway_url=gateway,
+                sharing=share(discord, store),
                 installers=discord.discord_user_install,
                 quick=True,
                 edit=EDIT,
             )
         )
     return found
+
+
+def share(discord: DiscordSettings, store: Store) -> ShardSharing | None:
+    """As `DISCORD_SHARDS` says, in less time."""
+    if discord.discord_shards is None:
+        return None
+    wanted = None if discord.discord_shards == "auto" else discord.discord_shards
+    lease = timedelta(seconds=float(os.environ.get(LEASE, STALE.total_seconds())))
+    return ShardSharing(store.shards, wanted, lease=lease, spacing=SPACING, lead=LEAD)
 
 
 async def open_when_ready(url: str) -> Store:
