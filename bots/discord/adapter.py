@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Self
 
@@ -27,6 +27,7 @@ from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
+from bots.discord.outbound_budget import OutboundBudget
 from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
@@ -92,20 +93,20 @@ class Discord:
         naming: float = NAMING,
         token_life: float = TOKEN,
         pause: Sleep = asyncio.sleep,
+        processes: Callable[[], int] = lambda: 1,
     ) -> None:
         self._token, self._notes, self._emit, self._installations = token, notes, emit, installations
-        self._table, self._erase = offer_tools(TABLE, tools), erase
-        self._api, self._gateway, self._shards = api_url, gateway_url, shards
+        self._api, self._gateway, self._shards, self._erase = api_url, gateway_url, shards, erase
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
+        self._table, self._content, self._naming, self._token_life = offer_tools(TABLE, tools), True, naming, token_life
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None
         self._interactions: Interactions | None = None
-        self._online, self._inflight = asyncio.Event(), Inflight(api_url)
+        self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))
         self._rest = Rest(self._http, self._inflight, pause)
-        self._files = _make_files(self._rest, api_url, emit, pause)
-        self._managers, self._models, self._installable = frozenset(managers), frozenset(models), bool(installers)
+        self._files, self._managers = _make_files(self._rest, api_url, emit, pause), frozenset(managers)
+        self._models, self._installable, self._pace = frozenset(models), bool(installers), Pace(edit)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers, installers=installers)
 
@@ -128,6 +129,7 @@ class Discord:
             erase=settings.discord_left == "erase",
             models=core.confab_models,
             tools=resources.tools,
+            processes=resources.processes,
             emit=resources.emit,
         )
 

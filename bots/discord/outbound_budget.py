@@ -64,11 +64,12 @@ class OutboundBudget:
     """Fair and cancellable: gives out `slots` in any `seconds`, the most urgent first.
 
     A slot is free again `seconds` after its answer came, for nobody knows when before that Discord counted the request:
-    the network brings requests nearer together than they were sent.
+    the network brings requests nearer together than they were sent. `processes` is how many have to share the slots.
     """
 
-    def __init__(self, slots: int = SLOTS, seconds: float = WINDOW) -> None:
-        self._slots = slots
+    def __init__(self, slots: int = SLOTS, seconds: float = WINDOW, processes: Callable[[], int] = lambda: 1) -> None:
+        self._all_slots = slots
+        self._processes = processes
         self._seconds = seconds
         self._out = 0
         self._spent: deque[float] = deque()
@@ -76,6 +77,11 @@ class OutboundBudget:
         self._numbers = itertools.count()
         self._opens = 0.0
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def _slots(self) -> int:
+        """Those of this process."""
+        return max(1, self._all_slots // self._processes())
 
     def has_room(self, urgency: Urgency) -> bool:
         """Whether a request of that urgency may be begun now; always, if it is one that waits long enough."""

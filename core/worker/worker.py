@@ -82,6 +82,8 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
+        self.processes = 1
+        """How many live, this one with them, as the last heartbeat told."""
 
     def has_room(self, workspace: str) -> bool:
         """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
@@ -126,6 +128,7 @@ class Worker:
             before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
+            self.processes = max(1, heartbeat.processes)
             self._emit(HeartbeatSent(heartbeat.processes))
             for task, (claim, lease) in list(self._answering.items()):
                 taken_over = heartbeat.late and (

@@ -59,9 +59,10 @@ class Pair:
     naps: int = 0
     spared: int = 0
 
-    async def start(self) -> Bot:
+    async def start(self, **more: str) -> Bot:
+        """A process with these settings, as soon as it is connected."""
         times = self.world.connections + 1
-        settings = self.world.environment() | {"DATABASE_URL": self.database.url}
+        settings = self.world.environment() | {"DATABASE_URL": self.database.url} | more
         bot = await self.nursery.bot(settings, self.folder / "log")
         await self.world.slack.until(lambda: self.world.connections >= times, CONNECTING)
         return bot

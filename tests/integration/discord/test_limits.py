@@ -374,6 +374,22 @@ async def test_the_most_urgent_goes_first_and_of_two_the_one_that_waits_longer()
     assert order == ["one answer", "another answer", "a thread", "a name"]
 
 
+async def test_processes_that_share_a_bot_share_what_discord_takes_of_it_in_a_second():
+    living = 1
+    budget = OutboundBudget(slots=4, seconds=60, processes=lambda: living)
+    (await budget.take(Urgency.FINAL)).release()
+    living = 2
+    (await budget.take(Urgency.FINAL)).release()
+
+    assert not budget.has_room(Urgency.GROWING)
+    with pytest.raises(Busy):
+        await budget.take(Urgency.TYPING)
+    living = 1
+    (await budget.take(Urgency.FINAL)).release()
+    living = 9
+    assert not budget.has_room(Urgency.GROWING)
+
+
 async def test_who_is_cancelled_leaves_the_slot_to_the_next():
     budget = OutboundBudget(slots=1, seconds=0)
     slot = await budget.take(Urgency.FINAL)
