@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,12 +16,15 @@ from core.domain.controls import Control
 from tests.e2e.reliability.bot import CLOCK, SILENCE
 from tests.e2e.reliability.nursery import Bot
 from tests.e2e.reliability.pair import NUMBER, Pair, answer, ask, open_rooms, wrong
-from tests.e2e.reliability.spending import FILES, count_wrong_sums
+from tests.e2e.reliability.spending import count_wrong_sums
 from tests.e2e.reliability.tool_kinds import AGAIN, find_buttons, use
 from tests.e2e.reliability.worlds import CONNECTING
 from tests.fakes.claude.script import Answer, last_words
+from tests.fakes.slack.nouns import File
+from tests.support.drawings import draw
 from tests.support.slack_signature import SECRET
 
+FILES = [[File("", f"{number}.png", "image/png", draw(size=(60, 60 + number)), "U0ADA")] for number in range(3)]
 IN_FLIGHT = """
 SELECT count(*) FROM requests JOIN questions ON questions.workspace = requests.workspace
     AND questions.channel = requests.channel AND questions.name = requests.question
@@ -31,7 +35,8 @@ WHERE requests.state = 'reserved' AND questions.outcome IS NULL AND claims.proce
 DIED = "SELECT count(*) FROM requests WHERE outcome = 'died'"
 SILENT = 3.0  # seconds without a heartbeat after which one has stopped: a busy machine holds none up for so long
 ASLEEP = 1.5 * SILENT
-PATIENCE = 120.0  # seconds until all is answered that was asked
+LATE = re.compile(r"may have taken over its answers: (\d+)")
+PATIENCE = 300.0  # seconds until all is answered that was asked
 
 
 def answer_with_tools(body: Any) -> Answer:
@@ -186,12 +191,18 @@ def count_wrong(fleet: Fleet, count: int) -> dict:
     found["lost"] += count - database.count("questions", "outcome = 'shown'") - found["given up"]
     found["wrong sums"] = count_wrong_sums(world, database)
     found["reserved"] = database.count("requests", "state = 'reserved'")
-    found["again"] = max(0, database.rows(DIED)[0][0] - fleet.in_flight)
+    dropped = sum(map(int, LATE.findall((fleet.folder / "log").read_text())))  # where the machine is that busy
+    found["again"] = max(0, database.rows(DIED)[0][0] - fleet.in_flight - dropped)
     found["done twice"] = sum(max(0, times - 1) for times in count_made(fleet).values())
     names = ("lost", "doubled", "given up", "cut off", "disordered", "unaccounted", "wrong sums", "reserved", "again")
     figures = {"questions": count, "kills": fleet.kills, "naps": fleet.naps, "spared": fleet.spared}
     figures |= {name: found[name] for name in (*names, "done twice")} | {"open": database.open}
-    return figures | {"overtaken": found["overtaken"], "in flight": fleet.in_flight, "requests": len(requests)}
+    return figures | {
+        "overtaken": found["overtaken"],
+        "in flight": fleet.in_flight,
+        "dropped": dropped,
+        "requests": len(requests),
+    }
 
 
 def count_made(fleet: Fleet) -> Counter[str]:
