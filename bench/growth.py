@@ -51,18 +51,22 @@ async def fill(path: Path, threads: int, each: int) -> None:
 def _filled(path: Path, threads: int, each: int) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO workspaces (workspace, gap) VALUES ('slack:T024', 0)")
-        db.executemany(f"INSERT INTO threads ({PLACE}, begun_at, read_gap) VALUES (?, ?, ?, ?, 0)", _threads(threads))
+        db.executemany(
+            f"INSERT INTO threads ({PLACE}, begun_at, read_gap) VALUES (?, ?, ?, ?, 0)", list_threads(threads)
+        )
         db.executemany(
             f"INSERT INTO messages ({PLACE}, message, author, text, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (row for thread in range(threads) for row in _messages(thread, each)),
+            (row for thread in range(threads) for row in list_messages(thread, each)),
         )
 
 
-def _threads(count: int) -> Iterator[tuple[str, ...]]:
+def list_threads(count: int) -> Iterator[tuple[str, ...]]:
+    """Rows of so many threads: their place, and when they began."""
     return (("slack:T024", f"C{number % 100:03d}", _ts(number, 0), _at(number, 0)) for number in range(count))
 
 
-def _messages(thread: int, count: int) -> Iterator[tuple[str, ...]]:
+def list_messages(thread: int, count: int) -> Iterator[tuple[str, ...]]:
+    """Rows of a thread's messages: their place, their name, author, text and time."""
     place = ("slack:T024", f"C{thread % 100:03d}", _ts(thread, 0))
     return (
         (*place, _ts(thread, number), f"U{number % 7}", f"{MESSAGE}{thread} {number}", _at(thread, number))

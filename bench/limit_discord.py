@@ -5,7 +5,7 @@ import time
 
 import discord
 import yarl
-from anthropic import AsyncAnthropic
+from anthropic import AsyncAnthropic, DefaultAioHttpClient
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
@@ -14,7 +14,11 @@ PACE = 1.2  # seconds between two edits of one answer
 
 Route.BASE = os.environ["DISCORD_API_URL"]
 DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_GATEWAY_URL"])
-claude = AsyncAnthropic(api_key=os.environ["ANTHROPIC_API_KEY"], base_url=os.environ["ANTHROPIC_BASE_URL"])
+claude = AsyncAnthropic(
+    api_key=os.environ["ANTHROPIC_API_KEY"],
+    base_url=os.environ["ANTHROPIC_BASE_URL"],
+    http_client=DefaultAioHttpClient(),
+)
 intents = discord.Intents(guilds=True, messages=True, message_content=True)
 bot = discord.Client(intents=intents, allowed_mentions=discord.AllowedMentions.none())
 
@@ -26,9 +30,11 @@ async def on_message(message):
     read = [one async for one in message.channel.history(limit=None, oldest_first=True) if one.content]
     turns = [{"role": "assistant" if one.author == bot.user else "user", "content": one.content} for one in read]
     posted, text, shown = [], "", 0.0
-    async with claude.messages.stream(model="claude-haiku-5-5", max_tokens=8192, messages=turns) as stream:
-        async for piece in stream.text_stream:
-            text += piece
+    async for piece in await claude.messages.create(
+        model="claude-haiku-5-5", max_tokens=8192, messages=turns, stream=True
+    ):
+        if piece.type == "content_block_delta":
+            text += piece.delta.text
             if time.monotonic() - shown >= PACE:
                 await show(message, posted, text)
                 shown = time.monotonic()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 
-from anthropic import AsyncAnthropic
+from anthropic import AsyncAnthropic, DefaultAioHttpClient
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,7 +12,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 PAGE = 3900  # characters; chat.update refuses 4,000
 PACE = 1.5  # seconds between two edits of one answer
 
-claude = AsyncAnthropic(api_key=os.environ["ANTHROPIC_API_KEY"], base_url=os.environ["ANTHROPIC_BASE_URL"])
+claude = AsyncAnthropic(
+    api_key=os.environ["ANTHROPIC_API_KEY"],
+    base_url=os.environ["ANTHROPIC_BASE_URL"],
+    http_client=DefaultAioHttpClient(),
+)
 slack = AsyncWebClient(os.environ["SLACK_BOT_TOKEN"], base_url=os.environ["SLACK_API_URL"])
 app = AsyncApp(client=slack)
 
@@ -23,9 +27,11 @@ async def answer(event):
     read = await slack.conversations_replies(channel=place["channel"], ts=place["thread_ts"], limit=999)
     turns = [{"role": "assistant" if one.get("bot_id") else "user", "content": one["text"]} for one in read["messages"]]
     posted, text, shown = [], "", 0.0
-    async with claude.messages.stream(model="claude-haiku-5-5", max_tokens=8192, messages=turns) as stream:
-        async for piece in stream.text_stream:
-            text += piece
+    async for piece in await claude.messages.create(
+        model="claude-haiku-5-5", max_tokens=8192, messages=turns, stream=True
+    ):
+        if piece.type == "content_block_delta":
+            text += piece.delta.text
             if time.monotonic() - shown >= PACE:
                 await show(place, posted, text)
                 shown = time.monotonic()

@@ -47,7 +47,7 @@ class Stage(Protocol):
     """A platform on loopback, as a bench uses it."""
 
     async def thread(self, messages: int) -> str:
-        """A thread of so many messages, which the bot was not told of; of none, a channel in Discord."""
+        """A thread of so many messages, which the bot was not told of; of none, one that begins with its question."""
 
     async def ask(self, thread: str, name: str) -> None:
         """Somebody asks the bot."""
@@ -55,46 +55,55 @@ class Stage(Protocol):
     def delay(self, seconds: float) -> None:
         """Let every call take so much longer."""
 
+    def keep_limits(self) -> None:
+        """Refuse from now on what is beyond the platform's documented limits."""
+
     def calls(self) -> list[str]:
         """The methods of all calls so far, in order."""
 
-    async def connected(self) -> None:
-        """Wait until a bot is."""
+    async def connected(self, count: int = 1) -> None:
+        """Wait until so many bots are."""
 
 
 class SlackStage:
-    """Slack. Each thread has a channel of its own, for Slack takes about one message a second in each."""
+    """Slack. Each thread has a channel of its own, for Slack takes about one message a second in each.
+
+    A thread's name is its channel's. One of no messages begins with the first question in it.
+    """
 
     def __init__(self, fake: SlackFake, shown: Shown) -> None:
         self._fake, self._shown, self._delay = fake, shown, 0.0
-        self._rooms: dict[str, str] = {}
+        self._roots: dict[str, str | None] = {}
         self._tell = fake.world.announce
         fake.world.announce = self._announce
         fake.on_request(self._wait)
 
     async def thread(self, messages: int) -> str:
         channels = self._fake.world.channels
-        room = f"room-{len(self._rooms)}"
+        room = f"room-{len(self._roots)}"
         channels[f"C0{room.upper()}"] = Channel(f"C0{room.upper()}", room, members=channels["C0DEV"].members)
         self._fake.world.announce = lambda _: None
-        root = await self._fake.say("ada", room, MESSAGE)
+        root = self._roots[room] = await self._fake.say("ada", room, MESSAGE) if messages else None
         for _ in range(messages - 1):
             await self._fake.say("bob", room, MESSAGE, root)
         self._fake.world.announce = self._announce
-        self._rooms[root] = room
-        return root
+        return room
 
     async def ask(self, thread: str, name: str) -> None:
-        await self._fake.say("ada", self._rooms[thread], f"<@{BOT}> question {name}", thread)
+        said = await self._fake.say("ada", thread, f"<@{BOT}> question {name}", self._roots[thread])
+        self._roots[thread] = self._roots[thread] or said
 
     def delay(self, seconds: float) -> None:
         self._delay = seconds
 
+    def keep_limits(self) -> None:
+        self._fake.enforce_tiers()
+
     def calls(self) -> list[str]:
         return [call.method for call in self._fake.calls]
 
-    async def connected(self) -> None:
-        await self._fake.connected(seconds=READY)
+    async def connected(self, count: int = 1) -> None:
+        await self._fake.connected(count, seconds=READY)
 
     def settings(self) -> dict[str, str]:
         fake = self._fake
@@ -104,7 +113,7 @@ class SlackStage:
         self._tell(happening)
         post: Post = happening.post
         if post.user == BOT and post.thread and not isinstance(happening, Removed):
-            self._shown(post.thread, displayed(post))
+            self._shown(post.channel.removeprefix("C0").lower(), displayed(post))
 
     async def _wait(self, _index: int, _method: str, phase: Phase) -> None:
         if phase == "before":
@@ -134,11 +143,14 @@ class DiscordStage:
         for route in ROUTES:
             self._fake.fault(route, Delay(seconds), ALWAYS)
 
+    def keep_limits(self) -> None:
+        self._fake.document_limits()
+
     def calls(self) -> list[str]:
         return [f"{call.method} {route(call.path)}" for call in self._fake.calls]
 
-    async def connected(self) -> None:
-        await self._fake.until(lambda: self._fake.gateway.live, READY)
+    async def connected(self, count: int = 1) -> None:
+        await self._fake.until(lambda: len(self._fake.gateway.live) >= count, READY)
 
     def settings(self) -> dict[str, str]:
         fake = self._fake
@@ -164,6 +176,8 @@ class Side:
     stage: Stage
     questions: Questions
     process: Process
+    settings: Mapping[str, str]
+    """What it was started with."""
     started: float
     """Seconds from its process's start until it was connected."""
     open: dict[str, Asked] = field(default_factory=dict)
@@ -208,7 +222,7 @@ async def side(
         began = time.perf_counter()
         async with process(program, settings, folder) as running:
             await stage.connected()
-            yield Side(bot, stage, Questions(claude), running, time.perf_counter() - began, opened)
+            yield Side(bot, stage, Questions(claude), running, settings, time.perf_counter() - began, opened)
 
 
 @asynccontextmanager

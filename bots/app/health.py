@@ -1,5 +1,6 @@
 """Health: liveness, readiness and metrics of this process, over HTTP."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,8 @@ from core.store.protocols import Questions
 from core.telemetry import HeartbeatSent, TelemetryEvent
 
 LATE = 10.0  # seconds without a heartbeat after which other processes take our questions over
+STUCK = 60.0  # seconds without a heartbeat, though the database answers, after which only a restart can help
+SOON = 2.0  # seconds that a liveness probe waits for the database
 
 
 class Health:
@@ -58,6 +61,7 @@ class Health:
         self._supervisors = supervisors
         return [
             web.get("/healthz", self._answer_healthz),
+            web.get("/livez", self._answer_livez),
             web.get("/readyz", self._answer_readyz),
             web.get("/metrics", self._answer_metrics),
         ]
@@ -66,6 +70,20 @@ class Health:
         silent = self._seconds() - self._beat_at
         told = {"alive": silent < LATE, "seconds_since_beat": round(silent, 1)}
         return web.json_response(told, status=200 if told["alive"] else 503)
+
+    async def _answer_livez(self, request: web.Request) -> web.Response:
+        """A database that is away is no reason to restart: the process goes on by itself when it is back."""
+        silent = self._seconds() - self._beat_at
+        alive = silent < STUCK or not await self._reaches_database()
+        return web.json_response({"alive": alive, "seconds_since_beat": round(silent, 1)}, status=200 if alive else 503)
+
+    async def _reaches_database(self) -> bool:
+        try:
+            async with asyncio.timeout(SOON):
+                await self._questions.count_open()
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return True
 
     async def _answer_readyz(self, request: web.Request) -> web.Response:
         offline = {one.platform.name: one.offline for one in self._supervisors}

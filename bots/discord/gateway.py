@@ -22,7 +22,8 @@ from core.store.protocols import Notes
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 RESUMABLE = 300.0  # seconds that we try; Discord says only that a session is kept "for a while"
-OURS = {"MESSAGE_UPDATE"}  # the library needs none of it, and can't read one that tells a part of a message
+OURS = {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
+"""What the library would make messages of that nobody reads; and it can't read an update that tells a part of one."""
 NOTE = "discord:commands:{}"
 UNUSED = ("presences", "voice_states", "stage_instances", "guild_scheduled_events", "soundboard_sounds", "emojis")
 """What a server is told with, and nobody here reads: the library would keep it as long as we are in there."""

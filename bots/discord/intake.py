@@ -1,7 +1,6 @@
 """Intake: events of the gateway are parsed and stored, one after the other."""
 
 import asyncio
-import copy
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -65,8 +64,6 @@ class Intake:
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
             self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
             payload = {"id": payload["id"], "at": system_clock()}
-        if name.startswith("MESSAGE"):  # the library takes members out of what it is shown, before we read it
-            payload = copy.deepcopy(payload)
         lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
         self._queues[lane].append((name, payload))
         draining = self._draining[lane]

@@ -104,7 +104,9 @@ def _read_components(holder: Json, deep: int = DEEPEST) -> str:
 
 
 def _list_component_texts(component: Json, deep: int) -> Iterator[str]:
-    if deep and not parse_control(_text(component, "custom_id")):  # our own buttons say nothing, also where forwarded
+    if (
+        component and deep and not parse_control(_text(component, "custom_id"))
+    ):  # our own buttons say nothing, also where forwarded
         yield _text(component, "content")
         label = fold_lines(_text(component, "label") or _text(component, "placeholder"))
         yield f"({label})" if label else ""

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.rendering.break_points import BreakKind
 from core.rendering.fences import Fence, break_runs, parse_opening, plain_mark, plain_opening
 from core.rendering.inline import MARKS
 from core.rendering.tables import blank_marker, draw_table, find_lead, split_cells, strip_lead
+
+REMEMBERED = 2_000  # characters whose costs are kept, of each dialect: more than a language writes every day
 
 
 def as_is(text: str) -> str:
@@ -100,7 +103,10 @@ class Dialect:
 
 
 class Costs(dict[str, int]):
-    """The most that each character adds to a page of a dialect; those of `larger` may add one more."""
+    """The most that each character adds to a page of a dialect; those of `larger` may add one more.
+
+    It remembers the first `REMEMBERED` characters that it is asked about.
+    """
 
     def __init__(self, dialect: Dialect, larger: str = "") -> None:
         super().__init__()
@@ -109,8 +115,10 @@ class Costs(dict[str, int]):
     def __missing__(self, character: str) -> int:
         dialect = self._dialect
         size = max(dialect.size(write(character)) for write in (dialect.prose, dialect.code))
-        self[character] = size + (character in self._larger)
-        return self[character]
+        cost = size + (character in self._larger)
+        if len(self) < REMEMBERED:
+            self[character] = cost
+        return cost
 
     def of(self, text: str) -> int:
         return sum(map(self.__getitem__, text))
@@ -134,3 +142,9 @@ class Costs(dict[str, int]):
             return 0
         taken = dialect.size(f"{written}\n{dialect.write_mark(fence.closing)}")
         return self.of(f"{line}\n{fence.closing}\n{fence.lead}") - taken
+
+
+@lru_cache(maxsize=16)
+def find_costs(dialect: Dialect, larger: str = "") -> Costs:
+    """The costs of a dialect, which all its pages share: each character is measured once in a process."""
+    return Costs(dialect, larger)

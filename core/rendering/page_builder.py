@@ -16,7 +16,7 @@ from core.rendering.break_points import (
     list_open_items,
     rank_breaks,
 )
-from core.rendering.dialect import Costs, Dialect
+from core.rendering.dialect import Costs, Dialect, find_costs
 from core.rendering.fences import PLAIN, Fence, escape_fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
 from core.rendering.list_items import ListItem, reopen_items
@@ -43,7 +43,7 @@ class PageBuilder:
 
     def __init__(self, text: str, place: Cursor, dialect: Dialect, costs: Costs) -> None:
         self.text, self.place, self.dialect, self.costs = text, place, dialect, costs
-        self.code_costs = Costs(dialect, "`") if dialect.standalone else costs
+        self.code_costs = find_costs(dialect, "`") if dialect.standalone else costs
         self.lines: list[Line] = []
         self.open = place.open
         self.size = self.repeated = self._frame(place.open) if place.open else self._measure_reopened(place)

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from core.domain.controls import Control
 from core.rendering.break_points import BreakKind, Cursor, Line, find_page_start
-from core.rendering.dialect import Costs, Dialect
+from core.rendering.dialect import Dialect, find_costs
 from core.rendering.inline import SPOILER, find_open_marks, split_paragraphs
 from core.rendering.page_builder import PageBuilder
 
@@ -56,7 +56,7 @@ class Pager:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._costs = Costs(dialect, (dialect.marks if dialect.standalone else "") + dialect.escaped)
+        self._costs = find_costs(dialect, (dialect.marks if dialect.standalone else "") + dialect.escaped)
         self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
 

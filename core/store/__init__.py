@@ -13,11 +13,16 @@ from core.store.protocols import Condition, Copied, Server, Store
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from core.store.sql_port import Engine
+from core.store.transfer.move import Move, Moved, Progress, Report
 
 BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process to finish its own
 
 ENGINES = ("sqlite", "postgresql", "postgres")
 ADDRESSES = "its address is of no engine; write sqlite:///confab.db, or postgresql://user:password@host/confab"
+DIRECTION = (
+    "Databases are moved from SQLite to PostgreSQL, as in: confab migrate-database confab.db "
+    "postgresql://user:password@host/confab. The other way is `confab backup`, whose file Confab can be started on."
+)
 EXTRA = "PostgreSQL's driver is not installed; run `.venv/bin/pip install '.[postgres]'` in Confab's checkout"
 
 
@@ -86,6 +91,25 @@ def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
         return sqlite.write_copy(hide_login(url), read, target, busy)
 
 
+def migrate_database(
+    source: str, target: str, report: Report, *, stale: timedelta = STALE, busy: timedelta = BUSY
+) -> Moved:
+    """Carry all rows of SQLite's database `source`, an address or a file's path, to the empty database `target` of
+    PostgreSQL, and compare them there. Until that was done, nothing starts on `target`; begun again it goes on.
+
+    `report` is told each thousand rows. Raises StoreUnusable.
+    """
+    from core.store import sqlite
+
+    address = source if "://" in source else f"sqlite:///{source}"
+    if _read_scheme(address) != "sqlite" or _read_scheme(target) == "sqlite":
+        raise StoreUnusable(DIRECTION)
+    with _need_driver():
+        from core.store import postgres
+    with sqlite.open_source(address, stale, busy) as found, postgres.open_target(target, stale) as empty:
+        return Move(found, empty, report).run()
+
+
 def hide_login(url: str) -> str:
     """The address of a database without the name and the password that open it."""
     return re.sub(r"(?<=//)[^/@]*@|(?<=[?&])password=[^&]*", "", url)
@@ -131,6 +155,8 @@ def _need_driver() -> Iterator[None]:
 __all__ = [
     "Condition",
     "Copied",
+    "Moved",
+    "Progress",
     "Server",
     "Store",
     "backup",
@@ -138,6 +164,7 @@ __all__ = [
     "hide_login",
     "inspect",
     "list_files",
+    "migrate_database",
     "open_existing",
     "open_store",
 ]

@@ -1,6 +1,7 @@
 """Each part of the bench runs, at a size that takes a moment, and its report has what it found."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +11,12 @@ from bench.asked import Asked, Speech
 from bench.calls import calls
 from bench.cost import cost
 from bench.engines import engines
-from bench.figures import Figure, at
+from bench.figures import Figure, at, combine
 from bench.growth import growth
 from bench.overhead import overhead
+from bench.scale import grow, replicas
 from bench.servers import servers
+from bench.short import alone, under_load
 from bench.start import helped, start
 from bench.throughput import throughput
 
@@ -32,6 +35,22 @@ async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
 
     assert len(figures) == 24  # four cases, three phases, two percentiles
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+async def test_short_answers_are_measured_in_live_fresh_and_unseen_threads(tmp_path):
+    figures = await alone("discord", tmp_path, fresh=1, turns=24)
+
+    assert {one.case.rpartition(", ")[2] for one in figures} == {"live", "fresh", "unseen"}
+    assert measures(figures) == {"question to request", "last token to final text", "processor time a question"}
+    assert all(one.confab > 0 for one in figures)
+
+
+@pytest.mark.reliability
+async def test_short_answers_are_measured_under_load_and_within_the_limits_of_a_platform(tmp_path):
+    figures = await under_load("discord", tmp_path, threads=2, questions=4)
+
+    assert measures(figures) == {"answers a second", "processor time a question", "an answer, p99", "lost"}
+    assert next(one for one in figures if one.measure == "lost").confab == 0
 
 
 @pytest.mark.reliability
@@ -81,6 +100,22 @@ async def test_postgres_is_measured_beside_sqlite(tmp_path):
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
 
 
+@pytest.mark.reliability
+async def test_several_processes_are_measured_beside_one(tmp_path):
+    figures = await replicas(tmp_path, questions=4)
+
+    assert {one.case for one in figures} == {f"slack, {count} processes, PostgreSQL" for count in (2, 4)}
+    assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+@pytest.mark.reliability
+async def test_a_large_database_of_postgres_is_measured_beside_an_empty_one(tmp_path):
+    figures = await grow(tmp_path, threads=20, questions=2)
+
+    sizes = next(one for one in figures if one.measure == "database")
+    assert sizes.confab > sizes.limit > 0
+
+
 async def test_a_start_is_measured_of_both_sides(tmp_path):
     (figure,) = await start("slack", tmp_path, times=1)
 
@@ -113,6 +148,38 @@ def test_a_figure_that_misses_its_goal_stays_with_its_reason():
 
     assert "| 5 ms | 10 ms | 2.00 | 1.2 | **missed** |" in table
     assert REASONS["overhead: question to request, p50"] in table
+
+
+def test_a_goal_is_missed_where_a_figure_is_beyond_it_by_more_than_its_noise():
+    slow = replace(FOUND[0], confab=6.3, noise=0.1)
+    within, beyond = slow, replace(slow, noise=0.02)
+    few = Figure("short", "slack", "answers a second", "", 100, 50, 0.9, more=True)
+
+    assert report.list_missed([within, FOUND[1]]) == ""
+    assert report.list_missed([beyond, few]).splitlines()[-2:] == [
+        "| overhead | slack, 0 ms a call, warm, 20 messages | question to request, p50 | 1.26 | at most 1.2 | 2% |",
+        "| short | slack | answers a second | 0.5 | at least 0.9 | 10% |",
+    ]
+
+
+def test_a_figure_of_several_rounds_is_their_median_and_their_spread_is_its_noise():
+    rounds = [[replace(FOUND[0], limit=10, confab=confab)] for confab in (9, 10, 12)]
+
+    (figure,) = combine(rounds)
+
+    assert (figure.limit, figure.confab) == (10, 10)
+    assert figure.noise == pytest.approx(0.15)
+
+
+def test_figures_are_held_against_the_last_run_that_was_written_down(tmp_path):
+    (tmp_path / "performance.md").write_text(f"{report.BEGIN}{report.END}")
+    report.written(FOUND, REASONS, tmp_path)
+    now = [replace(FOUND[0], confab=11.0), Figure("calls", "slack", "new", "", None, 1)]
+
+    table = report.tables(now, {}, report.read_recorded(tmp_path))
+
+    assert "| 5 ms | 11 ms | 2.20 | 1.2 | **missed** | 1.10 |" in table
+    assert "| slack | new |  | 1 |  |  |  |  |" in table
 
 
 def test_an_answer_is_as_long_as_asked_and_says_when_it_ends():

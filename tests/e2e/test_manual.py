@@ -3,14 +3,16 @@
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.tools.mcp.settings import read_servers
-from tests.support import fork_server
+from tests.support import fork_server, postgres
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -20,6 +22,7 @@ CALLED = re.compile(r"(?:\.venv/bin/)?(?:confab|make|pip|sudo|docker)(?: \S.*)?"
 NOT_HERE = {
     r"sudo .*|journalctl .*": "root, and systemd",
     r"docker .*": "Docker",
+    r"kubectl .*|cp deploy/kubernetes/.*": "a cluster; test_scale.py starts what runs in it",
     r"git .*|pip .*": "the network",
     r"make demo-web|confab web": "a browser; tests/integration/web has one",
     r"make test": "this very suite",
@@ -46,6 +49,8 @@ RUN = {
     "confab persona import personas --workspace slack:T024": (2, "personas: "),
     "confab persona import": (2, "Missing argument 'FOLDER'"),
     "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
+    "confab migrate-database": (2, "Missing argument 'FROM'"),
+    "confab migrate-database FROM TO": (2, "its address is of no engine; write sqlite:///confab.db"),
     "confab audit verify": (0, "The audit log of sqlite:///confab.db has no row."),
     "confab audit export": (0, ""),
     "confab usage": (0, "Nothing was asked yet: sqlite:///confab.db has no request."),
@@ -146,9 +151,9 @@ def test_a_command_of_the_manual_does_what_it_says(checkout, line):
     assert "Traceback" not in run.stderr
 
 
-def find_walk(begins: str) -> str:
-    """The block of docs/tools.md that is to be pasted and has this line, without what needs an account."""
-    blocks = [block for kind, block in FENCE.findall((ROOT / "docs/tools.md").read_text()) if kind == "bash"]
+def find_walk(begins: str, page: str = "docs/tools.md") -> str:
+    """The block of a page that is to be pasted and has this line, without what needs an account."""
+    blocks = [block for kind, block in FENCE.findall((ROOT / page).read_text()) if kind == "bash"]
     (walk,) = [block for block in blocks if begins in block]
     return re.sub(r"^\.venv/bin/(?:pip|confab chat|confab run).*\n", "", walk, flags=re.MULTILINE)
 
@@ -170,3 +175,20 @@ def test_the_walk_to_github_sets_what_confab_reads(checkout):
     assert len(find_walk("[servers.github]").splitlines()) <= 10
     assert (server.name, server.headers) == ("github", {"Authorization": f"Bearer {variables['GITHUB_TOKEN']}"})
     assert variables["CONFAB_TOOLS"] == variables["CONFAB_DEFAULT_TOOLS"] == "history,files,time,github"
+
+
+@pytest.mark.slow
+def test_the_walk_from_sqlite_to_postgresql_can_be_pasted(checkout):
+    confab("confab chat", checkout)
+    with closing(sqlite3.connect(checkout / "confab.db")) as db, db:
+        db.execute("DELETE FROM processes")  # ten seconds later
+    target = postgres.create_database()
+    walk, given = re.subn(r"^TO=.*$", f"TO='{target}'", find_walk("TO=", "docs/scale.md"), flags=re.MULTILINE)
+    run = shell(f"set -e\n{walk}", checkout)
+    postgres.drop_database(target)
+
+    assert (given, run.returncode) == (1, 0)
+    assert re.findall(r"^(\w+) ", run.stdout, re.MULTILINE)[:3] == ["The", "Copied", "Moved"]
+    assert "threads 1, messages 2, questions 1, requests" in run.stdout
+    assert "Next: set DATABASE_URL to postgresql://" in run.stdout
+    assert run.stderr == ""

@@ -6,7 +6,7 @@ from tests.e2e.reliability.fleet import Fleet, HttpFleet, storm_fleet
 from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.tool_kinds import slack_workshop
 from tests.support.databases import ENGINES, SQLITE
-from tests.support.round_robin import round_robin
+from tests.support.round_robin import balanced
 from tests.support.slack_signature import SECRET
 from tests.support.wire import free_port
 
@@ -38,9 +38,9 @@ async def test_four_processes_whose_clocks_differ_answer_each_question_once(
 async def test_behind_a_round_robin_proxy_four_processes_answer_each_question_once(
     tmp_path, databases, record_property
 ):
-    ports = [free_port() for _ in range(4)]
-    async with slack_workshop() as world, nursery() as bots, round_robin(ports) as proxy:
-        world.slack.deliver_http(f"{proxy}/slack/events", SECRET, pause=0.5)
+    port, ports = free_port(), [free_port() for _ in range(4)]
+    async with slack_workshop() as world, nursery() as bots, balanced(port, ports):
+        world.slack.deliver_http(f"http://127.0.0.1:{port}/slack/events", SECRET, pause=0.5)
         fleet = HttpFleet(world, bots, tmp_path, databases.of(tmp_path), offsets=DIFFER, ports=ports)
         figures = await storm_fleet(fleet, 4, 15, 6, 40, 10)
     record_property("figures", {"what": f"four processes behind a proxy, {databases}", **figures})

@@ -158,7 +158,7 @@ def test_every_variable_that_a_file_names_is_a_setting(page):
     assert set(VARIABLE.findall(page.read_text())) - VARIABLES == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md", "docs/scale.md"])
 def test_every_page_that_is_linked_to_exists(name):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text())
 

@@ -9,11 +9,14 @@ from core.store.sqlite.connection import DatabaseThread
 from tests.support import postgres
 
 SLOW = pytest.mark.slow
+LONG = (
+    pytest.mark.reliability
+)  # the same engine as in memory; what a file adds has tests of its own, and all of tests/e2e
 SOON = timedelta(milliseconds=50)  # for which a unit of work waits for another process
 
 
 @pytest.fixture(
-    params=["sqlite in memory", pytest.param("sqlite in a file", marks=SLOW), pytest.param("postgres", marks=SLOW)]
+    params=["sqlite in memory", pytest.param("sqlite in a file", marks=LONG), pytest.param("postgres", marks=SLOW)]
 )
 def url(request, tmp_path):
     """A database with nothing in it."""

@@ -1,45 +1,56 @@
-"""A round-robin proxy: gives each request to the next of several servers, and to another where one is gone."""
+"""A balancer on loopback: each request goes to the next server, and past those that are gone or not ready."""
 
-import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
 
-DROPPED = ("Host", "Content-Length")
+from tests.support.wire import HOST
+
+HOPS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
+
+
+class Balancer:
+    """Knows how many requests each port has answered."""
+
+    def __init__(self, ports: Sequence[int], session: aiohttp.ClientSession) -> None:
+        self.answered: Counter[int] = Counter()
+        self._ports = list(ports)
+        self._session = session
+
+    async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOPS}
+        for _ in range(len(self._ports)):
+            self._ports.append(self._ports.pop(0))
+            port = self._ports[-1]
+            try:
+                asked = self._session.request(
+                    request.method, f"http://{HOST}:{port}{request.raw_path}", data=body, headers=headers
+                )
+                async with asked as answer:
+                    kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOPS}
+                    told = web.Response(status=answer.status, body=await answer.read(), headers=kept)
+            except aiohttp.ClientConnectionError:
+                continue
+            self.answered[port] += 1
+            return told
+        raise web.HTTPBadGateway
 
 
 @asynccontextmanager
-async def round_robin(ports: Sequence[int]) -> AsyncIterator[str]:
-    """The address of a proxy before servers on these ports of loopback."""
-    turns = itertools.count()
-
-    async def hand_on(request: web.Request) -> web.Response:
-        body, first = await request.read(), next(turns)
-        headers = {name: value for name, value in request.headers.items() if name not in DROPPED}
-        for turn in range(len(ports)):
-            port = ports[(first + turn) % len(ports)]
-            try:
-                async with session.request(
-                    request.method, f"http://127.0.0.1:{port}{request.path_qs}", data=body, headers=headers
-                ) as answered:
-                    return web.Response(
-                        status=answered.status, body=await answered.read(), content_type=answered.content_type
-                    )
-            except aiohttp.ClientConnectorError:
-                continue  # nobody listens there just now
-            except aiohttp.ClientError:
-                break  # it may have been heard
-        return web.Response(status=502)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hand_on)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+async def balanced(port: int, servers: Sequence[int]) -> AsyncIterator[Balancer]:
+    """A balancer at `port` in front of the ports of `servers`."""
     async with aiohttp.ClientSession() as session:
+        balancer = Balancer(servers, session)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", balancer.pass_on)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, HOST, port).start()
         try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield balancer
         finally:
             await runner.cleanup()

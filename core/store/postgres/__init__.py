@@ -8,6 +8,7 @@ from core.store.audit_log import AuditKeys
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.inspection import inspect_database
 from core.store.postgres.snapshot import open_snapshot
+from core.store.postgres.target import open_target
 from core.store.protocols import Condition
 
 
@@ -34,4 +35,4 @@ def find_folder(url: str) -> str | None:
     return ""
 
 
-__all__ = ["find_folder", "inspect", "list_files", "open_engine", "open_snapshot"]
+__all__ = ["find_folder", "inspect", "list_files", "open_engine", "open_snapshot", "open_target"]

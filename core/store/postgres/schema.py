@@ -196,6 +196,10 @@ CREATE TABLE warnings (
 
 RECORD = "CREATE TABLE schema_migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
 
+MOVING = "moving here from "
+"""Begins the record of a move from another database, which stands among the migrations until all of it is here."""
+UNWHOLE = "not all of {} has been moved to it yet; let `confab migrate-database` end, or begin it again"
+
 NAMES = (BASELINE, *(migration.name for migration in MIGRATIONS))
 
 
@@ -231,15 +235,29 @@ def migrate(connection: Connection[Any], names: Sequence[str] = NAMES) -> None:
 
 
 def read_migrations(connection: Connection[Any]) -> tuple[str, ...] | None:
-    """The migrations that the database has had; None if it is not Confab's yet. Raises Unfit for those of others."""
+    """The migrations that the database has had; None if it is not Confab's yet.
+
+    Raises Unfit for those of others, and while the database is not whole.
+    """
     (table,) = connection.execute("SELECT to_regclass('schema_migrations')").fetchone() or (None,)
     if table is None:
         return None
     rows = connection.execute("SELECT name FROM schema_migrations")
     had = {name for (name,) in rows}
+    if moving := [name for name in had if name.startswith(MOVING)]:
+        raise Unfit(UNWHOLE.format(moving[0].removeprefix(MOVING)))
     if ahead := had.difference(NAMES):
         raise Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
     return tuple(name for name in NAMES if name in had)
+
+
+def read_move(connection: Connection[Any]) -> str | None:
+    """The database that is being moved here; None while there is no such move."""
+    (table,) = connection.execute("SELECT to_regclass('schema_migrations')").fetchone() or (None,)
+    if table is None:
+        return None
+    found = connection.execute("SELECT name FROM schema_migrations WHERE starts_with(name, %s)", (MOVING,)).fetchone()
+    return found[0].removeprefix(MOVING) if found else None
 
 
 def _list_statements(name: str) -> list[str]:

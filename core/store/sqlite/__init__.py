@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from core.domain.clock import Clock
@@ -11,6 +12,8 @@ from core.store.protocols import Condition, Copied
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
 from core.store.sqlite.inspection import find_database_files, inspect_database
+from core.store.sqlite.source import SqliteSource
+from core.store.sqlite.source import open_source as open_source_file
 
 SCHEME = "sqlite://"
 
@@ -32,6 +35,11 @@ def backup(url: str, target: str, busy: timedelta) -> Copied:
     return copy_database(_path(url), target, busy)
 
 
+def open_source(url: str, stale: timedelta, busy: timedelta) -> AbstractContextManager[SqliteSource]:
+    """The database of `url`, to move from; see `source.py`."""
+    return open_source_file(_path(url), stale, busy)
+
+
 def list_files(url: str) -> list[str]:
     return find_database_files(_path(url))
 
@@ -48,4 +56,4 @@ def _path(url: str) -> str:
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["backup", "find_folder", "inspect", "list_files", "open_engine", "write_copy"]
+__all__ = ["backup", "find_folder", "inspect", "list_files", "open_engine", "open_source", "write_copy"]

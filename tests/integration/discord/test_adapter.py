@@ -27,7 +27,7 @@ def gaps(running) -> list[Missed]:
 
 async def test_a_malformed_event_is_logged_and_does_not_end_the_client(guild, claude, running, caplog):
     session = guild.gateway.live[0]
-    session.tell("MESSAGE_CREATE", {"id": "1", "channel_id": "81382", "content": "a secret", "guild_id": "8138"})
+    session.tell("MESSAGE_CREATE", {"channel_id": "81382", "content": "a secret", "author": 5, "guild_id": "8138"})
     session.tell("MESSAGE_UPDATE", {"nothing": True})
     session.tell("MESSAGE_DELETE", {"channel_id": "81382", "guild_id": "8138"})
     session.tell("INTERACTION_CREATE", {"id": "1"})

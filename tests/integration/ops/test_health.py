@@ -96,6 +96,18 @@ async def test_it_lives_as_long_as_it_says_so(health, time):
         assert await ask("/healthz") == (200, {"alive": True, "seconds_since_beat": 0.0})
 
 
+async def test_a_process_that_is_stuck_does_not_live_and_one_whose_database_is_away_does(health, time):
+    away = Health(Away(), time.clock, time.now)
+    async with completions(health) as ask, completions(away) as ask_without_database:
+        time.seconds = 59
+        assert await ask("/livez") == (200, {"alive": True, "seconds_since_beat": 59.0})
+        time.seconds = 60
+        assert await ask("/livez") == (503, {"alive": False, "seconds_since_beat": 60.0})
+        assert await ask_without_database("/livez") == (200, {"alive": True, "seconds_since_beat": 60.0})
+        health(HeartbeatSent())
+        assert await ask("/livez") == (200, {"alive": True, "seconds_since_beat": 0.0})
+
+
 async def test_it_is_ready_when_every_platform_is_connected(health):
     async with completions(health, named("slack"), named("discord")) as ask:
         status, told = await ask("/readyz")

@@ -12,7 +12,7 @@ async def slack():
         yield server
 
 
-@pytest.fixture(params=["socket", "http"])
+@pytest.fixture(params=["socket", pytest.param("http", marks=pytest.mark.reliability)])
 async def home(request):
     async with at_home(http=request.param == "http") as house:
         yield house

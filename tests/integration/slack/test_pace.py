@@ -12,10 +12,12 @@ import pytest
 from bots.slack.throttle import HOLD, PAUSE
 from tests.fakes.claude.script import Answer
 from tests.support.slack_house import at_home
+from tests.support.stalls import measure_stalls
 from tests.support.waiting import until
 
 EDIT = "chat.update"
 STATUS = "assistant.threads.setStatus"
+STALL = 0.05  # seconds of the processor between two turns of the loop, the loopback servers' own work included
 
 
 @asynccontextmanager
@@ -69,13 +71,15 @@ async def test_a_long_answer_grows_also_right_after_twenty_short_ones():
 async def test_thirty_answers_that_grow_at_once_all_get_their_share_and_end_whole():
     async with at_tiers(10) as home:
         home.claude.answer = lambda body: long_answer(400, 4.0)
-        roots = [await home.slack.say("ada", "dev", f"<@U0BOT> {number}") for number in range(30)]
-        await home.answered(30)
+        async with measure_stalls() as stalls:
+            roots = [await home.slack.say("ada", "dev", f"<@U0BOT> {number}") for number in range(30)]
+            await home.answered(30)
         edits = Counter(call["ts"] for call in home.slack.called(EDIT))
 
         assert [told(home, "dev", root).count("word") for root in roots] == [400] * 30
         assert home.slack.limited == []
         assert len(edits) == 30
+        assert max(stalls) < STALL
 
 
 @pytest.mark.parametrize("person", ["ada", "bob"])

@@ -24,3 +24,14 @@ def test_after_the_start_a_full_collection_has_next_to_nothing_to_go_through():
 
     assert before > 100_000
     assert after < 1_000
+
+
+def test_a_program_looks_for_garbage_seldom():
+    script = (
+        "import gc; from bots.cli import main; main(['--version'], standalone_mode=False); print(gc.get_threshold())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout.splitlines()[-1] == "(10000, 20, 20)"

@@ -1,6 +1,6 @@
 """A dialect writes prose and code each in its way."""
 
-from core.rendering.dialect import Costs, Dialect
+from core.rendering.dialect import REMEMBERED, Costs, Dialect, find_costs
 from tests.support.answers import escaped, utf16
 
 
@@ -19,3 +19,17 @@ def test_a_platform_that_shows_tables_gets_them_as_they_are():
 def test_a_character_costs_the_most_that_it_may_take():
     assert Costs(Dialect(99, code=escaped)).of("a<👍") == 1 + 4 + 1
     assert Costs(Dialect(99, size=utf16)).of("a<👍") == 1 + 1 + 2
+
+
+def test_a_dialects_costs_are_measured_once_and_not_remembered_without_end():
+    measured = []
+    dialect = Dialect(99, size=lambda text: measured.append(text) or len(text))
+    letters = [chr(0x4E00 + number) for number in range(REMEMBERED + 5)]
+
+    first = [find_costs(dialect).of(letter) for letter in letters]
+    seen = len(measured)
+    again = [find_costs(dialect).of(letter) for letter in letters]
+
+    assert first == again == [1] * len(letters)
+    assert len(find_costs(dialect)) == REMEMBERED
+    assert len(measured) - seen == 10  # both ways of five characters that are not remembered

@@ -1,0 +1,167 @@
+"""A database moves to another engine: it is looked through, copied table by table, and compared with what stands.
+
+Killed at any point it can be begun again: each table is copied as a whole or not at all, and until all of them were
+compared the target says that it is not whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from core.domain.wording import count_noun
+from core.store.sql_port import Unfit
+from core.store.transfer.portable import Carrier, Checksum, TableShape, UnfitValue, UnfitValues
+
+STRIDE = 1_000  # rows between two reports
+LOST = "{} cannot be carried to PostgreSQL; nothing was written. Mend them in the database, or in a copy of it"
+CHANGED = "the table {} has {} after it was copied, and not the {} that were read; begin again"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is: `done` of `whole` rows; each row is read, copied and compared."""
+
+    phase: str
+    table: str
+    done: int
+    whole: int
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was carried: the rows of each table, what was mended, and the tables that are none of ours."""
+
+    source: str
+    target: str
+    rows: Mapping[str, int]
+    mended: Sequence[UnfitValue] = ()
+    more_mended: int = 0
+    foreign: Sequence[str] = ()
+
+
+class SourceDatabase(Protocol):
+    """A database at one moment, which nobody writes meanwhile."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def bytes(self) -> int:
+        """How large its files are."""
+
+    def count_rows(self) -> Mapping[str, int]:
+        """The rows of each of its tables."""
+
+    def read(self, table: TableShape) -> Iterator[Sequence[Any]]:
+        """The rows of a table, with texts as bytes."""
+
+    def list_orphans(self) -> Iterator[UnfitValue]:
+        """Rows that name another one which is not there."""
+
+
+class TargetDatabase(Protocol):
+    """A database that another one is carried to."""
+
+    name: str
+
+    def describe(self, source: str, size: int) -> Sequence[TableShape]:
+        """Its tables as they will be, those that others refer to first. Nothing is written.
+
+        Raises Unfit where it holds anything but a part of `source`, or has no room for `size` bytes.
+        """
+
+    def begin(self, source: str) -> None:
+        """Make the tables, and say in them that they are not whole."""
+
+    def read(self, table: TableShape) -> Iterator[tuple[Any, ...]]:
+        """The rows of a table that stand there now."""
+
+    def write(self, table: TableShape, rows: Iterable[Sequence[Any]]) -> None:
+        """Add all these rows to an empty table, or none of them."""
+
+    def clear(self, tables: Sequence[TableShape]) -> None:
+        """Take all rows away."""
+
+    def finish(
+        self, tables: Sequence[TableShape], compare: Callable[[TableShape, Iterable[Sequence[Any]]], None]
+    ) -> None:
+        """Let `compare` read all rows while nobody writes, and say that the tables are whole."""
+
+
+@dataclass(slots=True)
+class Move:
+    """One move of `source` to `target`."""
+
+    source: SourceDatabase
+    target: TargetDatabase
+    report: Report
+    _findings: UnfitValues = field(default_factory=UnfitValues)
+    _sums: dict[str, Checksum] = field(default_factory=dict)
+    _done: int = 0
+    _whole: int = 0
+
+    def run(self) -> Moved:
+        """Raises Unfit, and the errors of the engines."""
+        counted = self.source.count_rows()
+        tables = self.target.describe(self.source.name, self.source.bytes)
+        tables = [table for table in tables if table.name in counted]
+        foreign = sorted(set(counted).difference(table.name for table in tables))
+        self._whole = 3 * sum(counted[table.name] for table in tables)
+        self._look_through(tables)
+        self.target.begin(self.source.name)
+        for table in tables[self._resume(tables) :]:
+            self.target.write(table, self._read(table, "copying"))
+        self.target.finish(tables, self._compare)
+        self.report(Progress("done", "", self._whole, self._whole))
+        rows = {name: found.rows for name, found in self._sums.items()}
+        found = self._findings
+        return Moved(self.source.name, self.target.name, rows, found.mended, found.more_mended, foreign)
+
+    def _look_through(self, tables: Sequence[TableShape]) -> None:
+        """Read all of the source once, before anything is written: its checksums, and what can't be carried."""
+        for found in self.source.list_orphans():
+            self._findings.add(found)
+        for table in tables:
+            self._sums[table.name] = _sum_up(self._read(table, "reading", self._findings))
+        if lost := self._findings.lost:
+            count = len(lost) + self._findings.more_lost
+            lines = [f"- {one.describe()}" for one in lost]
+            raise Unfit("\n".join([f"{LOST.format(count_noun(count, 'value'))}:", *lines]))
+
+    def _resume(self, tables: Sequence[TableShape]) -> int:
+        """How many tables an earlier try has copied. Where one is not what the source holds now, all begins anew."""
+        stand = [_sum_up(self.target.read(table)) for table in tables]
+        same = [stands == self._sums[table.name] for stands, table in zip(stand, tables, strict=True)]
+        copied = same.index(False) if False in same else len(tables)
+        if any(stands.rows for stands in stand[copied:]):
+            self.target.clear(tables)
+            return 0
+        self._done += sum(stands.rows for stands in stand[:copied])
+        return copied
+
+    def _compare(self, table: TableShape, rows: Iterable[Sequence[Any]]) -> None:
+        stands, read = _sum_up(self._tell(rows, "checking", table)), self._sums[table.name]
+        if stands != read:
+            raise Unfit(CHANGED.format(table.name, count_noun(stands.rows, "row"), read.rows))
+
+    def _read(self, table: TableShape, phase: str, findings: UnfitValues | None = None) -> Iterator[tuple[Any, ...]]:
+        carrier = Carrier(table, findings)
+        return self._tell(map(carrier.carry, self.source.read(table)), phase, table)
+
+    def _tell(self, rows: Iterable[Any], phase: str, table: TableShape) -> Iterator[Any]:
+        self.report(Progress(phase, table.name, self._done, self._whole))
+        for row in rows:
+            yield row
+            self._done += 1
+            if self._done % STRIDE == 0:
+                self.report(Progress(phase, table.name, self._done, self._whole))
+
+
+def _sum_up(rows: Iterable[Sequence[Any]]) -> Checksum:
+    found = Checksum()
+    for row in rows:
+        found.add(row)
+    return found
