@@ -62,6 +62,8 @@ class Replica:
         tasks = [asyncio.create_task(self.worker.run())]
         tasks.append(asyncio.create_task(self.store.signals.listen(self.worker.hear)))
         await until(lambda: self.worker._hears)
+        await until(lambda: self.questions.calls["heartbeat"] > 1)  # the one that looks what was missed before
+        await self.worker.heartbeat()
         try:
             yield self
         finally:
