@@ -371,7 +371,6 @@ def freeze_heap() -> None:
 
     Whatever runs meanwhile waits, the event loop too; a thread of megabytes is read with several such collections.
     """
-    gc.collect()
     gc.freeze()
 
 
