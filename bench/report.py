@@ -19,6 +19,7 @@ HEADINGS = {
     "calls": "Platform calls a question",
     "cost": "Cost over the least possible",
     "growth": "Growth",
+    "pages": "Pages of the dashboard",
     "engines": "PostgreSQL",
     "start": "Start",
     "servers": "Servers",

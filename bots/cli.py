@@ -13,11 +13,7 @@ from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
 from core.domain.wording import escape_controls
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full or broken disk answers
-
-COLLECTIONS = (10_000, 20, 20)
-"""New objects, then passes, after which garbage is looked for. Nearly all goes without: Python's 700 new objects cost a
-fifth of the start, and a tenth of each question."""
-
+COLLECTIONS = (10_000, 20, 20)  # new objects, then passes, until garbage is looked for; Python's 700 slow the start
 SINCE, BY, KINDS = ("today", "week", "month"), ("person", "channel", "model", "day"), ("table", "csv", "json")
 
 

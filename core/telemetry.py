@@ -52,7 +52,22 @@ class HeartbeatSent:
     """How many processes share the database, this one with them."""
 
 
-TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent
+@dataclass(frozen=True, slots=True)
+class ShardsCounted:
+    """A platform's events come in several parts, of which this process listens to some."""
+
+    platform: str
+    count: int
+    """How many parts there are."""
+    held: int
+    """To how many this process listens."""
+    unheld: int
+    """To how many nobody does just now."""
+    starts_left: int | None = None
+    """How many sessions the platform lets begin until it counts anew; None where it was not asked."""
+
+
+TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent | ShardsCounted
 Emit = Callable[[TelemetryEvent], None]
 """A sink of events. It returns at once and never raises."""
 

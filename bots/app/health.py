@@ -14,7 +14,7 @@ from bots.ops.metrics import Metrics
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Questions
-from core.telemetry import HeartbeatSent, TelemetryEvent
+from core.telemetry import HeartbeatSent, ShardsCounted, TelemetryEvent
 
 LATE = 10.0  # seconds without a heartbeat after which other processes take our questions over
 STUCK = 60.0  # seconds without a heartbeat, though the database answers, after which only a restart can help
@@ -42,11 +42,14 @@ class Health:
         self._metrics = Metrics(clock)
         self.living = LivingProcesses(seconds)
         """The processes that share this one's database, and so the platforms' limits."""
+        self._shards: dict[str, ShardsCounted] = {}
         self._supervisors: Sequence[Supervisor] = ()
 
     def __call__(self, event: TelemetryEvent) -> None:
         if isinstance(event, HeartbeatSent):
             self._beat_at = self._seconds()
+        if isinstance(event, ShardsCounted):
+            self._shards[event.platform] = event
         self.living(event)
         if self._claude is not None:
             self._claude(event)
@@ -89,6 +92,8 @@ class Health:
         offline = {one.platform.name: one.offline for one in self._supervisors}
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
+        if self._shards:
+            told["shards"] = {name: _describe_shards(one) for name, one in self._shards.items()}
         if self.is_claude_refused():
             told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
@@ -108,3 +113,7 @@ class Health:
         connected = {one.platform.name: not one.offline for one in self._supervisors}
         body = self._metrics.render(waiting, oldest, connected, parked)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _describe_shards(counted: ShardsCounted) -> dict[str, int | None]:
+    return {"count": counted.count, "held": counted.held, "unheld": counted.unheld, "starts_left": counted.starts_left}

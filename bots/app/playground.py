@@ -35,6 +35,7 @@ LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")  # under which a browser may ask for it: no name of others that leads here
 PORT = 8321  # where none is set; another one where that is taken
 TAKEN = "Another `confab web` has this database open. Use its page, or name another database with DATABASE_URL."
+SILENT = 120.0  # seconds that a connection may say nothing: browsers open some that they close unused after a minute
 STAY = 7 * 86_400.0  # seconds for which a window may follow without connecting again
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,8 @@ def build_routes(
 
 def find_limits() -> Limits:
     """Limits for files and for streams that stay open; only this machine can reach them."""
-    return replace(read_limits(), body=LARGEST + 1, held=4 * LARGEST, body_seconds=120.0, request_seconds=STAY)
+    wide = replace(read_limits(), body=LARGEST + 1, held=4 * LARGEST, body_seconds=120.0, request_seconds=STAY)
+    return replace(wide, head_seconds=SILENT)
 
 
 async def _is_free(port: int) -> bool:

@@ -224,7 +224,14 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         health = Health(store.questions, claude=claude)
         overviews = make_overviews(settings, store)
         resources = PlatformResources(
-            settings, store.notes, health, tools.names, overviews, store.installations, health.living.count
+            settings,
+            store.notes,
+            health,
+            tools.names,
+            overviews,
+            store.installations,
+            health.living.count,
+            store.shards,
         )
         opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
@@ -307,6 +314,8 @@ async def answer(
         log.info("started: %s", ", ".join(platform.name for platform in platforms))
         await stop.wait()
         log.info("stopping; answers under way get %g seconds", grace)
+        if pages:
+            pages.close()
         await assistant.worker.drain(grace)
     log.info("stopped")
 

@@ -180,7 +180,9 @@ class Console:
     async def surface(self, question: Question) -> ConsoleSurface:
         return ConsoleSurface(self, question)
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         self.terminal.write(f"{text}\n\n{answer}" if answer else text)
 
     async def close(self) -> None:

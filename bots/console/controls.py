@@ -9,7 +9,9 @@ from core.domain.messages import Question, ThreadKey
 from core.rendering.names import write_name
 from core.store.records.calls import WaitingCall
 
-WORDS = {one: f"/{one.value}".replace("-", " ") for one in Control}
+WORDS: dict[Control, str] = {
+    one: f"/{one.value}".replace("-", " ") for one in Control if one is not Control.END_SESSION
+}
 CONTROLS = {word: one for one, word in WORDS.items()}
 VERBS = {
     Control.STOP: "stops it",

@@ -32,6 +32,8 @@ class Backfill:
         self._find = find
         self._sleep = sleep
         self._wanted: dict[str, MissedRange] = {}
+        self._looking: set[str] = set()
+        """Workspaces of the round that is under way, until they were looked through."""
         self._running: asyncio.Task[None] | None = None
         self._failures: Counter[str] = Counter()
         self._changes: dict[Place, Edited | Deleted] | None = None
@@ -45,11 +47,17 @@ class Backfill:
         self._start(receipt.missed)
         return receipt
 
+    @property
+    def unfinished(self) -> frozenset[str]:
+        """Workspaces of which gaps have been told, and not all of what was missed is ingested yet."""
+        return frozenset(self._wanted.keys() | self._looking)
+
     async def stop(self) -> None:
         """Look no further. What was not ingested yet is looked for after the next gap."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+        self._looking.clear()
 
     def _start(self, missed: Iterable[MissedRange]) -> None:
         self._wanted.update({one.workspace: one for one in missed})
@@ -61,6 +69,7 @@ class Backfill:
         while self._wanted:
             await self._sleep(SETTLE)
             wanted, self._wanted = self._wanted, {}
+            self._looking = set(wanted)
             for missed in wanted.values():
                 self._changes = {}
                 try:
@@ -70,6 +79,7 @@ class Backfill:
                     self._retry_later(missed)
                 finally:
                     self._changes = None
+                self._looking.discard(missed.workspace)
             await self._sleep(ROUND)
 
     async def _fill_gap(self, missed: MissedRange) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Self
 
@@ -19,6 +19,7 @@ from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource
+from bots.discord.buttons.writing import find_barrier
 from bots.discord.client import Body, Rest, trace_requests
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
@@ -27,16 +28,20 @@ from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
+from bots.discord.outbound_budget import OutboundBudget
 from bots.discord.publisher import EDIT
 from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
+from bots.discord.shards.progress import SessionProgress, find_shard
+from bots.discord.shards.sharing import ShardSharing, share_shards
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import NAMING, TOKEN, DiscordSurface, SurfaceResources
 from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
 from core.commands.persona import offer_tools
 from core.domain.clock import Sleep, system_clock
-from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
+from core.domain.controls import Control
+from core.domain.errors import CannotConnect, CannotShow, ConfabError, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
@@ -50,7 +55,10 @@ RECONNECT = 5.0  # seconds before we connect again after the library gave up
 CLOSED = {
     4004: "DISCORD_BOT_TOKEN: Discord does not take it. Reset it in the developer portal under Bot, and set that.",
     4010: "DISCORD_SHARD_IDS: there is no such shard; ids count from 0 to DISCORD_SHARD_COUNT - 1.",
-    4011: "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it.",
+    4011: (
+        "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it. Where "
+        "DISCORD_SHARDS says how many there are, stop all processes and start them again, with auto or a larger number."
+    ),
     4012: "DISCORD_GATEWAY_URL: this gateway does not speak version 10.",
     4013: "DISCORD_GATEWAY_URL: this gateway does not know our intents.",
 }
@@ -67,6 +75,12 @@ class Discord:
         "Give it as the `file` of `/batch run`; or mention me in the message that has it, and write `!batch` with what "
         "is to be done with each row."
     )
+    _client: Client | None = None
+    """The one that is logged in now; like the parts below, none before the first connection."""
+    _intake: Intake | None = None
+    _backfill: Backfill | None = None
+    _interactions: Interactions | None = None
+    _membership: Membership | None = None
 
     def __init__(
         self,
@@ -77,6 +91,8 @@ class Discord:
         api_url: str = API,
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        sharing: ShardSharing | None = None,
+        processes: Callable[[], int] = lambda: 1,
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
         installers: Collection[str] = (),
@@ -96,13 +112,10 @@ class Discord:
         self._token, self._notes, self._emit, self._installations = token, notes, emit, installations
         self._table, self._erase = offer_tools(TABLE, tools), erase
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
+        self._sharing, self._progress = sharing, SessionProgress(lambda: self._connected)
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
-        self._client: Client | None = None
-        self._intake: Intake | None = None
-        self._backfill: Backfill | None = None
-        self._interactions: Interactions | None = None
-        self._online, self._inflight = asyncio.Event(), Inflight(api_url)
+        self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))
         self._rest = Rest(self._http, self._inflight, pause)
         self._files = _make_files(self._rest, api_url, emit, pause)
         self._managers, self._models, self._installable = frozenset(managers), frozenset(models), bool(installers)
@@ -122,6 +135,8 @@ class Discord:
             api_url=settings.discord_api_url.rstrip("/"),
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
+            sharing=share_shards(settings.discord_shards, resources),
+            processes=resources.processes,
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
             installers=settings.discord_user_install,
@@ -137,8 +152,7 @@ class Discord:
         client = self._client
         if client is None or client.is_closed() or not client.is_ready():
             return "not connected"
-        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
-        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
+        return client.trouble
 
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
@@ -158,7 +172,9 @@ class Discord:
         if self._client is not None:
             await self._client.close()
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         """Send a direct message, each page of it marked as a notice: none answers what was asked there.
 
         Raises CannotShow.
@@ -166,8 +182,9 @@ class Discord:
         try:
             channel = await translate_errors(self._rest.open_direct_channel(person))
             pages = await cut(answer, partial(formatting.render_set_apart, answer))
-            for page in [formatting.mark_notice(text), *pages]:
-                await translate_errors(self._rest.post(channel, Body(page), secrets.token_hex(8)))
+            buttons = formatting.build_buttons([button[0]], button[1]) if button else None
+            for body in [Body(formatting.mark_notice(text), buttons), *map(Body, pages)]:
+                await translate_errors(self._rest.post(channel, body, secrets.token_hex(8)))
         except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
@@ -184,7 +201,8 @@ class Discord:
             notes=self._notes,
         )
         self._intake = self._intake or self._make_intake(ingest)
-        client = Client(
+        make = self._sharing.make_client(self._find_limit) if self._sharing else Client
+        client: Client = make(
             self._intake.accept,
             self._notes,
             content=self._content,
@@ -204,8 +222,29 @@ class Discord:
         def client() -> Client:
             return self._connected
 
-        membership = Membership(ingest, client, self._rest, self._installations, erase=self._erase, pause=self._pause)
-        return Intake(ingest, client, self._directory, self._rest, self._admission, membership=membership)
+        membership = self._membership = Membership(
+            ingest, client, self._rest, self._installations, erase=self._erase, pause=self._pause
+        )
+        return Intake(
+            ingest,
+            client,
+            self._directory,
+            self._rest,
+            self._admission,
+            membership=membership,
+            progress=self._progress,
+        )
+
+    def _find_limit(self, shard: int, sequence: int) -> int:
+        """Up to which event of a shard's session another process need not be told; 0 while more is to be looked for."""
+        backfill, membership = self._backfill, self._membership
+        count = self._connected.shard_count or 1
+        unfinished = backfill.unfinished if backfill else ()
+        if any(find_shard(workspace, count) == shard for workspace in unfinished):
+            return 0
+        if membership and membership.is_reviewing(shard):
+            return 0
+        return self._progress.limit(shard, sequence)
 
     async def surface(self, question: Question) -> DiscordSurface:
         """Make the surface of `question`. Raises CannotShow in a server that is not allowed."""
@@ -214,7 +253,7 @@ class Discord:
             raise CannotShow(f"DISCORD_GUILDS does not allow server {guild}")
         await self._online.wait()
         client = self._connected
-        who = identify_bot(client, client.get_guild(int(guild)) if guild.isdigit() else None)
+        who = identify_bot(client, await self._fetch_server(guild) if guild.isdigit() else None)
         first = await self._interactions.find_deferral(question.name) if self._interactions else None
         resources = SurfaceResources(
             rest=self._rest,
@@ -225,21 +264,25 @@ class Discord:
             pause=self._pause,
             content=self._content,
             files=self._files,
-            may_write=self._may_write,
+            explain_closed=self._explain_closed,
             may_open_thread=self._may_open_thread,
             naming=self._naming,
             token=self._token_life,
         )
         return DiscordSurface(resources, who, question, first)
 
-    def _may_write(self, guild: str | None, channel: str) -> bool:
-        """Whether we may post in a channel, as the gateway tells; what it does not tell is tried."""
+    async def _fetch_server(self, guild: str) -> discord.Guild | None:
+        """What a server is like, also one of another process's shards; where nobody says, as far as it is known."""
+        try:
+            return await self._directory.servers.fetch(guild)
+        except (discord.DiscordException, ConfabError) as error:
+            log.warning("server %s could not be looked up: %s", guild, error)
+            return self._directory.servers.get(guild)
+
+    def _explain_closed(self, guild: str | None, channel: str) -> str:
+        """Why we may not post in a channel, as the gateway tells; what it does not tell is tried."""
         known, may = self._find_permissions(guild, channel)
-        if known is None:
-            return True
-        if isinstance(known, discord.Thread):
-            return may.view_channel and may.send_messages_in_threads and (not known.locked or may.manage_threads)
-        return may.view_channel and may.send_messages
+        return "" if known is None else find_barrier(may, known)
 
     def _may_open_thread(self, guild: str | None, channel: str) -> bool:
         """Whether a thread can be opened there, in which we may write: text and announcement channels alone have them.
@@ -254,7 +297,7 @@ class Discord:
         self, guild: str | None, channel: str
     ) -> tuple[discord.abc.GuildChannel | discord.Thread | None, discord.Permissions]:
         """A channel of a server and what we may do in it, as the gateway tells; None where it does not."""
-        server = self._connected.get_guild(int(guild)) if guild else None
+        server = self._directory.servers.get(guild)
         known = server.get_channel_or_thread(int(channel)) if server and server.me else None
         if server is None or known is None:
             return None, discord.Permissions.none()
@@ -278,7 +321,7 @@ class Discord:
     async def _leave(self, client: Client) -> None:
         """Leave the gateway. Who has been logged in can still make requests: answers under way need it."""
         if client is self._client:
-            await asyncio.gather(*(shard.disconnect() for shard in client.shards.values()))
+            await client.leave()
         else:
             await client.close()
 
@@ -324,8 +367,14 @@ class Discord:
         assert self._client is not None
         return self._client
 
-    def _list_servers(self) -> list[str]:
-        return [str(guild.id) for guild in self._connected.guilds]
+    async def _list_servers(self) -> list[str]:
+        """The servers that we are in; of those whose shards other processes hold, as they have written down."""
+        client = self._connected
+        if self._sharing is None or client.user is None:
+            return [str(guild.id) for guild in client.guilds]
+        us = str(client.user.id)
+        rows = await self._installations.list("discord")
+        return [row.workspace.partition(":")[2] for row in rows if row.identity == us]
 
     def _http(self) -> HTTPClient:
         return self._connected.http

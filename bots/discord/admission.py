@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ class Admission:
         self,
         allowed: Collection[str],
         directory: Directory,
-        list_servers: Callable[[], Collection[str]],
+        list_servers: Callable[[], Awaitable[Collection[str]]],
         clock: Callable[[], float] = time.monotonic,
         *,
         installers: Collection[str] = (),
@@ -82,7 +82,7 @@ class Admission:
 
     async def list_homes(self, person: str) -> list[str]:
         """The servers that a person shares with us; one of which that is not known just now counts as shared."""
-        servers = self._allowed or frozenset(self._list_servers())
+        servers = self._allowed or frozenset(await self._list_servers())
         if not self._allowed and len(servers) > FEW:
             return []
         shared = await self._look_through(servers, person)

@@ -129,6 +129,29 @@ class Rest:
             return False
         return True
 
+    async def fetch_server(self, guild: str, us: str) -> Json | None:
+        """A server with its channels, open threads and ourselves, as the gateway tells it; None if we are not in it."""
+        try:
+            server, channels, threads, member = await asyncio.gather(
+                self._request("GET", "/guilds/{guild_id}", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/channels", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/threads/active", guild_id=guild),
+                self._request("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=us),
+            )
+        except discord.HTTPException as error:
+            if error.code not in {NO_ACCESS, UNKNOWN_GUILD}:
+                raise
+            return None
+        _ensure(isinstance(channels, list) and isinstance(threads, dict), "no channels")
+        listed = [read_object(one) for one in threads.get("threads") or ()]
+        members = [read_person(member, member=True)]
+        return {
+            **read_object(server),
+            "channels": [read_object(one) for one in channels],
+            "threads": listed,
+            "members": members,
+        }
+
     async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
         if guild is None:
@@ -208,7 +231,8 @@ class Rest:
         sent = body.encode(flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
         with urgent(Urgency.FINAL):
-            return read_id(await self._request("POST", path, sent, webhook_id=application, webhook_token=token))
+            named: Json = {"webhook_id": application, "webhook_token": token}
+            return read_id(await self._request("POST", path, sent, once=True, **named))  # it knows no nonce
 
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
@@ -216,14 +240,16 @@ class Rest:
         self._inflight.refuse_while_banned()
         place = ORIGINAL if message == ORIGINAL else "{message_id}"  # a path is kept for ever, an id is not
         path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{place}"
-        named = {"webhook_id": application, "webhook_token": token, "message_id": message}
+        named: Json = {"webhook_id": application, "webhook_token": token, "message_id": message}
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
             return await self._request(method, path, body, **named)
 
-    async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
+    async def _request(
+        self, method: str, path: str, body: MultipartParameters | None = None, /, *, once: bool = False, **named: Any
+    ) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
         route = Route(method, path, **named)
-        return await self._inflight.run(lambda: self._send(route, sent, body))
+        return await self._inflight.run(lambda: self._send(route, sent, body), once=once)
 
     async def _send(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
         """The request itself; its files are open until it ended, also if nobody waits for it any more."""

@@ -20,6 +20,7 @@ from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
 from bots.discord.parse import Json
+from bots.discord.servers.known import KnownServers
 from core.domain.errors import CannotShow, NoAnswer, RateLimited, Uncertain
 from core.domain.messages import Rank
 
@@ -58,6 +59,7 @@ class Directory:
     ) -> None:
         self._rest = rest
         self._client = client
+        self.servers = KnownServers(rest, client, clock)
         self._managers = managers
         self._deadline = deadline
         self._rank_deadline = rank_deadline
@@ -138,7 +140,7 @@ class Directory:
 
     def list_managers(self, guild: str | None) -> list[str]:
         """Whom the operator named, and who owns a server."""
-        server = self._client().get_guild(int(guild)) if guild else None
+        server = self.servers.get(guild)
         owner = [str(server.owner_id)] if server and server.owner_id else []
         return [*dict.fromkeys([*sorted(self._managers), *owner])]
 
@@ -156,10 +158,10 @@ class Directory:
     async def _fetch_thread(self, guild: str, thread: str) -> KnownThread | None:
         if known := self._threads.get((guild, thread)):
             return known
-        if (server := self._client().get_guild(int(guild))) is None:
-            return None
-        found: object = server.get_channel_or_thread(int(thread))
         try:
+            if (server := await self.servers.fetch(guild)) is None:
+                return None
+            found: object = server.get_channel_or_thread(int(thread))
             found = found or await translate_errors(self._rest.run(lambda: server.fetch_channel(int(thread))))
         except (discord.DiscordException, RateLimited, Uncertain, CannotShow):
             return None
@@ -168,7 +170,7 @@ class Directory:
     def _find_known_name(self, guild: str | None, person: str) -> str | None:
         """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
         client = self._client()
-        server = client.get_guild(int(guild)) if guild else None
+        server = self.servers.get(guild)
         us = (server and server.me) or client.user
         if us and person == str(us.id):
             return us.display_name
@@ -220,7 +222,7 @@ class Directory:
 
     async def _fetch_permissions(self, guild: str, channel: int, person: str) -> discord.Permissions | None:
         """What a member may do in a channel; None for who is no member. Raises what the library raises, CannotShow."""
-        server = self._client().get_guild(int(guild))
+        server = await retry_passing(lambda: self.servers.fetch(guild), asyncio.sleep)
         if server is None:
             raise CannotShow("we are no longer in the server")
         known_member = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)

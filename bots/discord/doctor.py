@@ -14,11 +14,10 @@ from bots.discord import slash
 from bots.discord.invite import SWITCHES, build_invite_url, build_permissions
 from bots.discord.parse import Json
 from bots.discord.settings import DiscordSettings
-from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
+from bots.discord.shards.doctor import DISCORD, check_sharing
+from bots.ops.results import SECONDS, CheckResult, CheckResults, run_concurrently
 from core.commands import TABLE
 from core.domain.wording import count_noun
-
-DISCORD = Service("Discord")
 
 PAGE = 200  # servers that Discord lists at once
 SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
@@ -51,7 +50,7 @@ class _Foreign(_Silent):
     """What answers is not Discord."""
 
 
-async def check(settings: DiscordSettings) -> CheckResults:
+async def check(settings: DiscordSettings, database: str) -> CheckResults:
     """Ask Discord, by REST alone: no connection of the day's thousand is used up."""
     Route.BASE = settings.discord_api_url.rstrip("/")
     async with discord.Client(intents=discord.Intents.none()) as client:
@@ -67,6 +66,7 @@ async def check(settings: DiscordSettings) -> CheckResults:
                 _check_servers(client, settings.discord_guilds),
                 _check_commands(client),
                 _check_connections(client),
+                check_sharing(settings, client, database),
             ):
                 yield finding
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10004, 10008, 10015
 UNKNOWN_INTERACTION, INVALID_TOKEN = 10062, 50027
 NO_ACCESS, NO_DM, NOT_TEXT, NO_PERMISSION, INVALID_FORM = 50001, 50007, 50008, 50013, 50035
-NO_HISTORY, THREAD_EXISTS, LOCKED = 160002, 160004, 160005
+ARCHIVED, NO_HISTORY, THREAD_EXISTS, LOCKED = 50083, 160002, 160004, 160005
 TITLE_BLOCKED = 200001  # by AutoMod
 
 EXPIRED = {UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, INVALID_TOKEN}  # of an interaction's token
@@ -30,13 +30,22 @@ FORBIDDEN = {
     NO_DM: "the person takes no direct messages from us",
     NOT_TEXT: "nobody can write in that kind of channel",
     NO_PERMISSION: "we lack a permission there; see the list in docs/discord.md",
+    ARCHIVED: "the thread is archived, and we may not open it again",
     LOCKED: "the thread is locked",
     UNKNOWN_WEBHOOK: "the interaction is over",
     UNKNOWN_INTERACTION: "the interaction is over",
     INVALID_TOKEN: "the interaction's 15 minutes are over",
 }
-BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
-CLOSED_TO_MESSAGES = BARRED | {UNKNOWN_CHANNEL}  # while an interaction may still be answered there
+BARRED = {
+    NO_ACCESS: "I can't see that channel any more",
+    NOT_TEXT: "nobody can write in that kind of channel",
+    NO_PERMISSION: "I lack a permission there",
+    ARCHIVED: "that thread is closed, and I may not open it again",
+    LOCKED: "that thread is locked",
+}
+"""Why a place that is there is closed to us, for people."""
+
+CLOSED_TO_MESSAGES = {*BARRED, UNKNOWN_CHANNEL}  # while an interaction may still be answered there
 _OF_COMPONENTS = re.compile(r"^In components\b", re.MULTILINE)  # where the library says which field is wrong
 TOO_LARGE = 40005
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
@@ -55,6 +64,12 @@ Unanswered = (aiohttp.ClientError, OSError, TimeoutError)
 def is_about_components(error: discord.HTTPException) -> bool:
     """Whether Discord refuses a message for the buttons below it."""
     return error.code == INVALID_FORM and bool(_OF_COMPONENTS.search(error.text))
+
+
+def may_have_happened(error: Exception) -> bool:
+    """Whether Discord may have done what it gave no answer to."""
+    failed = isinstance(error, discord.HTTPException) and error.status >= 500
+    return failed or (isinstance(error, Unanswered) and not isinstance(error, Busy))
 
 
 async def translate_errors(call: Awaitable[Answer]) -> Answer:
@@ -81,8 +96,8 @@ async def translate_errors(call: Awaitable[Answer]) -> Answer:
         if error.status >= 500:
             raise Uncertain(f"status {error.status}") from error
         if error.code in FORBIDDEN:
-            kind = PlaceClosed if error.code in BARRED else CannotShow
-            raise kind(f"{FORBIDDEN[error.code]} ({error.code})") from error
+            reason = f"{FORBIDDEN[error.code]} ({error.code})"
+            raise PlaceClosed(reason, BARRED[error.code]) if error.code in BARRED else CannotShow(reason) from error
         if error.status == 401:
             raise TokenRefused("Discord does not take DISCORD_BOT_TOKEN any more") from error
         raise
@@ -114,6 +129,8 @@ def explain_unattached_files(error: Exception) -> str:
             return "Discord takes no files that large here"
         case Rejected(reason=reason):
             return f"Discord does not take it ({reason})"
+        case PlaceClosed(why=why) if why not in {"", BARRED[NO_PERMISSION]}:
+            return why
         case CannotShow():
             return "I lack the permission “Attach Files”, which whoever manages this channel can give me"
     return "Discord takes no files just now"

@@ -178,6 +178,7 @@ def build_dialect(limit: int = PAGE) -> Dialect:
         escaped=ESCAPED,
         growth=measure_growth,
         dense=int(limit * DENSE),
+        growing=limit // 4,
     )
 
 

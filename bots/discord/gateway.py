@@ -1,5 +1,6 @@
 """Gateway: the library's client, which hands on every event, survives unreadable ones, and resumes lost sessions."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -88,8 +89,22 @@ class Client(discord.AutoShardedClient):
         for name, parse in list(parsers.items()):
             theirs = () if name in OURS else (parse,)
             if name == "GUILD_CREATE":
-                theirs = (_trim_server, *theirs)
+                theirs = (trim_server, *theirs)
             parsers[name] = partial(_run_guarded, name, (partial(accept, name), *theirs))
+
+    @property
+    def trouble(self) -> str:
+        """Which shards are not connected; empty while all are."""
+        lost = [number for number, shard in self.shards.items() if shard.is_closed()]
+        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
+
+    def hears(self, server: int) -> bool:
+        """Whether the gateway tells us what is in a server, if we are in it at all."""
+        return True
+
+    async def leave(self) -> None:
+        """Leave the gateway. Requests can still be made: answers under way need it."""
+        await asyncio.gather(*(shard.disconnect() for shard in self.shards.values()))
 
     async def setup_hook(self) -> None:
         """Commands are synced here, once a connection: `on_ready` comes again with each new session."""
@@ -141,7 +156,7 @@ class SessionResumer:
             await self._anew()
 
 
-def _trim_server(payload: Json) -> None:
+def trim_server(payload: Json) -> None:
     """Take out of what a server is told with what nobody here reads, topics too."""
     for name in UNUSED:
         payload.pop(name, None)

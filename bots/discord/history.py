@@ -10,10 +10,10 @@ from discord.utils import MISSING, snowflake_time
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
 from bots.discord.directory import list_names
-from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
+from bots.discord.errors import NO_ACCESS, NO_HISTORY, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, PlaceClosed
 from core.domain.messages import History, Message, PastMessages, PastRange, Question, Reach
 
 LONGEST = 1000  # messages of a thread that are read
@@ -22,6 +22,10 @@ THREAD_STARTER = 21  # type of the message that stands for a thread's first one
 
 UNSEEN = "Discord shows me only what mentions me here: whoever runs me can switch on the Message Content intent."
 UNREADABLE = "I may not read this channel's history. Whoever manages it can give me “Read Message History”."
+UNSEEN_CHANNEL = "I may not see this channel. Whoever manages it can give me “View Channel” and “Read Message History”."
+REFUSED = "Discord does not let me read the earlier messages here (error {})."
+CAUSES = {NO_ACCESS: UNSEEN_CHANNEL, NO_PERMISSION: UNREADABLE, NO_HISTORY: UNREADABLE}
+"""What Discord's refusal to show messages means, by its code."""
 
 
 class HistoryReader:
@@ -187,23 +191,27 @@ class HistoryReader:
             return await self._call(lambda: self._rest.fetch_message(channel, message))
         except discord.HTTPException as error:
             if error.code != UNKNOWN_MESSAGE:
-                raise CannotAnswer(UNREADABLE) from error
+                raise CannotAnswer(_explain_refusal(error)) from error
             return None
 
     async def _list_messages(self, channel: str, **where: str) -> list[Json]:
         try:
             return await self._call(lambda: self._rest.list_messages(channel, **where))
         except discord.HTTPException as error:
-            raise CannotAnswer(UNREADABLE) from error
+            raise CannotAnswer(_explain_refusal(error)) from error
 
     async def _call(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await retry_call(call)
-        except CannotShow as gone:
-            cause = gone.__cause__
-            if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:
-                raise CannotAnswer(UNREADABLE) from gone
+        except PlaceClosed as closed:
+            cause = closed.__cause__
+            if isinstance(cause, discord.HTTPException):
+                raise CannotAnswer(_explain_refusal(cause)) from closed
             raise
+
+
+def _explain_refusal(error: discord.HTTPException) -> str:
+    return CAUSES.get(error.code) or REFUSED.format(error.code or f"HTTP {error.status}")
 
 
 def _read_time(page: list[Json], default: datetime) -> datetime:

@@ -13,9 +13,11 @@ from bots.discord import formatting, parse
 from bots.discord.admission import Admission
 from bots.discord.client import Body, Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import retry_call, translate_errors
+from bots.discord.errors import translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, ForumPost, Json
 from bots.discord.servers.membership import Membership
+from bots.discord.servers.places import KnownPlaces
+from bots.discord.shards.progress import Arrival, SessionProgress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.events import Event, Ingest, Missed
@@ -23,7 +25,6 @@ from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0  # seconds that an event waits until Discord says in what channel it was
 SERVERS = {"GUILD_CREATE", "GUILD_DELETE"}
 EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", *SERVERS}
 
@@ -44,6 +45,7 @@ class Intake:
         admission: Admission,
         *,
         membership: Membership,
+        progress: SessionProgress,
     ) -> None:
         self._ingest = ingest
         self._client = client
@@ -51,7 +53,9 @@ class Intake:
         self._rest = rest
         self._admission = admission
         self._membership = membership
-        self._queues: tuple[deque[tuple[str, Json]], ...] = (deque(), deque())
+        self._progress = progress
+        self._places = KnownPlaces(rest, client, directory.servers)
+        self._queues: tuple[deque[tuple[str, Json, Arrival | None]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
 
@@ -59,13 +63,14 @@ class Intake:
         """Queue an event of the gateway."""
         if name not in EVENTS or (name in SERVERS and not self._changes_membership(name, payload)):
             return
+        mark = self._progress.begin(name, payload)
         if name == "READY":
             self._membership.begin_review(payload, system_clock())
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
             self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
             payload = {"id": payload["id"], "at": system_clock()}
         lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
-        self._queues[lane].append((name, payload))
+        self._queues[lane].append((name, payload, mark))
         draining = self._draining[lane]
         if draining is None or draining.done():
             self._draining[lane] = asyncio.create_task(self._drain(self._queues[lane]))
@@ -77,10 +82,10 @@ class Intake:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _drain(self, waiting: deque[tuple[str, Json]]) -> None:
+    async def _drain(self, waiting: deque[tuple[str, Json, Arrival | None]]) -> None:
         """Store events until the queue is empty."""
         while waiting:
-            name, payload = waiting.popleft()
+            name, payload, mark = waiting.popleft()
             try:
                 for event in await self._parse(name, payload):
                     await persist(self._ingest, event)
@@ -88,6 +93,7 @@ class Intake:
                 log.error("an event %s can't be read: %s", name, type(error).__name__)
             except Exception:
                 log.exception("a bug kept an event %s from being ingested", name)
+            self._progress.end(mark)
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
@@ -111,17 +117,20 @@ class Intake:
         return [event] if event else []
 
     def _changes_membership(self, name: str, payload: Json) -> bool:
-        """Whether we joined a server or left it. One that comes, or is out of reach for a while, is none of both."""
+        """Whether we joined a server or left it. One that comes, or is out of reach for a while, is none of both.
+
+        Of a session that another process began we do not know which servers it had; to join one again changes nothing.
+        """
         if name == "GUILD_CREATE":
-            return payload["id"] not in self._membership
+            return payload["id"] not in self._membership or not self._directory.servers.hears(payload["id"])
         return not payload.get("unavailable")
 
     async def _find_place(self, payload: Json) -> ChannelPlace:
         """Where a message stands. What is deleted where we do not answer is forgotten as well, without a request."""
-        guild, channel, client = payload.get("guild_id"), payload["channel_id"], self._client()
+        guild, channel = payload.get("guild_id"), payload["channel_id"]
         if guild is None or self._admission.admits_server(guild):
-            return await find_place(self._rest, client, guild, channel)
-        server = client.get_guild(int(guild))
+            return await self._places.find(guild, channel, names_us=self._names_us(payload))
+        server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
     async def _admit(self, name: str, payload: Json) -> bool:
@@ -148,9 +157,13 @@ class Intake:
             log.warning("where we do not answer that could not be said: %s", error)
 
     def _identify_bot(self, payload: Json) -> BotIdentity:
-        client = self._client()
-        guild = client.get_guild(int(payload.get("guild_id") or 0))
-        return identify_bot(client, guild)
+        return identify_bot(self._client(), self._directory.servers.get(payload.get("guild_id")))
+
+    def _names_us(self, payload: Json) -> bool:
+        """Whether a message may ask us, so that what its server calls its roles and channels is wanted."""
+        us = self._client().user
+        named = {one["id"] for one in payload.get("mentions") or ()}
+        return bool(payload.get("mention_roles")) or (us is not None and str(us.id) in named)
 
 
 def identify_bot(client: discord.Client, guild: discord.Guild | None) -> BotIdentity:
@@ -159,21 +172,6 @@ def identify_bot(client: discord.Client, guild: discord.Guild | None) -> BotIden
     me = str(client.user.id) if client.user else ""
     roles = frozenset({str(role.id)} if role else ())
     return BotIdentity(me, roles, partial(_find_name, guild), partial(_find_post, guild))
-
-
-async def find_place(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
-    """The place that a channel is. A thread that we do not know yet is asked for."""
-    if guild is None:
-        return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
-    server = client.get_guild(int(guild))
-    found: object = server.get_channel_or_thread(int(channel)) if server else None
-    if found is None:
-        try:
-            async with asyncio.timeout(PATIENCE):  # or all events behind this one would wait
-                found = await retry_call(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
-        except (TimeoutError, discord.DiscordException, CannotShow):
-            log.warning("channel %s is not known", channel)
-    return build_place(guild, channel, found)
 
 
 def build_place(guild: str | int, channel: str | int, found: object) -> ChannelPlace:

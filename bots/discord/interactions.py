@@ -15,7 +15,7 @@ from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission
 from bots.discord.buttons.press import build_press, can_end_alone, read_button, write_end
-from bots.discord.buttons.writing import explain_closed, may_write
+from bots.discord.buttons.writing import explain_press_refusal, may_write
 from bots.discord.directory import read_rank
 from bots.discord.forms.faults import write_faults
 from bots.discord.forms.subject import Subject, read_subject
@@ -178,8 +178,8 @@ class Interactions:
         A button that names no control of ours is another program's, which has the same token.
         """
         pressed, page = parse_control(read_button(interaction)), interaction.message
-        posts = pressed is not None and pressed[0] is Control.POST
-        if pressed and page and not await self._decline(interaction, posts=posts):
+        control = pressed[0] if pressed else None
+        if pressed and page and not await self._decline(interaction, control=control):
             where = _parse_place(interaction)
             press = build_press(interaction, page, pressed, where, _address_answer(interaction, where))
             await self._store_press(interaction, press)
@@ -200,8 +200,8 @@ class Interactions:
         with _leave_to_others(interaction):
             await interaction.response.send_modal(slash.TextForm(title, missing, submit))
 
-    async def _decline(self, interaction: Interaction, limit: str = "", *, posts: bool = False) -> bool:
-        """Whether we do not answer there, nor post what a press `posts`; nor, where we are no member, for a `limit`.
+    async def _decline(self, interaction: Interaction, limit: str = "", *, control: Control | None = None) -> bool:
+        """Whether we do not answer there, nor do what a press asks for; nor, where we are no member, for a `limit`.
 
         Then who commands is told so, and nothing is stored.
         """
@@ -210,7 +210,7 @@ class Interactions:
             why = await self._admission.explain_refusal_elsewhere(person) or limit
         else:
             why = await self._admission.explain_refusal(interaction.guild_id, person)
-        why = why or (explain_closed(interaction) if posts else "")
+        why = explain_press_refusal(interaction, control, why)
         if why:
             await _tell_faults(interaction, {"": why})
         return bool(why)

@@ -64,11 +64,12 @@ class OutboundBudget:
     """Fair and cancellable: gives out `slots` in any `seconds`, the most urgent first.
 
     A slot is free again `seconds` after its answer came, for nobody knows when before that Discord counted the request:
-    the network brings requests nearer together than they were sent.
+    the network brings requests nearer together than they were sent. All `processes` share the slots.
     """
 
-    def __init__(self, slots: int = SLOTS, seconds: float = WINDOW) -> None:
-        self._slots = slots
+    def __init__(self, slots: int = SLOTS, seconds: float = WINDOW, processes: Callable[[], int] = lambda: 1) -> None:
+        self._all = slots
+        self._processes = processes
         self._seconds = seconds
         self._out = 0
         self._spent: deque[float] = deque()
@@ -108,6 +109,11 @@ class OutboundBudget:
     def close(self, seconds: float) -> None:
         """Give out nothing for so long: Discord has refused everything."""
         self._opens = max(self._opens, asyncio.get_running_loop().time() + seconds)
+
+    @property
+    def _slots(self) -> int:
+        """Our part of the slots."""
+        return max(1, self._all // self._processes())
 
     def _free(self) -> int:
         """How many slots are free now."""

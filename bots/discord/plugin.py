@@ -33,11 +33,11 @@ def open_discord(settings: DiscordSettings, resources: PlatformResources) -> Ope
     return OpenedPlatform(Discord.from_settings(settings, resources))
 
 
-def check_discord(settings: DiscordSettings, _core: Settings) -> CheckResults:
-    """Check Discord's token, switches, servers, commands and connections."""
+def check_discord(settings: DiscordSettings, core: Settings) -> CheckResults:
+    """Check Discord's token, switches, servers, commands, connections, and how shards are shared."""
     from bots.discord.doctor import check
 
-    return check(settings)
+    return check(settings, core.database_url)
 
 
 @click.group("discord")

@@ -61,7 +61,7 @@ class Publisher:
     """One reply being shown. `quote` stands above it.
 
     What does not grow is shown once it is whole. With `seconds` it is shown in that time: where the answer is not whole
-    by then, it says so. A `single` one is one message: what does not fit is in a file on it.
+    by then, it says so. Where the target is `single`, it is one message: what does not fit is in a file on it.
     """
 
     def __init__(
@@ -75,7 +75,6 @@ class Publisher:
         typing: float = TYPING,
         plainly: bool = False,
         seconds: float | None = None,
-        single: bool = False,
         grows: bool = True,
     ) -> None:
         self._reply = reply
@@ -89,7 +88,6 @@ class Publisher:
         self._every = typing
         self._plainly = plainly
         self._seconds = seconds
-        self._single = single
         self._grows = grows
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
@@ -139,7 +137,7 @@ class Publisher:
         """Say below what stands why no more follows, while that can still be shown. Raises PlaceClosed."""
         render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
         text = remove_notes(self._reply.newest)
-        most = 1 if self._single else max(1, len(self._reply.pages))
+        most = 1 if self._target.single else max(1, len(self._reply.pages))
         pages = shorten_answer(text, render, most=most, rest=TO_FOLLOW if text else TOO_LONG)
         with suppress(RateLimited, Uncertain, Rejected, CannotShow, TimeoutError), urgent(Urgency.FINAL):
             async with asyncio.timeout(LEAVING):
@@ -220,8 +218,8 @@ class Publisher:
         if self._plainly:
             return self._leave_out(formatting.cut_plainly(text, self._quote, notice))
         found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager, grows=not whole)
-        brief = (self._reply.brief or self._single) and not (self._reply.notice or self._unattached)
-        most = 1 if self._single else SHOWN
+        brief = (self._reply.brief or self._target.single) and not (self._reply.notice or self._unattached)
+        most = 1 if self._target.single else SHOWN
         self._shortened = brief and len(found) > most
         if not self._shortened:
             return self._leave_out(found)
@@ -230,7 +228,7 @@ class Publisher:
 
     def _leave_out(self, pages: list[str]) -> list[str]:
         """As many pages as there may be; where an interaction alone shows them, the last one says that they end."""
-        if not self._single or len(pages) <= BY_TOKEN:
+        if not self._target.single or len(pages) <= BY_TOKEN:
             return pages
         return [*pages[: BY_TOKEN - 1], formatting.mark_notice(LEFT_OUT)]
 

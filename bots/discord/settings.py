@@ -30,10 +30,22 @@ class DiscordSettings(EnvironmentSettings):
     discord_left: Literal["keep", "erase"] = Field(
         default="keep", description="What becomes of a server's words when Confab is no longer in it: keep or erase."
     )
+    discord_shards: int | Literal["auto"] | None = Field(
+        default=None,
+        union_mode="left_to_right",
+        description="How many shards the processes on one database share: auto, as Discord advises, or a number.",
+    )
     discord_shard_ids: Annotated[tuple[int, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="Shards that this process runs, comma-separated; unset: all."
     )
     discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
+
+    @field_validator("discord_shards")
+    @classmethod
+    def _check_shards(cls, value: int | str | None) -> int | str | None:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be auto, or a number of at least 1")
+        return value
 
     @field_validator("discord_guilds", mode="before")
     @classmethod
@@ -77,6 +89,10 @@ class DiscordSettings(EnvironmentSettings):
         if not TOKEN.fullmatch(self.token):
             raise SettingsError("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
         ids, count = self.discord_shard_ids, self.discord_shard_count
+        if self.discord_shards is not None and (ids or count is not None):
+            raise SettingsError(
+                "DISCORD_SHARDS: shares shards out by itself. Unset DISCORD_SHARD_IDS and DISCORD_SHARD_COUNT, or it."
+            )
         if ids and (count is None or not all(0 <= one < count for one in ids)):
             raise SettingsError("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
 

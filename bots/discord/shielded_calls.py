@@ -110,8 +110,9 @@ class Call:
     the one when it gets the answer back: there the library holds no lock that it would not let go.
     """
 
-    def __init__(self, urgency: Urgency) -> None:
+    def __init__(self, urgency: Urgency, once: bool = False) -> None:
         self.urgency = urgency
+        self.once = once
         self.abandoned = False
         self._queued = False
         self._sent = False
@@ -200,13 +201,17 @@ class Inflight:
         self._banned_until = 0.0
         self._closed = False
 
-    async def run(self, work: Callable[[], Awaitable[Answer]], urgency: Urgency | None = None) -> Answer:
+    async def run(
+        self, work: Callable[[], Awaitable[Answer]], urgency: Urgency | None = None, *, once: bool = False
+    ) -> Answer:
         """What `work` returns or raises; as urgent as is said here or around it.
+
+        What may happen only `once` the library does not send again after an answer that does not say whether it did.
 
         Raises Busy if nothing was sent, TimeoutError if Discord does not answer a request. However long the library
         or our budget waits before one, that is not counted.
         """
-        call = Call(_urgency.get() if urgency is None else urgency)
+        call = Call(_urgency.get() if urgency is None else urgency, once)
         if self._closed or not self._budget.has_room(call.urgency):
             raise Busy
         task = asyncio.create_task(call.run(work), name="call to Discord")
@@ -265,6 +270,8 @@ class Inflight:
         """
         _release(context)
         response = told.response
+        if response.status >= 500 and (call := _calling.get()) and call.once:
+            raise UnreadableAnswer(f"status {response.status}")
         if response.status == 429 and response.headers.get("X-RateLimit-Global"):
             self._budget.close(read_retry_after(response.headers))
         elif response.status == 429 and self._is_below(response.url) and is_ban(response.headers):

@@ -66,8 +66,8 @@ class SurfaceResources:
     pause: Sleep
     content: bool
     files: FileSource
-    may_write: Callable[[str | None, str], bool] = lambda _guild, _channel: True
-    """Whether we may post in a channel of a server, as far as the gateway has told."""
+    explain_closed: Callable[[str | None, str], str] = lambda _guild, _channel: ""
+    """Why we may not post in a channel of a server, as far as the gateway has told; empty where we may."""
     may_open_thread: Callable[[str | None, str], bool] = lambda _guild, _channel: True
     """Whether a thread can be opened on a message of a channel, and we may open it and write in it, as far as told."""
     token: float = TOKEN
@@ -149,7 +149,7 @@ class DiscordSurface:
         return await self._resources.directory.may_see(self._guild, self._question.key.channel, person)
 
     async def may_post(self) -> bool:
-        return self._resources.may_write(self._guild, self._place.at)
+        return not self._resources.explain_closed(self._guild, self._place.at)
 
     async def list_managers(self) -> Sequence[str]:
         return self._resources.directory.list_managers(self._guild)
@@ -248,8 +248,8 @@ class DiscordSurface:
         if self._installer and self._slash and self._measure_rest() <= 0:
             raise PlaceClosed(OVER)  # before Claude is paid
         in_channel = not (self._slash or self._question.private or self._may_have_thread(reply))
-        if in_channel and not self._resources.may_write(self._guild, self._place.at):
-            raise PlaceClosed("we may not write there")  # before Claude is paid
+        if in_channel and (why := self._resources.explain_closed(self._guild, self._place.at)):
+            raise PlaceClosed(f"we may not write there: {why}", why)  # before Claude is paid
         await (await self._open_publisher(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
@@ -276,8 +276,10 @@ class DiscordSurface:
         target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
-        single, rest = isinstance(target, ByToken), self._measure_rest()
-        ends = single or (isinstance(target, Privately) and rest > 0)  # else a clock is wrong, or Discord says so
+        rest = self._measure_rest()
+        ends = isinstance(target, ByToken) or (
+            isinstance(target, Privately) and rest > 0
+        )  # else a clock is wrong, or Discord says so
         return Publisher(
             reply,
             target,
@@ -286,7 +288,6 @@ class DiscordSurface:
             self._resources.pause,
             plainly=plainly,
             seconds=rest if ends else None,
-            single=single,
             grows=self._question.schedule is None,
         )
 
@@ -327,7 +328,7 @@ class DiscordSurface:
         if self._question.schedule is not None:
             return OfSchedule(resources.rest, self._place, self._us, self._question)
         if self._address.application and self._address.token and (self._slash or self._question.private):
-            return self._answer_interaction(self._address.application, self._address.token)
+            return self._answer_interaction(self._address.application, self._address.token, reply.resumed)
         if self._question.private and self._place.workspace != DIRECT:
             channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
             return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
@@ -339,12 +340,13 @@ class DiscordSurface:
             return self._opened
         return InChannel(resources.rest, self._place, self._us, name, name)
 
-    def _answer_interaction(self, application: str, token: str) -> Target:
+    def _answer_interaction(self, application: str, token: str, resumed: bool) -> Target:
         rest, name = self._resources.rest, self._question.name
         if self._installer and self._slash:
             return ByToken(rest, self._place, application, token, self._first, bool(self._address.visible))
         if self._question.private:
-            return Privately(rest, self._place, application, token, self._first, deferred=self._slash)
+            single = resumed and self._slash  # what a predecessor posted, and could not write down, nobody finds
+            return Privately(rest, self._place, application, token, self._first, self._slash, single)
         return BySlash(rest, self._place, self._us, name, application, token, self._first)
 
     def _may_have_thread(self, reply: ReplyView) -> bool:

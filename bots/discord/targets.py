@@ -10,18 +10,21 @@ import discord
 from bots.discord import parse
 from bots.discord.client import ORIGINAL, Body, Rest
 from bots.discord.errors import (
+    ARCHIVED,
     CLOSED_TO_MESSAGES,
     EXPIRED,
     INVALID_FORM,
+    LOCKED,
     NO_HISTORY,
+    NO_PERMISSION,
     UNKNOWN_MESSAGE,
     is_about_components,
+    may_have_happened,
 )
 from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
 from core.domain.messages import Question
 
-ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -41,6 +44,10 @@ class Target(Protocol):
     @property
     def deferred(self) -> bool:
         """Whether the first page is there before there is text, and says so."""
+
+    @property
+    def single(self) -> bool:
+        """Whether it is shown on its first page alone, with a file for what does not fit: others might stand twice."""
 
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         """The page that is there before there is text, if there is one. `known` are those that were written down."""
@@ -77,6 +84,10 @@ class InChannel:
     def deferred(self) -> bool:
         return False
 
+    @property
+    def single(self) -> bool:
+        return False
+
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         return None
 
@@ -94,19 +105,27 @@ class InChannel:
         try:
             await self.rest.edit(self.channel, page, body)
         except discord.HTTPException as error:
-            if error.code != ARCHIVED:
-                raise
-            await self.rest.unarchive(self.channel)
+            await self._open_thread(error)
             await self.rest.edit(self.channel, page, body)
 
     async def delete(self, page: str) -> None:
         try:
             await self.rest.delete(self.channel, page)
         except discord.HTTPException as error:
-            if error.code != ARCHIVED:
-                raise
-            await self.rest.unarchive(self.channel)
+            await self._open_thread(error)
             await self.rest.delete(self.channel, page)
+
+    async def _open_thread(self, refused: discord.HTTPException) -> None:
+        """Open the thread again whose being archived was the reason. Raises `refused` where that was another.
+
+        Nor may we open one that is locked: then the reason is that it is archived, whatever Discord says of us.
+        """
+        if refused.code != ARCHIVED:
+            raise refused
+        try:
+            await self.rest.unarchive(self.channel)
+        except discord.HTTPException as error:
+            raise refused if error.code in {NO_PERMISSION, LOCKED} else error from None
 
     async def list_strays(self, known: Collection[str]) -> list[str]:
         begun = _NUMBER.match(self.question)  # what shows a batch is named after a press or command, and more
@@ -135,6 +154,10 @@ class OfSchedule:
 
     @property
     def deferred(self) -> bool:
+        return False
+
+    @property
+    def single(self) -> bool:
         return False
 
     async def find_first_page(self, known: Sequence[str]) -> str | None:
@@ -180,6 +203,7 @@ class BySlash:
     token: str
     first: str | None = None
     expired: bool = False
+    single: bool = False
 
     @property
     def channel(self) -> str:
@@ -205,7 +229,11 @@ class BySlash:
             return await self._others().post(body, number)
         except discord.HTTPException as error:
             self._ensure_answerable(error)
-        return await self.rest.post_followup(self.application, self.token, body, private=False)
+        try:
+            return await self.rest.post_followup(self.application, self.token, body, private=False)
+        except Exception as error:
+            self.single = self.single or may_have_happened(error)
+            raise
 
     async def edit(self, page: str, body: Body) -> None:
         if page == self.first and not self.expired:
@@ -253,7 +281,8 @@ class BySlash:
 class Privately:
     """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes.
 
-    A press of a button is not `deferred`: its first answer is the page that has the button.
+    A press of a button is not `deferred`: its first answer is the page that has the button. Nobody can list the others,
+    nor does Discord know a nonce of theirs: where one may stand there whose id is lost, the first page says all.
     """
 
     rest: Rest
@@ -262,6 +291,7 @@ class Privately:
     token: str
     first: str | None = None
     deferred: bool = True
+    single: bool = False
 
     @property
     def channel(self) -> str:
@@ -274,7 +304,11 @@ class Privately:
         return self.first
 
     async def post(self, body: Body, number: int) -> str:
-        posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, body))
+        try:
+            posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, body))
+        except Exception as error:
+            self.single = self.single or (self.deferred and may_have_happened(error))
+            raise
         return posted
 
     async def edit(self, page: str, body: Body) -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
-from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, TelemetryEvent
+from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, ShardsCounted, TelemetryEvent
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
@@ -59,6 +59,8 @@ class Metrics:
         self._oldest = gauge("confab_oldest_question_seconds", "The age of the oldest open question.")
         self._tasks = gauge("confab_tasks", "Tasks that this process has under way.")
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
+        self._shards = gauge("confab_shards", "Shards: all, held here, held by nobody.", ["platform", "state"])
+        self._starts = gauge("confab_session_starts_left", "Sessions that may begin today.", ["platform"])
         self._used = Usage()
         self._models, self._outcomes, self._methods = (
             BoundedLabel(MODELS),
@@ -78,6 +80,14 @@ class Metrics:
                 self._spend(label, usage or Usage(), micro_usd or 0)
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, self._methods.limit(method), outcome).inc()
+            case ShardsCounted():
+                self._count_shards(event)
+
+    def _count_shards(self, counted: ShardsCounted) -> None:
+        for state in ("count", "held", "unheld"):
+            self._shards.labels(counted.platform, state).set(getattr(counted, state))
+        if counted.starts_left is not None:
+            self._starts.labels(counted.platform).set(counted.starts_left)
 
     def render(self, waiting: int, oldest: datetime | None, connected: dict[str, bool], parked: int = 0) -> bytes:
         """All of it, with what is known only just now: the open questions and the platforms."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functi
     from core.settings import EnvironmentSettings, Settings
     from core.store.protocols import Notes
     from core.store.records.installations import Installations
+    from core.store.records.shards.leases import Shards
     from core.telemetry import Emit
 
 S = TypeVar("S", bound="EnvironmentSettings")
@@ -38,6 +39,8 @@ class PlatformResources:
     """Where workspaces are kept that install a platform's app by themselves."""
     processes: Callable[[], int] = lambda: 1
     """How many processes share what the platform allows, this one with them."""
+    shards: Shards | None = None
+    """Which process listens to which part of a platform."""
 
 
 @dataclass(frozen=True, slots=True)

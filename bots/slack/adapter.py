@@ -24,6 +24,7 @@ from bots.slack.surface import OFFER, SlackSurface
 from bots.slack.throttle import PAUSE
 from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
+from core.domain.controls import Control
 from core.domain.errors import CannotConnect, CannotShow, StoreUnavailable, TokenRefused
 from core.domain.events import Ingest
 from core.domain.messages import Question
@@ -184,13 +185,15 @@ class Slack:
             return None
         return answer
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         """Send a direct message, all of it marked as a notice. Raises CannotShow."""
         try:
             found = await self._workspaces.find(workspace)
         except (CannotConnect, StoreUnavailable) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
-        await found.tell(person, text, answer)
+        await found.tell(person, text, answer, button)
 
     def _set_offline(self, offline: str) -> None:
         self.offline = offline

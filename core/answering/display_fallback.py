@@ -101,7 +101,8 @@ class Fallback:
         reference = secrets.token_hex(3).upper()
         log.warning("reference %s: can't be shown an answer: %s", reference, error)
         try:
-            notice = f"I could not answer you where you asked me. (reference {reference})"
+            why = f": {error.why}" if error.why else ""
+            notice = f"I could not answer you where you asked me{why}. (reference {reference})"
             await self._tell(question, f"{notice} My answer:" if answer else notice, answer)
         except NotShown as unseen:
             log.warning("reference %s: %s", reference, unseen)

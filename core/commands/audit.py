@@ -170,6 +170,7 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.INSTALLATION: lambda *_: "added Confab to the workspace",
     AuditAction.INSTALLATION_ENDED: lambda *_: "told that Confab was removed from the workspace",
     AuditAction.SIGN_IN: lambda *_: "signed in",
+    AuditAction.SIGN_OUT: lambda row, *_: "was signed out" if row.actor == PLATFORM else "signed out",
 }
 
 ROWS = (

@@ -99,6 +99,7 @@ async def _describe_tools(call: Invocation, version: Version) -> list[str]:
 
 async def clear_persona(call: Invocation) -> CommandResult:
     held = await call.context.store.personas.persona(find_place(call))
+    await check_seen(call, held)
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
     version = await store_version(call, Persona(), held)
@@ -126,7 +127,7 @@ async def _prepare_change(call: Invocation) -> tuple[Version | None, Persona]:
     text = call.values.get("text")
     changes = _convert_values(call.values) if text is None else {"system": text}
     held = await call.context.store.personas.persona(find_place(call))
-    await _check_seen(call, held)
+    await check_seen(call, held)
     if changes.get("tools") is not None:
         changes["tools"] = parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)
@@ -146,7 +147,7 @@ async def check_suited(call: Invocation, persona: Persona, *, chosen: bool) -> N
         raise UsageError(str(error), error.trait) from None
 
 
-async def _check_seen(call: Invocation, held: Version | None) -> None:
+async def check_seen(call: Invocation, held: Version | None) -> None:
     """Raise UsageError where a form shows another version (`seen`) than the one that holds now."""
     if call.values.get("seen", number := str(held.number if held else 0)) != number:
         told = await explain_changes_since(call, find_place(call), int(call.values["seen"]))

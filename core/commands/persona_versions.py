@@ -12,6 +12,7 @@ from core.commands.persona import (
     OWNERS,
     WHERE,
     WHY,
+    check_seen,
     check_suited,
     describe_persona,
     find_place,
@@ -73,6 +74,7 @@ async def roll_back(call: Invocation) -> CommandResult:
     """An earlier version holds again, as a new one."""
     versions = await call.context.store.personas.versions(find_place(call))
     wanted, (newest, *_) = _find_version(versions, int(call.values["version"])), versions
+    await check_seen(call, newest)
     if wanted.persona == newest.persona:
         return CommandResult(f"Version {wanted.number} is what holds now, so nothing was changed.")
     await check_suited(call, wanted.persona, chosen=wanted.persona.model is not None)

@@ -36,6 +36,7 @@ OTHERS = {
 OTHERS_BATCH = "Nothing of yours is being answered here. Batch {0} runs in this channel: `batch stop {0}` stops it."
 DELETED = "It is deleted."
 UNFINISHED = "It is stopped, but not written down yet. Delete it once more in a minute."
+UNSHOWN = "That answer is not wholly shown yet. Try it again in a minute."
 PAUSE = 0.1  # seconds between two looks at an answer that ends
 LOOKS = 300  # at most
 
@@ -63,10 +64,16 @@ async def _stop_batch(call: Invocation) -> CommandResult | None:
 
 
 async def retry_answer(call: Invocation) -> CommandResult:
+    """Let a question be answered anew, once its answer stands wholly."""
     reply = await _find_reply(call, Control.RETRY)
     if isinstance(reply, CommandResult):
         return reply
-    return CommandResult(await call.context.store.questions.retry_reply(call.question, reply.name))
+    for _ in range(LOOKS):
+        told = await call.context.store.questions.retry_reply(call.question, reply.name)
+        if told is not None:
+            return CommandResult(told)
+        await asyncio.sleep(PAUSE)
+    return CommandResult(UNSHOWN)
 
 
 async def delete_answer(call: Invocation) -> CommandResult:

@@ -32,6 +32,8 @@ class Control(Enum):
     """Ask all rows of the batch that was offered."""
     RETRY_FAILED = "retry-failed"
     """Ask those rows of a batch again that have no answer."""
+    END_SESSION = "end-session"
+    """Sign out a browser, below the message that says that it was signed in; it is about no reply."""
 
     @property
     def label(self) -> str:
@@ -53,6 +55,7 @@ LABELS = {
     Control.KEEP: "Keep",
     Control.START: "Start",
     Control.RETRY_FAILED: "Retry failed",
+    Control.END_SESSION: "End session",
 }
 FEEDBACK = (Control.UP, Control.DOWN)
 PRIVATE = (Control.KEEP, Control.POST)  # what who alone sees an answer can do with it

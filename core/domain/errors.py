@@ -105,7 +105,11 @@ class QuestionDeleted(CannotShow):
 
 
 class PlaceClosed(CannotShow):
-    """The place is there, and closed to us: who asked can be told elsewhere."""
+    """The place is there, and closed to us: who asked can be told elsewhere, and `why`, in half a sentence."""
+
+    def __init__(self, reason: str, why: str = "") -> None:
+        super().__init__(reason)
+        self.why = why
 
 
 class TokenRefused(CannotShow):

@@ -243,10 +243,13 @@ class Platform(Protocol):
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         """Say something to one person alone, once; `<@ID>`, `<#ID>` are shown as names. Raises CannotShow.
 
-        Below it stands an `answer`, Markdown of any length, that could not be shown where it belongs.
+        Below it stands an `answer`, Markdown of any length, that could not be shown where it belongs, or a `button`: a
+        control, and what it is about. What a press does the text names a command for, where there are no buttons.
         """
 
     async def close(self) -> None:

@@ -21,6 +21,8 @@ class Shelf:
 
     personas: tuple[PersonaFile, ...] = ()
     problems: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
+    """The names of those that stand in the operator's folder."""
 
     def find(self, wanted: str) -> PersonaFile | None:
         """The persona of that name, in which blanks may stand for hyphens, or of that number in a list, from 1."""
@@ -54,7 +56,11 @@ def read_shelf(folder: Path | None) -> Shelf:
     shipped, wrong = read_folder(SHIPPED)
     own, problems = read_folder(folder) if folder else ({}, [])
     personas = {one.name: one for one in (*shipped.values(), *own.values())}
-    return Shelf(tuple(personas[name] for name in sorted(personas)), (*wrong, *problems))
+    return Shelf(
+        tuple(personas[name] for name in sorted(personas)),
+        (*wrong, *problems),
+        frozenset(one.name for one in own.values()),
+    )
 
 
 def read_folder(folder: Path) -> tuple[dict[str, PersonaFile], list[str]]:

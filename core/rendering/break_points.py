@@ -36,6 +36,8 @@ class Cursor:
     """The marks of emphasis and code that are open there."""
     lost: int = 0
     """How much less the pages before it have than a dense one would, all together."""
+    grown: int = 0
+    """By how much the tables on the pages before it are longer drawn than written, all together."""
 
 
 def find_page_start(text: str, place: Cursor) -> Cursor:

@@ -52,6 +52,8 @@ class Dialect:
     dense: int = 0
     """The size that the pages of a long text have on average at least, whatever stands on them, as far as lines can be
     cut: a page ends at a better place only while there are pages enough. 0 if it may always, once it is half full."""
+    growing: int | None = None
+    """By how much all tables of a text may be longer drawn than written; further rows are short. None for any."""
     blocks: int = 0
     """The most blocks of a page, as `BlockCount` counts them, at least 4; 0 where they don't count."""
     rows: int = 0

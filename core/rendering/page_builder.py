@@ -20,7 +20,7 @@ from core.rendering.dialect import Costs, Dialect, find_costs
 from core.rendering.fences import PLAIN, Fence, escape_fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
 from core.rendering.list_items import ListItem, reopen_items
-from core.rendering.table_growth import follow_table
+from core.rendering.table_growth import draw_rows, follow_table
 from core.rendering.tables import Table, parse_table_head
 
 SHARE = 4  # of a page that opening list items or marks again may take
@@ -49,7 +49,7 @@ class PageBuilder:
         self.size = self.repeated = self._frame(place.open) if place.open else self._measure_reopened(place)
         self.closing = 0
         """The part of the size that closes what the paragraph at the end of the page may leave open."""
-        self.table = follow_table(dialect, place.open)
+        self.table, self.grown = follow_table(dialect, place.open, place.grown), place.grown
         self.above = 0
         """The size of the page above `table`."""
         self.count = BlockCount(dialect)
@@ -93,6 +93,7 @@ class PageBuilder:
             self.lines.pop()
         if not self.lines:
             return ""
+        self.grown = self.place.grown
         parts = [self.dialect.write_mark(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
         for kind, group in groupby(self.lines, lambda line: line.kind):
             parts += self._render_group(kind, list(group))
@@ -103,9 +104,8 @@ class PageBuilder:
         """Neighbouring lines of a kind."""
         match kind:
             case BreakKind.ROW:
-                table = lines[0].open
-                above, lead = ([table.header, table.rule], table.lead) if isinstance(table, Table) else ([], None)
-                return [self.dialect.draw_table([*above, *(line.text for line in lines)], lead)]
+                drawn, self.grown = draw_rows(self.dialect, [one.text for one in lines], lines[0].open, self.grown)
+                return [drawn]
             case BreakKind.TEXT:
                 completed = self._complete_prose(lines).split("\n")
                 prose = [escape_fence(line) if parse_opening(line) else line for line in completed]
@@ -278,8 +278,7 @@ class PageBuilder:
 
     def _find_table(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
-        header = self.lines[-1] if self.lines else None
-        text = header.text if header and header.kind is BreakKind.TEXT else ""
+        text = self.lines[-1].text if self.lines and self.lines[-1].kind is BreakKind.TEXT else ""
         table = parse_table_head(text, rule, led=self.dialect.screen > 0)
         return table if self._bears(table) and not self._is_wide(table) else None
 
@@ -297,8 +296,9 @@ class PageBuilder:
         self.lines[-1] = replace(header, text=header.text.rstrip(), kind=BreakKind.ROW)
         self.count.begin_table(table.header)
         self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size, self.count.blocks))
-        self.open, self.size, self.above, self.table = table, size, above, follow_table(self.dialect, table)
-        self.closing = 0
+        self.grown += self.table.excess if self.table else 0
+        self.table = follow_table(self.dialect, table, self.grown, begins=True)
+        self.open, self.size, self.above, self.closing = table, size, above, 0
         return None
 
     def _take_row(self, start: int, line: str, kind: BreakKind, full: int | None) -> int | None:

@@ -76,7 +76,8 @@ class Pager:
             if not end:
                 return [*self._fixed, *([page] if page else [])]
             self._fixed += [page] if page else []
-            self._end = replace(end, marks=builder.marks, lost=place.lost + self._measure_loss(page, builder.repeated))
+            lost = place.lost + self._measure_loss(page, builder.repeated)
+            self._end = replace(end, marks=builder.marks, lost=lost, grown=builder.grown)
         return [*self._fixed]
 
     def _render_end(self, builder: PageBuilder) -> str:

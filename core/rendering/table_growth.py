@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from core.rendering.dialect import Dialect
 from core.rendering.fences import PLAIN, Fence
@@ -10,12 +11,16 @@ from core.rendering.tables import (
     NARROWEST,
     Table,
     align_row,
+    blank_marker,
     draw_item,
     draw_list,
+    draw_row,
     draw_rule,
+    find_lead,
     has_links,
     make_fence,
     measure_width,
+    parse_table_head,
     too_wide,
 )
 
@@ -32,28 +37,59 @@ class _Drawn:
     size: int = 0
 
 
+LIST = "- "  # before a row that is drawn on one line
+
+
 class TableGrowth:
     """A table on a page while it grows. A row costs what it takes itself, unless it makes a column wider.
 
     That happens at most as often as a screen has columns. Where the platform shows tables itself a row is as it is.
+    It may be drawn by so much longer than it is written as there is `room`; else its rows stand on one line each, below
+    what the columns are called, and that only where the table `begins` on the page.
     """
 
-    def __init__(self, dialect: Dialect, table: Table) -> None:
-        self._dialect, self._table = dialect, table
+    def __init__(self, dialect: Dialect, table: Table, room: float = inf, *, begins: bool = True) -> None:
+        self._dialect, self._table, self._room = dialect, table, room
+        self._written = dialect.size(f"{table.header}\n{table.rule}\n") if begins else 0
         self._header, self._rule = table.split(table.header), table.split(table.rule)
         self._body: list[list[str]] = []
         self._drawn = self._align_rows(_Drawn(tuple(self._widths((), self._header)), "```"))
+        self._short = self._add_lines(_Drawn(), [shorten_row(table, table.header)] if begins else [])
+
+    @property
+    def excess(self) -> int:
+        """By how much it is longer drawn than written; where its rows are short, those of the next page are too."""
+        return int(max(self._room, self._short.size - self._written)) if self.short else self._full - self._written
+
+    @property
+    def short(self) -> bool:
+        """Whether its rows stand on one line each."""
+        return bool(self._body) and self._full - self._written > self._room
+
+    @property
+    def _full(self) -> int:
+        return self._measure_drawn(self._drawn) + self._dialect.size("\n")
 
     def size(self, row: str) -> int:
         """The size of the drawn table with one row more."""
-        drawn, dialect, lead = self._with(self._table.split(row)), self._dialect, self._table.lead
+        size = self._measure_drawn(self._with(self._table.split(row)))
+        if size - self._written - self._dialect.size(row) <= self._room:
+            return size
+        return self._shorten(row).size - self._dialect.size("\n")
+
+    def _shorten(self, row: str) -> _Drawn:
+        return self._add_lines(self._short, [LIST + shorten_row(self._table, row)])
+
+    def _measure_drawn(self, drawn: _Drawn) -> int:
+        dialect, lead = self._dialect, self._table.lead
         mark = PLAIN if drawn.mark and dialect.standalone else drawn.mark
         around = f"{lead}{mark}\n{lead}{draw_rule(drawn.widths)}\n{lead}{mark}\n" if mark else ""
         return drawn.size + dialect.size(dialect.code(around)) - dialect.size("\n")
 
     def add(self, row: str) -> None:
         """Take a row."""
-        self._drawn = self._with(self._table.split(row))
+        self._drawn, self._short = self._with(self._table.split(row)), self._shorten(row)
+        self._written += self._dialect.size(f"{row}\n")
         self._body.append(self._table.split(row))
 
     def _with(self, row: list[str]) -> _Drawn:
@@ -92,6 +128,33 @@ class TableGrowth:
         return sum(self._dialect.size(f"{self._dialect.write_code(self._table.lead + line)}\n") for line in lines)
 
 
-def follow_table(dialect: Dialect, table: Fence | Table | None) -> TableGrowth | None:
-    """The growth of a table that is drawn on a page."""
-    return TableGrowth(dialect, table) if dialect.screen and isinstance(table, Table) else None
+def shorten_row(table: Table, row: str) -> str:
+    """A row on one line, as wide as it was written."""
+    return draw_row(table.split(row), tight=" | " not in row)
+
+
+def follow_table(
+    dialect: Dialect, table: Fence | Table | None, grown: int = 0, *, begins: bool = False
+) -> TableGrowth | None:
+    """The growth of a table that is drawn on a page. Those before it have `grown` by so much."""
+    room = inf if dialect.growing is None else dialect.growing - grown
+    return TableGrowth(dialect, table, room, begins=begins) if dialect.screen and isinstance(table, Table) else None
+
+
+def draw_rows(dialect: Dialect, rows: Sequence[str], around: Fence | Table | None, grown: int) -> tuple[str, int]:
+    """The rows of a table on a page, or the header, its rule and rows, drawn; and by how much all have `grown` now."""
+    continued = around if isinstance(around, Table) else None
+    table = continued or parse_table_head(*rows[:2], led=dialect.screen > 0)
+    body = rows if continued else rows[2:]
+    growth = follow_table(dialect, table, grown, begins=not continued)
+    if table is None or growth is None:
+        return dialect.draw_table([*([table.header, table.rule] if continued and table else []), *rows]), grown
+    for row in body:
+        growth.add(row)
+    grown += growth.excess
+    lead = table.lead if continued else find_lead(*rows[:2])
+    if not growth.short:
+        return dialect.draw_table([table.header, table.rule, *body] if continued else rows, lead), grown
+    lines = [blank_marker(lead) + LIST + shorten_row(table, row) for row in body]
+    above = [] if continued else [lead + shorten_row(table, table.header)]
+    return "\n".join(dialect.write_lines([*above, *lines])[0]), grown

@@ -168,6 +168,11 @@ def draw_item(header: Sequence[str], row: Sequence[str]) -> list[str]:
     return [f"- {head}", *(f"  {line}" for line in rest)]
 
 
+def draw_row(cells: Sequence[str], *, tight: bool = False) -> str:
+    """A row, or the header, on one line that is hardly longer than it was written; that was `tight` without blanks."""
+    return ("|" if tight else " | ").join(cell or " " for cell in cells)
+
+
 def name_columns(header: Sequence[str]) -> str:
     """What the columns of a table are called that has no rows yet."""
     return ", ".join(filter(None, map(strip_marks, header))) + ":"

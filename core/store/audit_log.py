@@ -81,6 +81,8 @@ class AuditAction(Enum):
     """We were removed from it. Details: `withdrawn`, how many questions nobody is answered any more."""
     SIGN_IN = "sign_in"
     """Somebody opened the dashboard. Subject: the session."""
+    SIGN_OUT = "sign_out"
+    """A session ended before its time. The same; where its person may open the dashboard no more, PLATFORM did it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,4 +378,18 @@ MIGRATIONS = (
         "installations_ended",
         ("CREATE INDEX audit_of_ends ON audit (workspace, at) WHERE action = 'installation.ended'",),
     ),
+    # Who listens to which part of a platform, until when, and the session that another goes on with; the processes that
+    # share a bot's parts, since when; and when the next session may begin.
+    Migration(
+        "shards",
+        (
+            "CREATE TABLE shard_holders (bot {text} NOT NULL, process {text} NOT NULL, shards {integer} NOT NULL, "
+            "since {text} NOT NULL, until {text} NOT NULL, PRIMARY KEY (bot, process)) {strict}",
+            "CREATE TABLE shard_leases (bot {text} NOT NULL, shard {integer} NOT NULL, shards {integer} NOT NULL, "
+            "process {text} NOT NULL, until {text} NOT NULL, session {text} NOT NULL, sequence {integer} NOT NULL, "
+            "url {text} NOT NULL, PRIMARY KEY (bot, shard)) {strict}",
+            "CREATE TABLE session_starts (bot {text} NOT NULL, bucket {integer} NOT NULL, next_at {text} NOT NULL, "
+            "PRIMARY KEY (bot, bucket)) {strict}",
+        ),
+    ),
 )

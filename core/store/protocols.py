@@ -28,6 +28,7 @@ from core.store.records.reports.activity import Reports
 from core.store.records.reports.pauses import Pauses
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
+from core.store.records.shards.leases import ShardOverview, Shards
 from core.store.records.sign_ins.sessions import SignIns
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
@@ -181,8 +182,8 @@ class Questions(Protocol):
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         """End an answer with what was said. What came of that, in a sentence."""
 
-    async def retry_reply(self, command: Question, name: str) -> str:
-        """Let a question be answered anew, once for this command. What came of that, in a sentence."""
+    async def retry_reply(self, command: Question, name: str) -> str | None:
+        """Let a question be answered anew, once for this command. What came of that; None while its answer ends."""
 
     async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
         """Keep no word of a reply; what the platform still shows, the same however often this command asks.
@@ -241,10 +242,10 @@ class Ledger(Protocol):
         """How many steps of an open question's answer were gone on from, and the micro-dollars that all have cost."""
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
-        """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
+        """What was used since then: by person, channel, model, thread, miss, day, quarter, bill or persona.
 
-        Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
-        and a model's, what stands at its bound apart: `2026-11-20 claude-haiku-5-5 used`, or `died` in its place.
+        Days are days of UTC; a quarter of an hour is `2026-11-20T10:15`, in UTC. A line of a bill is a day's and a
+        model's: `2026-11-20 claude-haiku-5-5 used`, or `died` for its bound. A persona's: `C1#3`, `default`, `unknown`.
         """
 
     async def count_votes(self, scope: Scope, since: datetime) -> Votes:
@@ -348,6 +349,7 @@ class Store:
     batches: BatchWork
     pauses: Pauses
     sign_ins: SignIns
+    shards: Shards
     reports: Reports
     posts: Posts
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
@@ -381,6 +383,7 @@ class Condition:
     batches: WaitingBatches = field(default_factory=WaitingBatches)
     votes: Votes = field(default_factory=Votes)  # what people think of answers
     notes: Mapping[str, str] = field(default_factory=dict)  # those about MCP servers
+    shards: Mapping[str, ShardOverview] = field(default_factory=dict)  # by bot
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

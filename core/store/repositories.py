@@ -18,6 +18,7 @@ from core.store.installation_repository import InstallationRepository
 from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets, key_values
+from core.store.places.shards.leases import ShardRepository
 from core.store.post_repository import PostRepository
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
 from core.store.records.calls import CallState, StoredCall, WaitingCall
@@ -35,7 +36,6 @@ from core.store.rules.ingest import ingest_event
 from core.store.rules.jobs.repositories import BatchRepository, JobRepository
 from core.store.rules.messages import find_message
 from core.store.rules.questions import find_question
-from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.reports.activity import ReportRepository
 from core.store.rules.summaries import SummaryRepository
@@ -121,7 +121,7 @@ class QuestionRepository:
     async def stop_reply(self, key: ThreadKey, name: str) -> str:
         return await self._engine.unit(lambda sql: presses.stop_reply(sql, key, name))
 
-    async def retry_reply(self, command: Question, name: str) -> str:
+    async def retry_reply(self, command: Question, name: str) -> str | None:
         return await self._engine.unit(lambda sql: presses.retry_reply(sql, command, name))
 
     async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
@@ -141,22 +141,22 @@ class ThreadRepository:
         self._engine = engine
 
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
-        return await self._engine.unit(lambda sql: read_thread(sql, key, branch))
+        return await self._engine.unit(lambda sql: past.read_thread(sql, key, branch))
 
     async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
-        return await self._engine.unit(lambda sql: list_chain(sql, key, message))
+        return await self._engine.unit(lambda sql: past.list_chain(sql, key, message))
 
     async def refresh(self, thread: Thread, history: History) -> None:
         await self._engine.unit(lambda sql: refresh_thread(sql, thread, history))
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
-        return await self._engine.unit(lambda sql: remember_names(sql, key, names))
+        return await self._engine.unit(lambda sql: past.remember_names(sql, key, names))
 
     async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
-        return await self._engine.unit(lambda sql: remember_zone(sql, key, question, zone))
+        return await self._engine.unit(lambda sql: past.remember_zone(sql, key, question, zone))
 
     async def remember_tools(self, key: ThreadKey, choice: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        return await self._engine.unit(lambda sql: remember_tools(sql, key, choice, names))
+        return await self._engine.unit(lambda sql: past.remember_tools(sql, key, choice, names))
 
     async def forget(self, scope: Scope, by: str = OPERATOR) -> int:
         count = await self._engine.unit(lambda sql: forget(sql, scope, by))
@@ -369,6 +369,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         batches=BatchRepository(engine),
         pauses=PauseRepository(engine),
         sign_ins=SignInRepository(engine),
+        shards=ShardRepository(engine),
         reports=ReportRepository(engine),
         posts=PostRepository(engine),
         shut=engine.shut,

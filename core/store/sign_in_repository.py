@@ -36,8 +36,8 @@ class SignInRepository:
     async def note_rank(self, token: str, rank: Rank) -> None:
         await self._engine.unit(lambda sql: sessions.note_rank(sql, token, rank))
 
-    async def end(self, token: str) -> None:
-        await self._engine.unit(lambda sql: sessions.end_session(sql, token))
+    async def end(self, token: str, *, left: bool = False) -> None:
+        await self._engine.unit(lambda sql: sessions.end_session(sql, token, left=left))
 
     async def end_all(self, workspace: str, person: str) -> int:
         return await self._engine.unit(lambda sql: sessions.end_sessions(sql, workspace, person))

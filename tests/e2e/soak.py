@@ -1,6 +1,7 @@
 """A soak: one bot on both platforms, asked all the time, while everything around it fails now and then.
 
 `make soak SECONDS=3600` runs it for an hour. It prints how the process does, and what became of every question.
+`python -m tests.e2e.soak --only discord --questions 3000 --pause 0.1` asks one platform alone, as fast as that.
 """
 
 import argparse
@@ -27,6 +28,7 @@ SHARE = 0.05  # of each kind of fault, a question
 PAUSE = 0.4  # seconds between two questions
 SETTLING = 120.0  # seconds in which all must be answered in the end
 SAMPLES = 12
+EVERY = 200  # questions between two samples, where questions are counted
 ROUTES = ("POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}")
 METHODS = ("chat.postMessage", "chat.update")
 
@@ -56,9 +58,10 @@ MEASURED = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How the process does after so many seconds."""
+    """How the process does after so many seconds and questions."""
 
     seconds: float
+    asked: int
     memory: float
     files: float
     tasks: float
@@ -66,15 +69,17 @@ class Sample:
 
     def __str__(self) -> str:
         memory = self.memory / 2**20
-        return f"{self.seconds:7.0f} s {memory:7.1f} MB {self.files:4.0f} files {self.tasks:4.0f} tasks {self.open:4.0f} open"
+        return f"{self.seconds:7.0f} s {self.asked:6d} asked {memory:7.1f} MB {self.files:4.0f} files {self.tasks:4.0f} tasks {self.open:4.0f} open"
 
 
 @dataclass(slots=True)
 class Soak:
-    """What was asked, how it went, and what became of it."""
+    """What was asked, how it went, and what became of it. `only` one platform is asked, where it is named."""
 
     world: World
     chance: random.Random
+    only: str = ""
+    pause: float = PAUSE
     faults: int = 0
     samples: list[Sample] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -86,28 +91,31 @@ class Soak:
     def seconds(self) -> float:
         return time.monotonic() - self.began
 
-    async def run(self, seconds: float) -> None:
-        """Ask for so long, then wait until all is answered."""
+    async def run(self, seconds: float, questions: int = 0) -> None:
+        """Ask for so long, or so many questions, then wait until all is answered."""
+        whole, step = (questions, EVERY) if questions else (seconds, seconds / SAMPLES)
         next_sample = 0.0
-        while self.seconds < seconds:
-            if self.seconds >= next_sample:
+        while (done := len(self.world.asked) if questions else self.seconds) < whole:
+            if done >= next_sample:
                 await self.sample()
-                next_sample += seconds / SAMPLES
+                next_sample += step
             self.trouble()
             await self.ask()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self.pause)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLING):
-                while self.unanswered() or (await self.measured())["open"]:
-                    await asyncio.sleep(0.1)
+                while (await self.measured())["open"] or self.unanswered():
+                    await asyncio.sleep(0.5)
         await self.sample()
 
     async def ask(self) -> None:
         match self.chance.randrange(5):
-            case 0 | 1:
+            case 0 | 1 if self.only != "discord":
                 await self.world.ask("slack")
-            case 2 | 3:
+            case 0 | 1 | 2 | 3 if self.only != "slack":
                 await self.world.ask("discord")
+            case _ if self.only == "slack":
+                await self.world.ask("slack")
             case _:
                 await self.world.command()
 
@@ -142,7 +150,7 @@ class Soak:
         return {MEASURED[one.name]: one.samples[0].value for one in told if one.name in MEASURED}
 
     async def sample(self) -> None:
-        self.samples.append(Sample(self.seconds, **await self.measured()))
+        self.samples.append(Sample(self.seconds, len(self.world.asked), **await self.measured()))
         print(self.samples[-1], flush=True)
 
     def unanswered(self) -> dict[str, list[str]]:
@@ -155,7 +163,7 @@ class Soak:
 
     def figures(self) -> dict[str, int]:
         """What became of all questions."""
-        has = [self.world.answers(one) for one in self.world.asked]
+        has = [pages for _, pages in self.world.all_answers()]
         refused = sum(len(pages) == 1 and "(reference " in pages[0] for pages in has)
         doubled = sum(len(pages) > 1 for pages in has)
         lost = len(self.unanswered()) - doubled
@@ -166,11 +174,13 @@ class Soak:
         }  # fmt: skip
 
 
-async def soaked(seconds: float, seed: int, folder: Path) -> tuple[dict[str, int], list[Sample]]:
+async def soaked(
+    seconds: float, seed: int, folder: Path, *, questions: int = 0, only: str = "", pause: float = PAUSE
+) -> tuple[dict[str, int], list[Sample]]:
     """The figures, and the samples from first to last."""
     async with world(folder) as everything, running(everything):
-        soak = Soak(everything, random.Random(seed))
-        await soak.run(seconds)
+        soak = Soak(everything, random.Random(seed), only, pause)
+        await soak.run(seconds, questions)
         for name, has in soak.unanswered().items():
             print(f"{name}: {has}")
         print(", ".join(f"{count} {name}" for name, count in soak.figures().items()))
@@ -182,10 +192,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seconds", type=float, nargs="?", default=60.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--questions", type=int, default=0, help="ask so many, however long it takes")
+    parser.add_argument("--only", choices=("slack", "discord"), default="")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two questions")
     given = parser.parse_args()
     print(f"seed {given.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        figures, _ = asyncio.run(soaked(given.seconds, given.seed, Path(folder)))
+        chosen = {"questions": given.questions, "only": given.only, "pause": given.pause}
+        figures, _ = asyncio.run(soaked(given.seconds, given.seed, Path(folder), **chosen))
     sys.exit(any(figures[name] for name in ("lost", "doubled", "stray", "open")))
 
 

@@ -14,6 +14,7 @@ from bench.engines import engines
 from bench.figures import Figure, at, combine
 from bench.growth import growth
 from bench.overhead import overhead
+from bench.pages import PAGES, pages
 from bench.scale import grow, replicas
 from bench.servers import servers
 from bench.short import alone, under_load
@@ -35,6 +36,13 @@ async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
 
     assert len(figures) == 24  # four cases, three phases, two percentiles
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+
+
+async def test_each_page_of_the_dashboard_is_measured_and_sent_in_few_bytes(tmp_path):
+    figures = await pages(tmp_path, 100, 4)
+
+    assert len(figures) == 3 * len(PAGES)
+    assert [one.measure for one in figures if one.unit == "kB" and not (one.met and one.confab > 1)] == []
 
 
 async def test_short_answers_are_measured_in_live_fresh_and_unseen_threads(tmp_path):

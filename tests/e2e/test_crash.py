@@ -15,6 +15,7 @@ from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
 from tests.e2e.reliability.nursery import Nursery, nursery
+from tests.e2e.reliability.playground_kinds import PLAYGROUND_KINDS
 from tests.e2e.reliability.tool_kinds import TOOL_KINDS
 from tests.support.databases import POSTGRES, SQLITE, Databases
 
@@ -23,11 +24,11 @@ GOLDEN = 0.618  # of all points further than that of the kind before: so those o
 CASES = [
     *(
         pytest.param(kind, number * GOLDEN % 1, BOTH[number % 2], id=f"{kind}-one point")
-        for number, kind in enumerate([*KINDS, *OFFERS])
+        for number, kind in enumerate([*KINDS, *OFFERS, *PLAYGROUND_KINDS])
     ),
     *(
         pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
-        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, TASK, *OFFERS)
+        for kind in (*KINDS, *TOOL_KINDS, *BATCH_KINDS, TASK, *OFFERS, *PLAYGROUND_KINDS)
         for engine in BOTH
     ),
 ]

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.domain.controls import Control
+from core.domain.controls import Control, name_control
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.events import Ingest, Posted
 from core.domain.messages import (
@@ -76,6 +76,7 @@ class Board:
         self.managers: Sequence[str] = ()
         """Who may be told what managers should know."""
         self.told: list[tuple[str, str, str]] = []  # what was said to one person alone: workspace, person, text
+        self.told_buttons: list[str | None] = []
         self.troubles: list[BaseException] = []
         """What becomes of the next things that are shown."""
         self.troubled: list[str] = []
@@ -95,10 +96,13 @@ class Board:
     async def surface(self, question: Question) -> "BoardSurface":
         return BoardSurface(self, question)
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         if self.deaf:
             raise CannotShow("nobody takes direct messages")
         self.told.append((workspace, person, f"{text}\n\n{answer}" if answer else text))
+        self.told_buttons.append(button and name_control(*button))
 
     async def close(self) -> None:
         self.offline = "closed"

@@ -9,7 +9,9 @@ from core.store.sqlite.connection import DatabaseThread
 from tests.support import postgres
 
 SLOW = pytest.mark.slow
-LONG = pytest.mark.reliability  # the same engine as in memory; what a file adds has tests of its own, and all of tests/e2e
+LONG = (
+    pytest.mark.reliability
+)  # the same engine as in memory; what a file adds has tests of its own, and all of tests/e2e
 SOON = timedelta(milliseconds=50)  # for which a unit of work waits for another process
 
 

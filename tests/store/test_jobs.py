@@ -130,6 +130,16 @@ async def close(store, outcome: Outcome = Outcome.CARRIED_OUT) -> None:
     await store.questions.close(claim, outcome)
 
 
+async def test_a_workspaces_pulse_tells_how_many_rows_of_a_running_batch_have_come(store):
+    job = await run(store)
+    before = await store.reports.take_pulse(KEY.workspace, at(0), 10)
+    batch = await due(store)
+    await store.batches.keep_results(batch, [RowResult(1, "eins", "", 7), RowResult(2, "", "expired", 7)])
+    after = await store.reports.take_pulse(KEY.workspace, at(0), 10)
+
+    assert ([one.id for one in before.jobs], before.done, after.done) == ([job], {}, {job: 2})
+
+
 # Offers
 
 

@@ -206,3 +206,23 @@ async def test_the_request_of_who_took_over_is_its_own(store, clock):
     await store.ledger.settle(new, Settlement(USAGE, "end_turn", at(9), micro_usd=42))
 
     assert await spent(store) == [UsageRow("U1", 1, 0, USAGE, 42)]
+
+
+async def test_usage_is_told_by_the_place_and_version_of_the_persona_that_gave_the_answer(store):
+    for version, wide, channel in (
+        (3, False, "C1"),
+        (3, False, "C1"),
+        (11, False, "C#1"),
+        (3, True, "C1"),
+        (0, False, "C1"),
+    ):
+        await reserve(store, persona=version, persona_wide=wide, key=thread("1", channel))
+    await reserve(store, persona=3, persona_wide=None)
+
+    assert {one.group: one.requests for one in await spent(store, "persona")} == {
+        "C1#3": 2,
+        "C#1#11": 1,
+        "#3": 1,
+        "default": 1,
+        "unknown": 1,
+    }

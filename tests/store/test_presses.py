@@ -16,6 +16,7 @@ from core.store.records.replies import Asked, DeletedReply
 from core.store.rules.presses import (
     AGAIN,
     ENDED,
+    ENDS,
     GONE,
     GROWS,
     NO_ANSWER,
@@ -262,6 +263,80 @@ async def test_who_dies_while_trying_again_leaves_the_pages_and_the_old_words_to
     following = await claim(answered, "q")
 
     assert (following.pages, following.earlier, following.resumed) == (("2",), FinalText("Blue."), True)
+
+
+# While an answer is being shown to its end: its final text is stored and stands there with its buttons
+
+
+async def show(store, final):
+    """Question 1, whose answer stands on page 2 in its final text, and is not closed yet; its claim."""
+    await store.questions.ingest(asked("1"))
+    claimed = await claim(store)
+    await store.questions.record_page(claimed, "2", at(2))
+    await store.questions.store_final_text(claimed, final)
+    return claimed
+
+
+@pytest.mark.parametrize("person", ["U1", "U2"])
+async def test_retry_of_what_is_just_ending_waits_for_its_end(store, person):
+    ending = await show(store, FinalText("Blue."))
+
+    receipt = await store.questions.ingest(press(Control.RETRY, person=person))
+    command = await claim(store)
+    early = await store.questions.retry_reply(command.question, "1")
+    await store.questions.close(ending, Outcome.SHOWN)
+    late = await store.questions.retry_reply(command.question, "1")
+
+    assert (outcome(receipt), command.question.command) == ((True, True, ""), "retry")
+    assert (early, late) == (None, AGAIN)
+    assert (await claim(store)).earlier == FinalText("Blue.")
+
+
+async def test_what_is_just_ending_goes_on_when_it_has_ended_and_is_rated_at_once(store):
+    ending = await show(store, CUT)
+
+    went_on = await store.questions.ingest(press(Control.CONTINUE, name="p1"))
+    rated = await store.questions.ingest(press(Control.UP, name="p2"))
+    waiting = await claim(store)
+    await store.questions.close(ending, Outcome.SHOWN)
+
+    assert (outcome(went_on), waiting) == ((True, True, ""), None)
+    assert outcome(rated) == (True, False, NOTED.format("👍"))
+    assert (await claim(store)).question.continues == "1"
+
+
+@pytest.mark.parametrize(
+    ("control", "question", "private", "note"),
+    [
+        (Control.STOP, "1", False, ENDED),
+        (Control.STOP, None, False, ""),
+        (Control.POST, "5", True, ENDS),
+    ],
+    ids=["stop", "stop of a thread", "post"],
+)
+async def test_what_can_not_be_done_with_an_answer_that_is_just_ending_is_said(store, control, question, private, note):
+    if private:
+        await store.questions.ingest(about())
+        await store.questions.store_final_text(await claim(store), FinalText("Blue."))
+    else:
+        await show(store, FinalText("Blue."))
+
+    assert (await store.questions.ingest(press(control, question))).note == note
+
+
+async def test_a_second_press_while_the_first_is_carried_out_says_what_is_going_on(store):
+    await store.questions.ingest(asked("1"))
+    stopped = await claim(store)
+    await store.questions.ingest(press(Control.STOP))
+    again = await store.questions.ingest(press(Control.STOP, name="p2"))
+    thread_again = await store.questions.ingest(press(Control.STOP, None, name="p3"))
+    await store.questions.store_final_text(stopped, CUT)
+    await store.questions.close(stopped, Outcome.WITHDRAWN)
+    await store.questions.ingest(press(Control.RETRY, name="p4"))
+    tried_twice = await store.questions.ingest(press(Control.RETRY, name="p5"))
+
+    assert [outcome(one) for one in (again, thread_again)] == [(False, False, STOPPED), (False, False, ENDED)]
+    assert outcome(tried_twice) == (False, False, GROWS)
 
 
 # Continue

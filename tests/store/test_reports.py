@@ -1,10 +1,16 @@
-"""What was asked and what became of it, as figures. Tests core.store.rules.reports.activity and its records."""
+"""What was asked and what became of it, as figures.
+
+Tests core.store.rules.reports.activity, core.store.rules.reports.live and their records.
+"""
 
 from datetime import timedelta
 
-from core.billing.ledger_rows import Scope
-from core.domain.messages import Outcome
-from core.store.records.reports.activity import OutcomeCount
+from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
+from core.domain.messages import Outcome, Rank
+from core.domain.usage import Usage
+from core.store.records.reports.activity import DayCost, OutcomeCount
+from core.store.records.reports.live import PersonCount
+from core.store.records.sign_ins.sessions import Identity, hash_token
 from tests.support.talk import asked, at, commanded, message, thread
 
 HERE, ELSEWHERE = "slack:T1", "slack:T2"
@@ -32,15 +38,33 @@ async def test_questions_are_counted_by_what_became_of_them_and_commands_and_oth
     await ask(store, "4", 0, workspace=ELSEWHERE)
     await store.questions.ingest(commanded("5"))
 
-    counted = await store.reports.count_outcomes(Scope(HERE), at(0))
+    counted = await store.reports.count_outcomes(Scope(HERE), [at(0), at(900)])
 
     assert counted == [
-        OutcomeCount("2026-11-20T12:00", "shown", "", 1),
-        OutcomeCount("2026-11-20T12:15", "open", "", 1),
-        OutcomeCount("2026-11-20T12:15", "refused", "", 1),
+        OutcomeCount(0, "shown", "", 1),
+        OutcomeCount(1, "open", "", 1),
+        OutcomeCount(1, "refused", "", 1),
     ]
-    assert await store.reports.count_outcomes(Scope(HERE), at(902)) == [counted[1]]
-    assert await store.reports.count_outcomes(Scope(HERE, person="U2"), at(0)) == [counted[2]]
+    assert await store.reports.count_outcomes(Scope(HERE), [at(902)]) == [OutcomeCount(0, "open", "", 1)]
+    assert await store.reports.count_outcomes(Scope(HERE, person="U2"), [at(0), at(900)]) == [counted[2]]
+
+
+async def test_the_requests_of_each_day_are_summed_up_and_what_died_stands_at_its_bound(store):
+    for seconds, person, used in ((1, "U1", True), (901, "U1", True), (902, "U2", False)):
+        planned = PlannedRequest(thread("1", workspace=HERE), "1", person, "m", 1, 100, 9, at(seconds), 50)
+        reserved = await store.ledger.reserve(planned, [])
+        usage = Usage(input=4, output=3, cache_read=20, cache_write_5m=6) if used else None
+        await store.ledger.settle(
+            reserved, Settlement(usage, "end_turn", at(seconds), "m", "r", 7 if used else None, 2)
+        )
+
+    assert await store.reports.sum_costs(Scope(HERE), [at(0), at(900), at(2000)]) == [
+        DayCost(1, 7, 2, 30, 20),
+        DayCost(2, 57, 4, 130, 20),
+        DayCost(),
+    ]
+    assert await store.reports.sum_costs(Scope(HERE, person="U2"), [at(0)]) == [DayCost(1, 50, 2, 100, 0)]
+    assert await store.reports.sum_costs(Scope(ELSEWHERE), [at(0)]) == [DayCost()]
 
 
 async def test_the_wait_for_an_answer_is_from_the_question_to_the_first_message_of_it(store):
@@ -53,3 +77,32 @@ async def test_the_wait_for_an_answer_is_from_the_question_to_the_first_message_
 
     assert sorted(every) == [timedelta(seconds=1), timedelta(seconds=2.5)]
     assert list(newest) == [timedelta(seconds=1)]
+
+
+async def test_a_workspaces_pulse_tells_of_each_person_what_waits_and_what_today_brought(store):
+    await ask(store, "0", -5)
+    await answer(store, Outcome.SHOWN)
+    for name, person in (("1", "U1"), ("2", "U2"), ("3", "U2")):
+        await ask(store, name, int(name), person=person)
+    await answer(store, Outcome.SHOWN)
+    await answer(store, Outcome.REFUSED)
+    await ask(store, "4", 9, workspace=ELSEWHERE)
+    await store.questions.ingest(commanded("5"))
+    for person, micro_usd in (("U1", 70), ("U1", 5)):
+        planned = PlannedRequest(thread("1", workspace=HERE), "1", person, "m", 1, 9, 9, at(1), micro_usd)
+        await store.ledger.reserve(planned, [])
+    tokens = [
+        (await store.sign_ins.use_link(await store.sign_ins.make_link(Identity(one, "U1")), Rank.OWNER))[0]
+        for one in (HERE, HERE, ELSEWHERE)
+    ]
+    await store.sign_ins.end(tokens[1])
+
+    pulse = await store.reports.take_pulse(HERE, at(0), 10)
+
+    assert pulse.people == {"U1": PersonCount(0, 1, 75), "U2": PersonCount(1, 0, 0)}
+    assert (pulse.count(), pulse.count("U2"), pulse.count("U3")) == (
+        PersonCount(1, 1, 75),
+        PersonCount(1, 0, 0),
+        PersonCount(),
+    )
+    assert pulse.sessions == {hash_token(tokens[0])}

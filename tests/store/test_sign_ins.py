@@ -8,10 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.events import WorkspaceEnded
-from core.domain.messages import Rank
+from core.domain.controls import Control
+from core.domain.events import Pressed, WorkspaceEnded
+from core.domain.messages import Rank, ThreadKey
 from core.store import open_store
-from core.store.records.sign_ins.sessions import LINK_LIFE, RANK_LIFE, SESSION_LIFE, Identity, hash_token
+from core.store.records.sign_ins.sessions import (
+    LINK_LIFE,
+    RANK_LIFE,
+    SESSION_ENDED,
+    SESSION_LIFE,
+    SESSION_OF_OTHERS,
+    Identity,
+    hash_token,
+)
 
 ADA = Identity("slack:T024", "U0ADA", "C1")
 BOB = Identity("slack:T024", "U0BOB", "C1")
@@ -108,3 +117,41 @@ async def test_of_many_that_use_one_link_at_once_one_is_signed_in(shared_url):
 
     assert len([one for one in begun if one]) == 1
     assert len(sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("workspace", "person", "note"),
+    [
+        ("slack:T024", "U0ADA", SESSION_ENDED),
+        ("slack:direct", "U0ADA", SESSION_ENDED),
+        ("slack:T024", "U0BOB", SESSION_OF_OTHERS),
+        ("discord:1", "U0ADA", SESSION_OF_OTHERS),
+    ],
+    ids=["its person", "from direct messages", "somebody else", "of another platform"],
+)
+async def test_a_press_ends_the_session_that_it_names_for_who_signed_in_and_nobody_else(store, workspace, person, note):
+    (token, session), (other, _) = await sign_in(store), await sign_in(store)
+    key = ThreadKey(workspace, "D1", "1")
+
+    presses = [Pressed(f"p{n}", key, person, Control.END_SESSION, hash_token(token)) for n in range(2)]
+    receipts = [await store.questions.ingest(one) for one in (*presses, presses[0])]
+    found = await store.sign_ins.find(token)
+    outs = [row for row in await store.audit.newest(ADA.workspace, None) if row.action == "sign_out"]
+
+    assert [(one.note, one.question) for one in receipts] == [(note, False)] * 3
+    assert (found is None) == (note == SESSION_ENDED)
+    ended = [("U0ADA", str(session.number))] if note == SESSION_ENDED else []
+    assert [(row.actor, row.subject) for row in outs] == ended
+    assert await store.sign_ins.find(other) is not None
+
+
+async def test_each_end_of_a_session_is_in_the_audit_log_once(store):
+    tokens = [(await sign_in(store))[0] for _ in range(4)]
+
+    await store.sign_ins.end(tokens[0])
+    await store.sign_ins.end(tokens[0])
+    await store.sign_ins.end(tokens[1], left=True)
+    await store.sign_ins.end_all(ADA.workspace, ADA.person)
+    rows = [row for row in await store.audit.newest(ADA.workspace, None) if row.action == "sign_out"]
+
+    assert sorted(row.actor for row in rows) == ["U0ADA", "U0ADA", "U0ADA", "platform"]

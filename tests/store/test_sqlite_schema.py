@@ -74,7 +74,8 @@ async def test_tables_are_strict_and_every_row_names_its_workspace(kept, path):
         assert [table.name for table in ours if not table.strict] == []
         without = {table.name for table in ours if "workspace" not in table.columns_dict}
         parts = {"job_rows", "job_messages", "post_files"}  # of a job or a post, which names its workspace
-        assert without == {"processes", "notes", *parts}
+        shared = {"shard_holders", "shard_leases", "session_starts"}  # of a bot, among its processes
+        assert without == {"processes", "notes", *parts, *shared}
         assert (db.table("messages").detect_fts(), list(db.triggers)) == (None, [])
 
 

@@ -1,9 +1,9 @@
 """A dashboard over the board, on a real server: whom its links sign in, and what stands in its store."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from bots.ops.http_server import HttpServer
 from bots.web.dashboard.dashboard import Dashboard, open_dashboard
 from bots.web.dashboard.desk import ProcessState
+from bots.web.dashboard.figures.live import LiveFigures
 from bots.web.site.csrf import FIELD
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
@@ -24,18 +25,36 @@ from core.domain.models import Model
 from core.domain.personas import Persona, Place
 from core.domain.platform import Platform
 from core.domain.usage import Usage
+from core.library.library import PersonaLibrary
 from core.settings import Settings
+from core.store.audit_log import OPERATOR
 from core.store.protocols import Store
 from core.store.records.schedules import NewSchedule
 from core.store.records.sign_ins.sessions import Identity
 from core.tools.builtin import BuiltinTools
 from core.tools.registry import ToolRegistry
+from core.tools.tool import ToolProvider
 from tests.support.clock import ManualClock
 
 SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 HERE, CHANNEL = "board:w1", "c1"
 ADA, BOB = Identity(HERE, "U1", CHANNEL), Identity(HERE, "U2", CHANNEL)
 """Ada manages the workspace, and Bob does not."""
+RUNNER = Identity(HERE, OPERATOR)
+"""Who runs Confab, by a link made at the machine."""
+
+PAGES = {"overview": "", "usage": "/usage?by=person", "days": "/usage?by=day", "versions": "/usage?by=persona"} | {
+    "personas": "/personas",
+    "persona": "/personas/c1?version=2",
+    "library": "/library",
+    "ready": "/library/translator?channel=c1",
+    "budgets": "/budgets",
+    "tools": "/tools",
+    "work": "/work",
+    "audit": "/audit",
+    "health": "/health",
+}
+"""Every page of the dashboard by a name, with the end of its address."""
 
 
 @dataclass
@@ -91,26 +110,41 @@ def find_token(page: str) -> str:
 
 
 @asynccontextmanager
-async def open_front(store: Store, board: Platform, clock: Clock, **settings) -> AsyncIterator[Front]:
-    """A dashboard that listens on loopback."""
+async def open_front(
+    store: Store,
+    board: Platform,
+    clock: Clock,
+    *,
+    library: str = "",
+    provided: Sequence[ToolProvider] = (),
+    condition: ProcessState | None = None,
+    **settings,
+) -> AsyncIterator[Front]:
+    """A dashboard that listens on loopback, and reads live figures twenty times a second. `library` is the operator's folder of personas."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
-    tools = ToolRegistry([BuiltinTools()])
+    tools = ToolRegistry([BuiltinTools(), *provided])
     dashboard = open_dashboard(
-        given, store, {board.name: board}, [SECRET], tools=tools, condition=ProcessState(), clock=clock
+        given, store, {board.name: board}, [SECRET], tools=tools, condition=condition or ProcessState(), clock=clock
     )
-    dashboard.connect(make_context(store, clock, tools))
+    live = LiveFigures(lambda workspace, since: store.reports.take_pulse(workspace, since, 100), interval=0.05)
+    dashboard = replace(dashboard, desk=replace(dashboard.desk, live=live))
+    dashboard.connect(make_context(store, clock, tools, library))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:
-        yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
+        try:
+            yield Front(dashboard, store, board, clock, f"http://127.0.0.1:{port}")
+        finally:
+            dashboard.close()
 
 
-def make_context(store: Store, clock: Clock, tools: ToolRegistry) -> CommandContext:
+def make_context(store: Store, clock: Clock, tools: ToolRegistry, library: str = "") -> CommandContext:
     async def model(name: str) -> Model:
         return Model(name)
 
     async def compose(question, surface) -> None:
         return None
 
-    return CommandContext(store, Persona(model="new"), clock, model, compose, TABLE, "UTC", tools=tools)
+    shelf = PersonaLibrary(library)
+    return CommandContext(store, Persona(model="new"), clock, model, compose, TABLE, "UTC", tools=tools, library=shelf)
 
 
 async def fill(store: Store, clock: ManualClock) -> None:

@@ -77,10 +77,21 @@ class World:
             return [given] if (given := self.commanded[asked.id].answer) else []
         return [post.content for post in self.discord.visible(PLACES["discord"]) if post.reference == asked.id]
 
+    def all_answers(self) -> list[tuple[Asked, list[str]]]:
+        """Every question with all that answers it, page by page."""
+        replies: dict[str | None, list[str]] = {}
+        for post in self.discord.visible(PLACES["discord"]):
+            replies.setdefault(post.reference, []).append(post.content)
+        plain = [one.platform == "discord" and one.id not in self.commanded for one in self.asked]
+        return [
+            (one, replies.get(one.id, []) if by else self.answers(one))
+            for one, by in zip(self.asked, plain, strict=True)
+        ]
+
     def unanswered(self, *asked: Asked) -> dict[str, list[str]]:
         """Which of these, or of all, have not their one whole answer, and what they have."""
-        wrong = [one for one in asked or self.asked if self.answers(one) != [self.expected(one)]]
-        return {f"{one.platform} {one.name}": self.answers(one) for one in wrong}
+        given = [(one, self.answers(one)) for one in asked] or self.all_answers()
+        return {f"{one.platform} {one.name}": has for one, has in given if has != [self.expected(one)]}
 
     def expected(self, asked: Asked) -> str:
         quoted = f"{QUOTE}question {asked.name}\n" if asked.id in self.commanded else ""

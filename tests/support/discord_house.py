@@ -45,11 +45,12 @@ async def confab(
     process: str = "p1",
     through: Callable[[Ingest], Ingest] | None = None,
     rules: Mapping[str, object] | None = None,
+    listens: bool = True,
     **options: object,
 ) -> AsyncIterator[Running]:
     """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles.
 
-    `rules` are its assistant's.
+    `rules` are its assistant's. `listens`: it takes a shard, and is waited for until it has one.
     """
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
     discord = Discord(
@@ -75,8 +76,9 @@ async def confab(
             connected = asyncio.create_task(discord.run(told))
             before = len(fake.gateway.live)
             try:
-                await fake.until(lambda: len(fake.gateway.live) > before or connected.done())
-                await until(lambda: heard or connected.done())
+                if listens:
+                    await fake.until(lambda: len(fake.gateway.live) > before or connected.done())
+                    await until(lambda: heard or connected.done())
                 yield Running(discord, assistant, heard, told, connected)
             finally:
                 await assistant.worker.drain(1)

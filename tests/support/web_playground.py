@@ -26,10 +26,12 @@ class PlaygroundProcess:
 
 
 @asynccontextmanager
-async def serve_playground(folder: Path, claude: ClaudeFake | None = None, port: str = "0", logs: str = ""):
+async def serve_playground(
+    folder: Path, claude: ClaudeFake | None = None, port: str = "0", logs: str = "", **settings: str
+):
     """A playground in which ada speaks; without Claude's server a stand-in answers. Each line that it logs has `logs`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CONFAB_"))}
-    environment |= {"DATABASE_URL": f"sqlite:///{folder}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada"}
+    environment |= {"DATABASE_URL": f"sqlite:///{folder}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada", **settings}
     if claude:
         environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
     process = await fork_server.start(
@@ -41,4 +43,5 @@ async def serve_playground(folder: Path, claude: ClaudeFake | None = None, port:
     finally:
         process.terminate()
         _, complaints = await process.communicate()
-    assert [line for line in complaints.decode().splitlines() if not logs or logs not in line] == []
+    left = [line for line in complaints.decode().splitlines() if not logs or logs not in line]
+    assert not left, left

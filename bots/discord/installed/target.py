@@ -40,6 +40,10 @@ class ByToken:
     def deferred(self) -> bool:
         return True
 
+    @property
+    def single(self) -> bool:
+        return True
+
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         """The message that shows that we think; None where somebody has taken it away."""
         self.first = min(known, key=int) if known else self.first

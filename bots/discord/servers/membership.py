@@ -111,6 +111,11 @@ class Membership:
             log.info("no longer in %s; its words are %s", workspace, "erased" if self._erase else "kept")
             await persist(self._ingest, WorkspaceEnded(f"left {workspace}", workspace, at), self._pause)
 
+    def is_reviewing(self, shard: int) -> bool:
+        """Whether servers that were left while nobody heard of it are still looked for in a shard."""
+        review = self._reviews.get(shard)
+        return review is not None and not review.done()
+
     async def stop(self) -> None:
         for review in self._reviews.values():
             review.cancel()

@@ -1,6 +1,7 @@
 """Workspace of Slack: one team or organisation that the app is installed in, with its client, people and limits."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -15,10 +16,13 @@ from bots.slack.intake import Intake
 from bots.slack.parse import BotIdentity, Raw
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.surface import SlackSurface
+from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 from core.domain.events import Event, Ingest, MissedRange
 from core.domain.messages import Question
 from core.rendering.paginator import cut
+
+log = logging.getLogger(__name__)
 
 
 class SlackWorkspace:
@@ -91,16 +95,16 @@ class SlackWorkspace:
         if home := self._open_home():
             home.refresh(person)
 
-    async def tell(self, person: str, text: str, answer: str = "") -> None:
+    async def tell(self, person: str, text: str, answer: str = "", button: tuple[Control, str] | None = None) -> None:
         """Send a direct message, all of it marked as a notice: no page answers what was asked there.
 
-        Raises CannotShow.
+        It is sent also where Slack refuses its button. Raises CannotShow.
         """
         try:
             opened = await self.web.call_until_done("conversations.open", users=person)
             place = opened["channel"]["id"]
             post = partial(self.web.call_once, "chat.postMessage", channel=place, metadata=NOTICE, **QUIET)
-            await post(text=text)
+            await self._post_with(post, text, button)
             for page in await cut(answer, partial(formatting.cut_plainly, answer)):
                 blocks = formatting.build_sections(page)
                 await self.web.retry(
@@ -108,6 +112,20 @@ class SlackWorkspace:
                 )
         except (PlaceClosed, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
+
+    async def _post_with(
+        self, post: Callable[..., Awaitable[object]], text: str, button: tuple[Control, str] | None
+    ) -> None:
+        buttons = formatting.build_buttons([button[0]], button[1], self.web.refused) if button else []
+        if buttons:
+            section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+            try:
+                await post(text=text, blocks=[section, *buttons])
+            except Rejected as rejected:
+                log.warning("a direct message is sent without its button: %s", rejected)
+            else:
+                return
+        await post(text=text)
 
 
 class Workspaces(Protocol):

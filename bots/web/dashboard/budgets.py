@@ -6,11 +6,13 @@ from aiohttp import web
 
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk
+from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT
 from core.billing.budgets import Budget, describe_renewal
 from core.billing.ledger_rows import DIRECT, Scope
 
 ADDRESS = "/dashboard/budgets"
+LISTED = 50  # budgets of a page
 SHOWN = 20  # changes
 PERIODS = {"day": "a day", "week": "a week", "month": "a month"}
 
@@ -19,14 +21,16 @@ async def show_budgets(desk: Desk, request: web.Request) -> web.Response:
     """All budgets in force, the nearest to its limit first."""
     visit = request[VISIT]
     held = await desk.load_budgets(visit)
-    statuses, changes = sorted(held.statuses, key=lambda one: -one.percent), held.changes[:SHOWN]
-    scopes = [*(one.budget.scope for one in statuses), *(one.scope for one in changes)]
+    page = cut_rows(request, sorted(held.statuses, key=lambda one: -one.percent), LISTED)
+    changes = held.changes[:SHOWN]
+    scopes = [*(one.budget.scope for one in page.rows), *(one.scope for one in changes)]
     wanted = {_name_key(one) for one in scopes} | {one.author for one in changes}
     names = await desk.fetch_names(visit, {one for one in wanted if one})
     return desk.render(
         request,
         "dashboard/budgets.html",
-        lines=[(name_scope(one.budget.scope, names), one, describe_renewal(one)) for one in statuses],
+        lines=[(name_scope(one.budget.scope, names), one, describe_renewal(one)) for one in page.rows],
+        page=page,
         changes=[(name_scope(one.scope, names), one, names.get(one.author, one.author)) for one in changes],
         zone=held.zone or desk.zone,
         periods=PERIODS,
@@ -48,8 +52,8 @@ async def change_budget(desk: Desk, clerk: Clerk, request: web.Request) -> web.R
     words = "budget clear" if "clear" in form else "budget set"
     if words == "budget set":
         values["amount"] = form.get("amount", "")
-    good, says = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
-    return desk.go_back(ADDRESS, says, good=good)
+    told = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
+    return desk.go_back(ADDRESS, told.says, good=told.good)
 
 
 def name_scope(scope: Scope, names: Mapping[str, str]) -> str:

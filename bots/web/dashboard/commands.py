@@ -3,17 +3,36 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
+from bots.web.dashboard.operator_surface import OperatorSurface
 from bots.web.sign_in.guard import Visit
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import PageRefused
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
+from core.commands import TABLE
+from core.commands.registry import (
+    Command,
+    CommandContext,
+    Invocation,
+    UsageError,
+    find_command,
+    parse_values,
+    run_command,
+)
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Question, ThreadKey
-from core.store.audit_log import OPERATOR
+from core.domain.platform import Surface
 
 NOT_YET = (503, "Not just now", "Confab is starting. Try again in a moment.")
-OPERATORS = "A session made at the machine changes nothing: sign in by `dashboard` in chat, so that the log names you."
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """What came of a command: whether it was carried out, what it says, and which parameter was to blame."""
+
+    good: bool
+    says: str
+    parameter: str = ""
 
 
 @dataclass(slots=True)
@@ -23,22 +42,36 @@ class Clerk:
     whois: Whois
     context: CommandContext | None = None
 
-    async def give(self, visit: Visit, words: str, values: Mapping[str, str], channel: str = "") -> tuple[bool, str]:
-        """Whether a command was carried out in a channel, and what it says. Raises PageRefused."""
+    def find_row(self, words: str) -> Command:
+        """A command, with what it offers here."""
+        return find_command(self.context.table if self.context else TABLE, words)[0]
+
+    def find_context(self) -> CommandContext:
+        """What commands work with. Raises PageRefused where there is none yet."""
         if self.context is None:
             raise PageRefused(*NOT_YET)
-        if visit.person == OPERATOR:
-            return False, OPERATORS
+        return self.context
+
+    async def give(self, visit: Visit, words: str, values: Mapping[str, str], channel: str = "") -> CommandOutcome:
+        """Give a command in a channel. Raises PageRefused."""
+        context = self.find_context()
         key = ThreadKey(visit.workspace, channel or visit.identity.channel, "")
         name = f"web-{secrets.token_hex(8)}"
         question = Question(key, name, visit.person, self.whois.clock(), private=True, command=words)
+        platform = self.whois.platforms.get(key.platform)
+        if platform is None:
+            return CommandOutcome(good=False, says=f"{key.platform.capitalize()} is not configured in this process.")
         try:
-            surface = await self.whois.platforms[key.platform].surface(question)
-            row, _ = find_command(self.context.table, words)
+            surface = await platform.surface(question)
+            if visit.operator:
+                surface = cast("Surface", OperatorSurface(surface))  # it passes on all that it has not itself
+            row = self.find_row(words)
             given = {name: value for name, value in values.items() if value.strip()}
-            call = Invocation(question, parse_values(row, "", given), surface, self.context)
-            return True, (await run_command(row, call)).text
-        except (UsageError, CannotAnswer) as error:
-            return False, str(error)
+            call = Invocation(question, parse_values(row, "", given), surface, context)
+            return CommandOutcome(good=True, says=(await run_command(row, call)).text)
+        except UsageError as error:
+            return CommandOutcome(good=False, says=str(error), parameter=error.parameter)
+        except CannotAnswer as error:
+            return CommandOutcome(good=False, says=str(error))
         except CannotShow:
-            return False, "That place is gone, or closed to Confab."
+            return CommandOutcome(good=False, says="That place is gone, or closed to Confab.")

@@ -1,6 +1,6 @@
 """The dashboard: its pages and who may open which, put together as routes of the HTTP server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,13 +8,15 @@ from aiohttp import web
 
 from bots.ops.sealing import Seal
 from bots.ops.secret_keys import decode_keys
-from bots.web.dashboard import audit, budgets, health, overview, personas, tools, usage, work
+from bots.web.dashboard import audit, budgets, health, overview, tools, usage, work
 from bots.web.dashboard.commands import Clerk
-from bots.web.dashboard.desk import Desk, ProcessState
-from bots.web.sign_in.guard import Guard
+from bots.web.dashboard.desk import BATCHES, Desk, ProcessState
+from bots.web.dashboard.figures.live import STAY, LiveFigures, send_figures
+from bots.web.dashboard.personas import library_pages, persona_page, places
+from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.pages import HOME, SignInPages
 from bots.web.sign_in.whois import Whois
-from bots.web.site.site import PageLink, Site
+from bots.web.site.site import Handler, PageLink, Site
 from core.commands.registry import CommandContext
 from core.domain.clock import Clock, system_clock
 from core.domain.messages import Rank
@@ -22,12 +24,15 @@ from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.settings import Settings
 from core.store.protocols import Store
+from core.store.records.reports.live import Pulse
+from core.store.records.sign_ins.sessions import RANK_LIFE, hash_token
 from core.tools.registry import ToolRegistry
 
 LINKS = (
     (Rank.GUEST, PageLink(HOME, "Overview")),
     (Rank.GUEST, PageLink(f"{HOME}/usage", "Usage")),
-    (Rank.OWNER, PageLink(personas.ADDRESS, "Personas")),
+    (Rank.OWNER, PageLink(places.ADDRESS, "Personas")),
+    (Rank.GUEST, PageLink(library_pages.ADDRESS, "Library")),
     (Rank.OWNER, PageLink(budgets.ADDRESS, "Budgets")),
     (Rank.GUEST, PageLink(f"{HOME}/tools", "Tools")),
     (Rank.OWNER, PageLink(work.ADDRESS, "Jobs")),
@@ -35,6 +40,8 @@ LINKS = (
     (Rank.OWNER, PageLink(f"{HOME}/health", "Health")),
     (Rank.GUEST, PageLink("/sign-ins", "Your sessions")),
 )
+
+DescribePulse = Callable[[Visit, Pulse], Mapping[str, str]]
 
 
 def list_links(rank: Rank) -> Sequence[PageLink]:
@@ -53,32 +60,77 @@ class Dashboard:
         """From here on forms change something."""
         self.clerk.context = context
 
+    def close(self) -> None:
+        """End what is told to pages that are open, so that the server can end."""
+        self.desk.live.close()
+
     def routes(self) -> list[web.RouteDef]:
-        desk, clerk, guard, site = self.desk, self.clerk, self.desk.guard, self.desk.site
-        own = {HOME: overview.show_overview, f"{HOME}/usage": usage.show_usage, f"{HOME}/usage.csv": usage.export_usage}
-        own |= {f"{HOME}/tools": tools.show_tools}
-        owners = {
-            personas.ADDRESS: personas.show_personas,
-            f"{personas.ADDRESS}/{{channel}}": personas.show_persona,
-            budgets.ADDRESS: budgets.show_budgets,
-            work.ADDRESS: work.show_work,
-            f"{HOME}/audit": audit.show_audit,
-            f"{HOME}/health": health.show_health,
+        desk, guard, site = self.desk, self.desk.guard, self.desk.site
+        sign_in = SignInPages(site, guard, desk.store.sign_ins, desk.whois)
+        return site.frame([
+            *sign_in.routes(),
+            *(web.get(path, guard.admit(show)) for path, show in self._list_own_pages().items()),
+            *(web.get(path, guard.admit(show, Rank.OWNER)) for path, show in self._list_managers_pages().items()),
+            *(
+                web.get(path, guard.admit(partial(follow_page, desk, describe), rank), allow_head=False)
+                for rank, path, describe in self._list_streams()
+            ),
+            *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in self._list_forms().items()),
+            web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
+        ])  # fmt: skip
+
+    def _list_own_pages(self) -> Mapping[str, Handler]:
+        """What everybody may open who is signed in."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            HOME: partial(overview.show_overview, desk),
+            f"{HOME}/usage": partial(usage.show_usage, desk),
+            f"{HOME}/usage.csv": partial(usage.export_usage, desk),
+            f"{HOME}/tools": partial(tools.show_tools, desk),
+            library_pages.ADDRESS: partial(library_pages.show_library, desk, clerk),
+            f"{library_pages.ADDRESS}/{{name}}": partial(library_pages.show_library_persona, desk, clerk),
         }
-        forms = {
-            f"{personas.ADDRESS}/{{channel}}": partial(personas.change_persona, desk, clerk),
+
+    def _list_managers_pages(self) -> Mapping[str, Handler]:
+        """What those may open who manage the workspace."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            places.ADDRESS: partial(places.show_personas, desk),
+            f"{places.ADDRESS}/{{channel}}": partial(persona_page.show_persona, desk, clerk),
+            budgets.ADDRESS: partial(budgets.show_budgets, desk),
+            work.ADDRESS: partial(work.show_work, desk),
+            f"{HOME}/audit": partial(audit.show_audit, desk),
+            f"{HOME}/health": partial(health.show_health, desk),
+        }
+
+    def _list_forms(self) -> Mapping[str, Handler]:
+        """What those may change who manage the workspace."""
+        desk, clerk = self.desk, self.clerk
+        return {
+            f"{places.ADDRESS}/{{channel}}": partial(persona_page.change_persona, desk, clerk),
+            f"{library_pages.ADDRESS}/{{name}}": partial(library_pages.use_library_persona, desk, clerk),
             budgets.ADDRESS: partial(budgets.change_budget, desk, clerk),
             work.ADDRESS: partial(work.change_work, desk, clerk),
             f"{HOME}/audit": partial(audit.verify_audit, desk),
         }
-        pages = SignInPages(site, guard, desk.store.sign_ins, desk.whois)
-        return site.frame([
-            *pages.routes(),
-            *(web.get(path, guard.admit(partial(show, desk))) for path, show in own.items()),
-            *(web.get(path, guard.admit(partial(show, desk), Rank.OWNER)) for path, show in owners.items()),
-            *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in forms.items()),
-            web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
-        ])  # fmt: skip
+
+    def _list_streams(self) -> list[tuple[Rank, str, DescribePulse]]:
+        """What tells pages that are open what changes, and whose they are."""
+        return [
+            (Rank.GUEST, f"{HOME}/live/overview", overview.describe_pulse),
+            (Rank.OWNER, f"{HOME}/live/work", work.describe_pulse),
+            (Rank.OWNER, f"{HOME}/live/health", partial(health.describe_pulse, self.desk)),
+        ]
+
+
+async def follow_page(desk: Desk, describe: DescribePulse, request: web.Request) -> web.StreamResponse:
+    """Tell a page what changes. The stream ends before the platform's word on the rank is too old."""
+    visit, zone = request[VISIT], await desk.find_zone(request[VISIT])
+    left = (RANK_LIFE - (desk.clock() - visit.session.ranked_at)).total_seconds()
+    with desk.live.count_stream(visit.session.number):
+        pulses = desk.live.follow(visit.workspace, lambda: desk.find_start("1", zone))
+        seconds = min(STAY, left) if left > 0 else STAY  # it was asked for anew just now
+        return await send_figures(request, pulses, partial(describe, visit), seconds, hash_token(visit.token))
 
 
 def open_dashboard(
@@ -105,6 +157,7 @@ def open_dashboard(
         clock,
         tools,
         Persona(model=settings.confab_model),
+        LiveFigures(lambda workspace, since: store.reports.take_pulse(workspace, since, BATCHES)),
         settings.confab_time_zone,
         settings.confab_models,
         condition,

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from bots.ops.sealing import Seal, SealBroken
-from bots.web.dashboard.recent import Recent
+from bots.web.dashboard.figures.live import LiveFigures
+from bots.web.dashboard.figures.recent import Recent
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import Site
@@ -18,10 +19,12 @@ from core.billing.ledger_rows import Scope
 from core.domain.clock import Clock
 from core.domain.personas import Persona
 from core.store.protocols import Store
+from core.store.records.reports.live import Pulse
 from core.tools.registry import ToolRegistry
 
 SPANS = {"7": "7 days", "30": "30 days", "90": "90 days"}
 USUAL = "30"
+BATCHES = 500  # newest ones that are shown
 NOTICE = "notice"  # the cookie of what a form brought about
 NOTICE_LIFE = 60  # seconds
 LONGEST = 1_500  # characters of a notice: a cookie holds some 4 kB
@@ -49,16 +52,17 @@ class Desk:
     clock: Clock
     tools: ToolRegistry
     defaults: Persona
+    live: LiveFigures
     zone: str = "UTC"
     models: Sequence[str] = ()
     condition: ProcessState = field(default_factory=ProcessState)
     recent: Recent = field(default_factory=Recent)
 
-    def render(self, request: web.Request, template: str, /, **values: object) -> web.Response:
+    def render(self, request: web.Request, template: str, status: int = 200, /, **values: object) -> web.Response:
         """A page, with what a form has just brought about above it."""
         name = self.site.name_cookie(NOTICE)
         told = self._read_notice(request.cookies.get(name, ""))
-        response = self.site.render(request, template, **{"visit": request[VISIT], "told": told, **values})
+        response = self.site.render(request, template, status, **{"visit": request[VISIT], "told": told, **values})
         if name in request.cookies:
             self.site.drop_cookie(response, name)
         return response
@@ -80,6 +84,10 @@ class Desk:
     def find_start(self, days: str, zone: str) -> datetime:
         """The midnight with which a span of so many days begins, today with them."""
         return find_period_start(Period.DAY, self.clock(), zone) - timedelta(days=int(days) - 1)
+
+    async def take_pulse(self, visit: Visit, zone: str) -> Pulse:
+        """How the workspace stands now, with what was asked today."""
+        return await self.store.reports.take_pulse(visit.workspace, self.find_start("1", zone), BATCHES)
 
     async def fetch_names(self, visit: Visit, wanted: AbstractSet[str]) -> Mapping[str, str]:
         """Names of people, and of channels as `#name` under `#ID`; what has no name keeps its id."""

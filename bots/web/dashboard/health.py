@@ -7,8 +7,10 @@ from importlib.metadata import version
 from aiohttp import web
 
 from bots.web.dashboard.desk import Desk
-from bots.web.sign_in.guard import VISIT
-from core.billing.ledger_rows import Scope
+from bots.web.dashboard.figures.live import REREAD
+from bots.web.sign_in.guard import VISIT, Visit
+from bots.web.site.templates import write_number
+from core.store.records.reports.live import Pulse
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +24,36 @@ class HealthLine:
 
 async def show_health(desk: Desk, request: web.Request) -> web.Response:
     visit = request[VISIT]
-    platform = visit.identity.platform
-    offline = desk.condition.offline(platform)
     zone = await desk.find_zone(visit)
-    counts = await desk.store.reports.count_outcomes(Scope(visit.workspace), desk.find_start("7", zone))
     installed = await desk.store.installations.find(visit.workspace)
     names = await desk.fetch_names(visit, {installed.by} if installed and installed.by else set())
-    refused = desk.condition.claude_refused()
-    findings: Sequence[HealthLine] = (
-        HealthLine(platform.capitalize(), not offline, offline or "connected"),
-        HealthLine("Claude", not refused, "does not accept the key" if refused else "has not refused the key"),
-        HealthLine("Database", good=True, says="answers"),
-    )
     return desk.render(
         request,
         "dashboard/health.html",
-        findings=findings,
-        waiting=sum(one.count for one in counts if one.outcome == "open"),
-        processes=desk.condition.processes(),
+        findings=list_findings(desk, visit),
+        live=describe_pulse(desk, visit, await desk.take_pulse(visit, zone)),
         version=version("confab"),
         installed=installed,
         names=names,
         zone=zone,
     )
+
+
+def list_findings(desk: Desk, visit: Visit) -> Sequence[HealthLine]:
+    """What works, and what does not."""
+    platform = visit.identity.platform
+    offline, refused = desk.condition.offline(platform), desk.condition.claude_refused()
+    return (
+        HealthLine(platform.capitalize(), not offline, offline or "connected"),
+        HealthLine("Claude", not refused, "does not accept the key" if refused else "has not refused the key"),
+        HealthLine("Database", good=True, says="answers"),
+    )
+
+
+def describe_pulse(desk: Desk, visit: Visit, pulse: Pulse) -> dict[str, str]:
+    """What waits, and how many processes live; where something else works than before, the page is another."""
+    return {
+        REREAD: ", ".join(f"{one.name} {one.says}" for one in list_findings(desk, visit)),
+        "waiting": write_number(pulse.count().waiting),
+        "processes": write_number(desk.condition.processes()),
+    }

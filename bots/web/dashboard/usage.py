@@ -5,31 +5,38 @@ from datetime import datetime
 
 from aiohttp import web
 
-from bots.web.dashboard.charts import measure_bar
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
+from bots.web.dashboard.figures.charts import Chart, Point, draw_columns, measure_bar
+from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
 from core.billing import reports
+from core.billing.budgets import dollars
 from core.billing.ledger_rows import Scope, UsageRow
 from core.billing.reports import UsageReport
 
-BY = {"channel": "Channel", "person": "Person", "model": "Model", "day": "Day"}
+BY = {"channel": "Channel", "person": "Person", "model": "Model", "persona": "Persona", "day": "Day"}
 OWN = {"model": "Model", "day": "Day"}  # what tells a person something of their own usage
-LINES = 200  # of a page, which stays small; the csv has all
+LINES = 100  # of a page, which stays small; the csv has all
+CHARTED = 60  # columns of a chart
+DEFAULT, UNKNOWN = "default", "unknown"
+PERSONAS = {DEFAULT: "No persona was set", UNKNOWN: "Beside answers, or not known"}
 
 
 async def show_usage(desk: Desk, request: web.Request) -> web.Response:
     """A report, with names; of the workspace for who manages it, else of the reader's own questions."""
     found, by, days, zone = await _load(desk, request)
-    visit, lines = request[VISIT], found.lines[:LINES]
-    most = max((line.micro_usd for line in lines), default=0)
-    names = await _load_names(desk, visit, found)
+    visit = request[VISIT]
+    page = cut_rows(request, found.lines, LINES)
+    most = max((line.micro_usd for line in found.lines), default=0)
+    names = await _load_names(desk, visit, by, page.rows)
     misses = await _sum_usage(desk, visit, desk.find_start(days, zone), "miss")
     return desk.render(
         request,
         "dashboard/usage.html",
-        lines=[(names.get(one.group, one.group), one, measure_bar(one.micro_usd, most)) for one in lines],
+        lines=[(names.get(one.group, one.group), one, measure_bar(one.micro_usd, most)) for one in page.rows],
+        page=page,
+        chart=draw_chart(by, page.rows, names),
         total=found.total,
-        more=len(found.lines) - len(lines),
         caveats=reports.describe_caveats(found.total, misses),
         by=by,
         choices_by=BY if visit.owner else OWN,
@@ -37,6 +44,30 @@ async def show_usage(desk: Desk, request: web.Request) -> web.Response:
         spans=SPANS,
         zone=zone,
     )
+
+
+def draw_chart(by: str, lines: Sequence[UsageRow], names: Mapping[str, str]) -> Chart | None:
+    """What stands in an order as columns: days, and the versions of each persona; None for anything else."""
+    if by not in {"day", "persona"}:
+        return None
+    shown = sorted(lines[-CHARTED:] if by == "day" else lines[:CHARTED], key=_order_group)
+    called = ((names.get(one.group, one.group), one) for one in shown)
+    points = [Point(name, (one.micro_usd,), f"{name}: {dollars(one.micro_usd)}") for name, one in called]
+    return draw_columns(points, dollars)
+
+
+def _order_group(line: UsageRow) -> tuple[str, int]:
+    """A version stands behind the ones before it."""
+    place, _, number = line.group.rpartition("#")
+    return (place, int(number)) if number.isdecimal() else (line.group, 0)
+
+
+def name_version(group: str, names: Mapping[str, str]) -> str:
+    """What a version of a persona is called: by its place and number, for its words are its channel's."""
+    if group in PERSONAS:
+        return PERSONAS[group]
+    channel, _, number = group.rpartition("#")
+    return f"{names.get(f'#{channel}', f'#{channel}') if channel else 'The workspace'}, version {number}"
 
 
 async def export_usage(desk: Desk, request: web.Request) -> web.Response:
@@ -63,9 +94,13 @@ def _find_scope(visit: Visit) -> Scope:
     return Scope(visit.workspace) if visit.owner else Scope(visit.workspace, person=visit.person)
 
 
-async def _load_names(desk: Desk, visit: Visit, found: UsageReport) -> Mapping[str, str]:
-    groups = {line.group for line in found.lines[:LINES]}
-    if found.by == "channel":
+async def _load_names(desk: Desk, visit: Visit, by: str, lines: Sequence[UsageRow]) -> Mapping[str, str]:
+    groups = {line.group for line in lines}
+    if by == "channel":
         names = await desk.fetch_names(visit, {f"#{group}" for group in groups})
         return {group: names[f"#{group}"] for group in groups}
-    return await desk.fetch_names(visit, groups) if found.by == "person" else {}
+    if by == "persona":
+        channels = {group.rpartition("#")[0] for group in groups} - {""}
+        names = await desk.fetch_names(visit, {f"#{channel}" for channel in channels})
+        return {group: name_version(group, names) for group in groups}
+    return await desk.fetch_names(visit, groups) if by == "person" else {}

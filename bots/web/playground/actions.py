@@ -12,7 +12,7 @@ from bots.web.playground.persona_panel import compare_words, list_commands
 from bots.web.playground.place import PlaygroundPlace, clean_name
 from bots.web.playground.posts import PlaygroundPost, is_command, is_private
 from bots.web.playground.waiting_files import WaitingFiles
-from bots.web.site.site import Site
+from bots.web.site.site import PageLink, Site
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
 from core.domain.controls import CONTROLS, Control
@@ -25,6 +25,7 @@ GONE = "A file that you attached is not here any more. Attach it again."
 NOTHING = "Nothing has changed."
 TOO_LONG = f"A message has at most {LONGEST:,} characters. Attach it as a file."
 SCRIPT = "application/json"
+SAYS, BACK = "Confab says", "Back to the conversation"
 
 
 class PlaygroundActions:
@@ -52,7 +53,7 @@ class PlaygroundActions:
         tokens = [one for one in given.get("files", "").split() if one][:FILES]
         files = self._uploads.find(tokens)
         if files is None or len(text) > LONGEST:
-            return self._refuse(request, GONE if files is None else TOO_LONG)
+            return self._refuse(request, GONE if files is None else TOO_LONG, place)
         if not text and not files:
             return self._answer(request, place)
         command = is_command(text)
@@ -79,7 +80,7 @@ class PlaygroundActions:
         place, given = await self._read(request)
         text = given.get("text", "").replace("\r\n", "\n").strip()
         if not text or len(text) > LONGEST:
-            return self._refuse(request, TOO_LONG if text else "Say something, or delete the message.")
+            return self._refuse(request, TOO_LONG if text else "Say something, or delete the message.", place)
         await self._history.edit(place.key, given.get("post", ""), text)
         return self._answer(request, place)
 
@@ -113,7 +114,7 @@ class PlaygroundActions:
             post = self._make_post(place, f"/{words}", command=True, private=is_private(words), values=values)
             receipt = await self._history.give(place.key, post)
             if receipt.faults:
-                return self._refuse(request, " ".join(receipt.faults.values()))
+                return self._refuse(request, " ".join(receipt.faults.values()), place)
         return self._answer(request, place)
 
     async def compare(self, request: web.Request) -> web.Response:
@@ -145,21 +146,30 @@ class PlaygroundActions:
         return await self._pages.read_place(request, given), given
 
     async def _check(self, request: web.Request) -> None:
-        """Raise HTTPForbidden unless a page of ours sent this."""
-        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
+        """Raise HTTPForbidden unless a page of ours sent this.
+
+        Of a form without a script browsers hide the origin, as our policy of referrers asks: they say `null`, and in
+        another header that it is ours.
+        """
+        own = f"http://{request.host}"
+        hidden = request.headers.get("Sec-Fetch-Site") == "same-origin"
+        if request.headers.get("Origin", own) not in ({own, "null"} if hidden else {own}):
             raise web.HTTPForbidden
         await self._site.check_form(request)
 
     def _answer(self, request: web.Request, place: PlaygroundPlace, note: str = "") -> web.Response:
-        """For a script a note, for a form without one the page."""
+        """For a script a note; for a form without one the page, or the note with a link to it."""
         if request.headers.get("Accept") == SCRIPT:
             return web.json_response({"note": note, "address": place.address()})
+        if note:
+            return self._site.render_error(request, 200, SAYS, note, PageLink(place.address(), BACK))
         return web.Response(status=303, headers={"Location": place.address()})
 
-    def _refuse(self, request: web.Request, why: str) -> web.Response:
+    def _refuse(self, request: web.Request, why: str, place: PlaygroundPlace | None = None) -> web.Response:
         if request.headers.get("Accept") == SCRIPT:
             return web.json_response({"problem": why}, status=422)
-        return self._site.render_error(request, 422, "That can't be done", why)
+        back = PageLink(place.address() if place else "/", BACK)
+        return self._site.render_error(request, 422, "That can't be done", why, back)
 
 
 def _make_name() -> str:

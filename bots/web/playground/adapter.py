@@ -7,6 +7,7 @@ from bots.web.playground.history import PlaygroundHistory
 from bots.web.playground.posts import WORKSPACE, PlaygroundPost
 from bots.web.playground.surface import PlaygroundSurface
 from core.domain.clock import Clock, system_clock
+from core.domain.controls import Control
 from core.domain.events import Ingest
 from core.domain.messages import Question, ThreadKey
 from core.store.records.posts.stored_posts import Posts
@@ -36,7 +37,9 @@ class Playground:
     async def surface(self, question: Question) -> PlaygroundSurface:
         return PlaygroundSurface(self.history, question)
 
-    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+    async def tell(
+        self, workspace: str, person: str, text: str, answer: str = "", *, button: tuple[Control, str] | None = None
+    ) -> None:
         """Say it in the conversation in which the person spoke last, for them alone."""
         key = await self._find_place(person)
         name = f"{time.time_ns()}.t"

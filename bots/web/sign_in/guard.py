@@ -43,6 +43,11 @@ class Visit:
         """Whether they manage the whole workspace."""
         return self.rank >= Rank.OWNER
 
+    @property
+    def operator(self) -> bool:
+        """Whether it is who runs Confab, by a link made at the machine: no person of the platform."""
+        return self.person == OPERATOR
+
 
 VISIT = web.RequestKey("visit", Visit)
 
@@ -103,7 +108,7 @@ class Guard:
             rank = await self._whois.fetch_rank(session.identity)
             await self._sign_ins.note_rank(token, rank)
         if not self.admits(rank):
-            await self._sign_ins.end(token)
+            await self._sign_ins.end(token, left=True)
             raise PageRefused(401, *SIGN_IN)
         return Visit(session, rank, token)
 

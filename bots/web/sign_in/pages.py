@@ -8,8 +8,9 @@ from aiohttp import web
 from bots.web.sign_in.guard import VISIT, Guard
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import PageRefused, Site
+from core.domain.controls import Control
 from core.domain.errors import CannotShow
-from core.store.records.sign_ins.sessions import PATH, Identity, Session, SignIns
+from core.store.records.sign_ins.sessions import PATH, Identity, Session, SignIns, hash_token
 
 HOME = "/dashboard"
 SPENT = (
@@ -19,8 +20,8 @@ SPENT = (
 ENDED = ("You are signed out", "Write `dashboard` to Confab whenever you want to come back.")
 CLOSED = ("This is not open to you", "Only members of the workspace can open its dashboard.")
 BEGAN = (
-    "You are signed in to the dashboard (session {number}), for 12 hours. If that was not you, write `dashboard end`: "
-    "it ends all your sessions."
+    "You are signed in to the dashboard (session {number}), for 12 hours. If that was not you, end this session here; "
+    "`dashboard end` ends all of yours."
 )
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class SignInPages:
         if begun is None:
             raise PageRefused(410, *SPENT)
         token, session = begun
-        await self._tell(session)
+        await self._tell(session, token)
         response = web.Response(status=303, headers={"Location": HOME})
         self.guard.keep(response, token)
         return response
@@ -75,9 +76,11 @@ class SignInPages:
             raise PageRefused(410, *SPENT)
         return identity
 
-    async def _tell(self, session: Session) -> None:
+    async def _tell(self, session: Session, token: str) -> None:
+        """The button names the session by what the database has of its token, which opens nothing."""
+        button = Control.END_SESSION, hash_token(token)
         try:
-            await self.whois.tell(session.identity, BEGAN.format(number=session.number))
+            await self.whois.tell(session.identity, BEGAN.format(number=session.number), button)
         except (CannotShow, TimeoutError) as error:
             log.warning("who began session %d could not be told: %s", session.number, error)
         except Exception:  # the session has begun; the log says who was not told of it

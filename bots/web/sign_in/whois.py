@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bots.web.site.site import PageRefused
 from core.domain.clock import Clock
+from core.domain.controls import Control
 from core.domain.errors import ConfabError, StoreUnavailable
 from core.domain.messages import Rank
 from core.domain.platform import Platform, Surface
@@ -60,11 +61,12 @@ class Whois:
         except (ConfabError, TimeoutError, KeyError):
             return False
 
-    async def tell(self, identity: Identity, text: str) -> None:
-        """Say something to them alone. Raises CannotShow, TimeoutError."""
+    async def tell(self, identity: Identity, text: str, button: tuple[Control, str]) -> None:
+        """Say something to them alone, with a button below it. Raises CannotShow, TimeoutError."""
         if identity.person != OPERATOR:
             async with asyncio.timeout(PATIENCE):
-                await self.platforms[identity.platform].tell(identity.workspace, identity.person, text)
+                platform = self.platforms[identity.platform]
+                await platform.tell(identity.workspace, identity.person, text, button=button)
 
     async def _find_surface(self, identity: Identity) -> Surface:
         return await self.platforms[identity.platform].surface(identity.make_question(self.clock()))

@@ -6,7 +6,7 @@ of somebody else's session proves nothing.
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -14,7 +14,7 @@ FIELD = "form_token"
 """The field of a form that holds the token."""
 HEADER = "X-Form-Token"
 """The header that holds it, in requests of scripts."""
-FORM = "application/x-www-form-urlencoded"
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 OWN = {"", "none", "same-origin"}  # what a browser says of a request that no other site began
 
 
@@ -29,12 +29,14 @@ class Csrf:
         return _compute(self._keys[0], holder)
 
     async def check(self, request: web.Request, holder: str) -> None:
-        """Raise HTTPForbidden unless a page of ours, which who holds this cookie was shown, sent the request."""
+        """Raise HTTPForbidden unless a page of ours, which who holds this cookie was shown, sent the request.
+
+        Raises HTTPBadRequest for a form that can't be read: who reads it after this can.
+        """
         if request.headers.get("Sec-Fetch-Site", "") not in OWN:
             raise web.HTTPForbidden
-        token = request.headers.get(HEADER, "")
-        if not token and request.content_type == FORM:
-            token = str((await request.post()).get(FIELD, ""))
+        form = await _read_form(request) if request.content_type in FORMS else {}
+        token = request.headers.get(HEADER, "") or str(form.get(FIELD, ""))
         if not holder or not any(_is_equal(_compute(key, holder), token) for key in self._keys):
             raise web.HTTPForbidden
 
@@ -42,6 +44,13 @@ class Csrf:
 def make_holder() -> str:
     """Something that nobody can guess, for a cookie."""
     return secrets.token_urlsafe(24)
+
+
+async def _read_form(request: web.Request) -> Mapping[str, object]:
+    try:
+        return await request.post()
+    except (LookupError, ValueError):  # a character set that there is not, bytes that are none of it, no boundary
+        raise web.HTTPBadRequest from None
 
 
 def _compute(key: bytes, holder: str) -> str:

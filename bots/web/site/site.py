@@ -42,6 +42,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 PRIVATE = "no-store"
+ELSEWHERE = {"cross-site", "same-site"}  # what a browser says of a request that a page of another site began
 ERRORS = {
     400: ("That can't be read", "The address or the form is not as a page of ours makes it."),
     403: (
@@ -110,11 +111,10 @@ class Site:
         self._environment.globals["static"] = self._static.find_address
 
     def frame(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
-        """These routes and those of static files, with headers and error pages around each."""
-        return [
-            web.RouteDef(one.method, one.path, self._wrap(one.handler), one.kwargs)
-            for one in (*self._static.routes(), *routes)
-        ]
+        """These routes and those of static files, with headers and error pages around each, also for other methods."""
+        known = [*self._static.routes(), *routes]
+        others = [web.RouteDef("*", path, _refuse_method, {}) for path in dict.fromkeys(one.path for one in known)]
+        return [web.RouteDef(one.method, one.path, self._wrap(one.handler), one.kwargs) for one in (*known, *others)]
 
     def render(self, request: web.Request, template: str, status: int = 200, /, **values: object) -> web.Response:
         """A page for who reads it, with the token of its forms."""
@@ -160,6 +160,7 @@ class Site:
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 self._check_host(request)
+                _check_sender(request)
                 response = await handler(request)
             except web.HTTPMove as redirect:
                 response = web.Response(status=redirect.status, headers={"Location": str(redirect.location)})
@@ -176,16 +177,31 @@ class Site:
 
         return answer
 
-    def render_error(self, request: web.Request, status: int, title: str = "", says: str = "") -> web.Response:
-        """A page that says what is wrong, and what mends it."""
+    def render_error(
+        self, request: web.Request, status: int, title: str = "", says: str = "", back: PageLink | None = None
+    ) -> web.Response:
+        """A page that says what is wrong, and what mends it, with a link to go on."""
         known = ERRORS.get(status, FAULT)
-        values = {"title": title or known[0], "says": says or known[1]}
+        links = request.get(VIEWER, NOBODY).links
+        values = {"title": title or known[0], "says": says or known[1], "back": back or next(iter(links), None)}
         return self.render(request, "site/error.html", status, **values)
 
     def _check_host(self, request: web.Request) -> None:
         host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
         if self._hosts and host.strip("[]").lower() not in self._hosts:
             raise web.HTTPForbidden
+
+
+def _check_sender(request: web.Request) -> None:
+    """Raise HTTPForbidden where a page of another site asks for a part of ours. Links from there may be followed."""
+    sent = request.headers.get("Sec-Fetch-Site", "")
+    if sent in ELSEWHERE and request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        raise web.HTTPForbidden
+
+
+async def _refuse_method(request: web.Request) -> web.StreamResponse:
+    """For a method that an address does not take."""
+    raise web.HTTPMethodNotAllowed(request.method, ())
 
 
 def _add_headers(response: web.StreamResponse) -> web.StreamResponse:

@@ -182,15 +182,17 @@ async function say() {
   if (sending || (!text.value.trim() && !files.length)) return;
   sending = true;
   document.getElementById("send").disabled = true;
-  document.getElementById("file-tokens").value = files.map((one) => one.token).join(" ");
+  const sent = { words: text.value, files: [...files] };
+  document.getElementById("file-tokens").value = sent.files.map((one) => one.token).join(" ");
   const { note = "", problem = "" } = await send("/playground/say", new FormData(composer));
   sending = false;
   document.getElementById("send").disabled = false;
   tell(note, problem);
   if (problem) return;
-  text.value = "";
-  sessionStorage.removeItem(draft);
-  files.length = 0;
+  // What somebody wrote or attached meanwhile is not sent yet.
+  text.value = text.value.startsWith(sent.words) ? text.value.slice(sent.words.length).trimStart() : text.value;
+  sessionStorage.setItem(draft, text.value);
+  files.splice(0, files.length, ...files.filter((one) => !sent.files.includes(one)));
   drawChips();
   showHints();
   text.focus();
@@ -326,6 +328,8 @@ document.addEventListener("input", (event) => {
 const narrow = matchMedia("(max-width: 899px)").matches;
 const reading = narrow && rooms.closest(".panel-chosen") !== null; // what stands beside, and not the conversation
 
+document.getElementById("without-scripts").remove();
+document.getElementById("how-to-send").hidden = false;
 text.value = sessionStorage.getItem(draft) ?? text.value;
 if (!reading) scroller().scrollTop = scroller().scrollHeight;
 if (narrow) document.querySelector(".channels")?.removeAttribute("open");

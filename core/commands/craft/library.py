@@ -8,6 +8,7 @@ from core.commands.persona import (
     OWNERS,
     WHERE,
     WHY,
+    check_seen,
     check_suited,
     describe_persona,
     find_place,
@@ -102,6 +103,7 @@ def find_unknown_tools(shelf: Shelf, tools: ToolRegistry) -> Iterator[str]:
 async def _prepare_use(call: Invocation, file: PersonaFile) -> tuple[Version | None, Persona]:
     """The version that holds now, and the persona with what the file says. Raises UsageError."""
     held = await call.context.store.personas.persona(find_place(call))
+    await check_seen(call, held)
     persona = apply_persona_file(file, held.persona if held else Persona())
     if persona.tools is not None:
         persona = replace(persona, tools=parse_tools(call, persona.tools))

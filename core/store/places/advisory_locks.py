@@ -37,6 +37,11 @@ def lock_batches(sql: Sql) -> None:
     sql.lock("batches")
 
 
+def lock_shards(sql: Sql, bot: str) -> None:
+    """Nobody else shares out the bot's shards, or begins a session. Taken alone."""
+    sql.lock(f"shards {bot}")
+
+
 def lock_personas(sql: Sql, workspace: str) -> None:
     """Nobody else changes personas or notes in the workspace."""
     sql.lock(f"personas {workspace}")

@@ -13,6 +13,7 @@ from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
+from core.store.places.shards.leases import list_overviews
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, MENDS, explain, name_database
 from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
@@ -76,7 +77,7 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
     found = replace(found, installations=list_installations(sql) if "installations" in had else ())
     found = replace(found, server=server, votes=votes, deletions=deletions, batches=batches)
-    return replace(found, notes=list_server_notes(sql))
+    return replace(found, notes=list_server_notes(sql), shards=list_overviews(sql) if "shards" in had else {})
 
 
 def _measure_distance(connection: Connection[Any]) -> tuple[timedelta, timedelta]:

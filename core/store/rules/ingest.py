@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from core.domain.controls import APPROVAL, BATCH
+from core.domain.controls import APPROVAL, BATCH, Control
 from core.domain.events import (
     Backfilled,
     Commanded,
@@ -21,7 +21,7 @@ from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, is_ended, record_audit
 from core.store.places.schedules import stop_schedules
-from core.store.places.sign_ins.sessions import end_workspace_sessions
+from core.store.places.sign_ins.sessions import end_pressed_session, end_workspace_sessions
 from core.store.rules.drafts import erase_known_files
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.jobs.erasures import erase_jobs, erase_row_of, follow_edit
@@ -97,6 +97,8 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
 
 
 def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
+    if event.control is Control.END_SESSION:
+        return Receipt(new=False, ours=False, question=False, key=event.key, note=end_pressed_session(sql, event))
     if event.control in BATCH:
         return ingest_job_press(sql, event)
     return ingest_decision(sql, event) if event.control in APPROVAL else ingest_press(sql, event)

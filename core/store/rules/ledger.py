@@ -37,6 +37,11 @@ QUARTER = """substr(at, 1, 14) || CASE WHEN substr(at, 15, 2) < '15' THEN '00' W
     WHEN substr(at, 15, 2) < '45' THEN '30' ELSE '45' END"""
 BILL = """substr(at, 1, 10) || ' ' || coalesce(answered_by, model)
     || CASE WHEN input IS NULL THEN ' died' ELSE ' used' END"""
+PERSONA = """CASE WHEN persona_wide IS NULL THEN 'unknown' WHEN persona = 0 THEN 'default'
+    WHEN persona_wide = TRUE THEN '#' || CAST(persona AS VARCHAR)
+    ELSE channel || '#' || CAST(persona AS VARCHAR) END"""
+"""The place and the version that gave an answer, the whole workspace's as `#3`. Unknown are those of requests beside an
+answer, and of those that an early release made."""
 GROUPS = {
     "person": "person",
     "channel": "channel",
@@ -45,6 +50,7 @@ GROUPS = {
     "day": "substr(at, 1, 10)",
     "quarter": QUARTER,
     "miss": "coalesce(miss, '')",
+    "persona": PERSONA,
     "bill": BILL,
 }
 

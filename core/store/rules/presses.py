@@ -22,6 +22,7 @@ from core.store.rules.questions import (
     FINAL_TEXT,
     REOPENED,
     find_question,
+    is_shown_job,
     keep_closed,
     keep_question,
     may_be_posted,
@@ -31,13 +32,14 @@ from core.store.rules.questions import (
     thread_key,
     thread_values,
 )
-from core.store.rules.reply_chains import WaitingChains, trace_chain
+from core.store.rules.reply_chains import has_later
 from core.store.rules.threads import is_tracked, track_thread
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 ENDED = "This answer has ended already."
 GONE = "I keep nothing of this answer any more."
 GROWS = "This answer is still being written."
+ENDS = "This answer is ending just now. Please press that again in a moment."
 NO_ANSWER = "There is no answer here yet."
 UNASKED = "What was asked there is gone, so it can't be answered anew."
 NOT_NEWEST = {
@@ -84,13 +86,6 @@ AND NOT EXISTS (
 ORDER BY name <> :name, at, id
 """
 
-LATER = """
-SELECT * FROM questions
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
-AND (at, id) > (:at, :id) AND reply IS DISTINCT FROM :name
-AND (outcome IS NULL OR (coalesce(said, '') <> '' AND ({told})))
-"""
-
 PAGES = """
 SELECT message, at FROM messages
 WHERE workspace = :workspace AND channel = :channel AND answers = :name AND mine AND deleted_at IS NULL
@@ -101,7 +96,8 @@ ORDER BY at, message
 def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
     if event.question is None and event.control is Control.STOP and not _is_others(sql, event):
-        return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
+        stopped = stop_answer(sql, event.key, None) > 0
+        return _describe(sql, event.key, new=stopped, note="" if stopped else ENDED)
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
         none = NOTHING_TO_KEEP if event.control is Control.KEEP else NO_ANSWER
@@ -144,16 +140,18 @@ def stop_reply(sql: Sql, key: ThreadKey, name: str) -> str:
     """End an answer with what was said. What came of that, in a sentence."""
     lock_channel(sql, key.workspace, key.channel)
     reply = find_question(sql, key, name)
-    return STOPPED if stop_answer(sql, key, name) or (reply and stop_job(sql, reply)) else ENDED
+    return STOPPED if reply and _stop(sql, reply) else ENDED
 
 
-def retry_reply(sql: Sql, command: Question, name: str) -> str:
+def retry_reply(sql: Sql, command: Question, name: str) -> str | None:
     """Let a question be answered anew, where the command says; once, for that is the command's answer from here on.
 
-    What came of that, in a sentence.
+    What came of that, in a sentence; None as long as its answer is being shown to its end.
     """
     lock_channel(sql, command.key.workspace, command.key.channel)
     reply = find_question(sql, command.key, name)
+    if reply and _is_ending(reply):
+        return None
     why = refuse_retry(sql, reply) if reply else GONE
     if reply is None or why:
         return why
@@ -202,25 +200,44 @@ def refuse_retry(sql: Sql, reply: Row) -> str:
     said = find_message(sql, thread_key(reply), reply["name"])
     if not (asked["said"] if asked else said and not said["deleted_at"]):
         return UNASKED
-    return NOT_NEWEST[Control.RETRY] if _has_later(sql, reply, "TRUE") else ""
+    return NOT_NEWEST[Control.RETRY] if has_later(sql, reply, "TRUE") else ""
 
 
 def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
-    """What who asked may do at once, and others if the platform says so."""
+    """What who asked may do at once, and others if the platform says so.
+
+    What is tried again while it is being shown to its end is left for the moment when that is over.
+    """
     key, stops = thread_key(reply), event.control is Control.STOP
-    if reply["outcome"] is not None if stops else reply["outcome"] is None:
-        return _describe(sql, key, note=ENDED if stops else "")
-    why = "" if stops else refuse_retry(sql, reply)
-    if why:
+    waits = not stops and _is_ending(reply)
+    if why := _refuse_stop(sql, reply) if stops else "" if waits else refuse_retry(sql, reply):
         return _describe(sql, key, note=why)
     command = build_command(sql, event, reply, reply["name"])
-    if event.person not in list_askers(sql, reply):
+    if waits or event.person not in list_askers(sql, reply):
         return _describe(sql, key, new=True, question=keep_question(sql, command))
     keep_closed(sql, command)
     if stops:
-        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0 or stop_job(sql, reply))
+        stopped = _stop(sql, reply)
+        return _describe(sql, key, new=stopped, note="" if stopped else ENDED)
     _open_again(sql, reply, event.address, event.person)
     return _describe(sql, key, new=True, question=True)
+
+
+def _stop(sql: Sql, reply: Row) -> bool:
+    """Whether it is an answer that ends now, with what was said."""
+    return stop_answer(sql, thread_key(reply), reply["name"]) > 0 or stop_job(sql, reply)
+
+
+def _refuse_stop(sql: Sql, reply: Row) -> str:
+    """Why an answer can't be stopped: it has ended, or ends by itself; empty where it can."""
+    if reply["outcome"] is not None or (_is_ending(reply) and not is_shown_job(sql, reply)):
+        return ENDED
+    return STOPPED if reply["withdrawn_at"] else ""
+
+
+def _is_ending(reply: Row) -> bool:
+    """Whether all of an answer is known, and only its last page, or a file on it, may not be shown yet."""
+    return reply["outcome"] is None and reply["said"] is not None
 
 
 def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
@@ -230,7 +247,7 @@ def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
         return _describe(sql, key, note=why)
     if reply["cut"] is None:
         return _describe(sql, key, note=NOT_CUT)
-    if _has_later(sql, reply, "NOT notice"):
+    if has_later(sql, reply, "NOT notice"):
         return _describe(sql, key, note=NOT_NEWEST[Control.CONTINUE])
     question = Question(
         key=key,
@@ -292,7 +309,7 @@ def _refuse_post(event: Pressed, reply: Row) -> str:
     if event.person != reply["person"]:
         return ONLY_ASKER
     if reply["outcome"] is None:
-        return GROWS
+        return ENDS if _is_ending(reply) else GROWS
     return "" if may_be_posted(reply) else GONE
 
 
@@ -312,7 +329,7 @@ def _vote(sql: Sql, event: Pressed, reply: Row) -> Receipt:
 
 def _refuse_unfinished(reply: Row) -> str:
     """Why nothing can be done with an answer that nobody has, or not yet; empty where it is there."""
-    if reply["outcome"] is None and reply["command"] is None:
+    if reply["outcome"] is None and reply["said"] is None and reply["command"] is None:
         return GROWS
     return GONE if reply["private"] or not reply["said"] else ""
 
@@ -324,28 +341,6 @@ def _open_again(sql: Sql, reply: Row, address: str, by: str) -> None:
     place = {"workspace": reply["workspace"], "channel": reply["channel"], "question": reply["id"]}
     for page in sql.many(PAGES, reply):
         sql.insert_new("pages", {**place, "page": page["message"], "at": page["at"]})
-
-
-def _has_later(sql: Sql, reply: Row, told: str) -> bool:
-    """Whether the conversation went on: something later is being answered, or was, as far as the condition says."""
-    later = sql.many(LATER.format(told=told), reply)
-    return any(_is_same_conversation(sql, reply, row) for row in later)
-
-
-def _is_same_conversation(sql: Sql, reply: Row, later: Row) -> bool:
-    """Whether a later question of the thread belongs to what this reply stands in: of reply chains, leads to it."""
-    chains = WaitingChains(sql)
-    chained = [chains.find_parent(_find_first(sql, row)) is not None for row in (reply, later)]
-    if not chained[1]:
-        return not chained[0]
-    return bool(reply["name"] in trace_chain(sql, thread_key(later), later["name"]))
-
-
-def _find_first(sql: Sql, row: Row) -> Row:
-    """The question that somebody said, of those that only go on with its answer."""
-    while row["continues"] and (before := find_question(sql, thread_key(row), row["continues"])):
-        row = before
-    return row
 
 
 def build_command(sql: Sql, event: Pressed, reply: Row, subject: str) -> Question:

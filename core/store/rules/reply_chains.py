@@ -1,7 +1,7 @@
 """Reply chains: a message, its ancestors, and our replies on the way (a recursive query over one channel)."""
 
 from core.domain.messages import ThreadKey
-from core.store.rules.questions import thread_key, thread_values
+from core.store.rules.questions import find_question, thread_key, thread_values
 from core.store.sql_port import Row, Sql
 
 LONGEST = 5_000  # messages of a chain, those nearest to its end
@@ -24,6 +24,13 @@ MESSAGE = "messages.workspace = :workspace AND messages.channel = :channel AND m
 
 PARENT = """
 SELECT parent FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
+"""
+
+LATER = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
+AND (at, id) > (:at, :id) AND reply IS DISTINCT FROM :name
+AND (outcome IS NULL OR (coalesce(said, '') <> '' AND ({told})))
 """
 
 # One page brings its whole reply along, and everything that this reply answers, or the reply that it goes on with.
@@ -87,3 +94,25 @@ class WaitingChains:
         if place not in self._known:
             self._known[place] = trace_chain(self._sql, key, name, companions=False)
         return self._known[place]
+
+
+def has_later(sql: Sql, reply: Row, told: str) -> bool:
+    """Whether the conversation went on: something later is being answered, or was, as far as the condition says."""
+    later = sql.many(LATER.format(told=told), reply)
+    return any(_is_same_conversation(sql, reply, row) for row in later)
+
+
+def _is_same_conversation(sql: Sql, reply: Row, later: Row) -> bool:
+    """Whether a later question of the thread belongs to what this reply stands in: of reply chains, leads to it."""
+    chains = WaitingChains(sql)
+    chained = [chains.find_parent(_find_first(sql, row)) is not None for row in (reply, later)]
+    if not chained[1]:
+        return not chained[0]
+    return bool(reply["name"] in trace_chain(sql, thread_key(later), later["name"]))
+
+
+def _find_first(sql: Sql, row: Row) -> Row:
+    """The question that somebody said, of those that only go on with its answer."""
+    while row["continues"] and (before := find_question(sql, thread_key(row), row["continues"])):
+        row = before
+    return row

@@ -17,6 +17,7 @@ from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
+from core.store.places.shards.leases import list_overviews
 from core.store.protocols import Condition
 from core.store.records.files import WaitingDeletions
 from core.store.records.jobs import WaitingBatches
@@ -100,7 +101,8 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         notes = list_server_notes(sql) if db.table("notes").exists() else {}
         found = Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
         found = replace(found, votes=votes, deletions=deletions, batches=batches)
-        return replace(found, notes=notes, installations=installed)
+        shards = list_overviews(sql) if db.table("shard_holders").exists() else {}
+        return replace(found, notes=notes, installations=installed, shards=shards)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

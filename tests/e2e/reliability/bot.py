@@ -16,11 +16,16 @@ from typing import Any
 from bots.app import run
 from bots.app.configuration import Configuration, open_tools, read_configuration
 from bots.app.health import Health
+from bots.app.playground import build_routes, find_limits, listen
+from bots.app.supervisor import Supervisor
 from bots.discord.adapter import Discord
 from bots.discord.settings import DiscordSettings
+from bots.discord.shards.sharing import ShardSharing
 from bots.ops import logs
+from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
+from bots.web.playground.adapter import Playground
 from core.domain.errors import StoreNotReady
 from core.domain.platform import Platform
 from core.jobs.pace import JobPace
@@ -34,8 +39,13 @@ PACE = JobPace(0.05, timedelta(seconds=1), *[timedelta(seconds=0.1)] * 2, timede
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
 """The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
+SPACING, LEAD = 0.4, 0.1  # seconds between two session starts of a bucket, and from a turn to the IDENTIFY
+LEASE = "LEASE"
+"""The variable that says how many seconds a lease of shards lasts; without it, as long as the others."""
 CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
+PLAYGROUND = "PLAYGROUND"
+"""The variable that makes it `confab web`, and names a file which gets a line with the address."""
 
 
 class Mortal:
@@ -90,12 +100,22 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
                 store.installations,
                 api_url=api,
                 gateway_url=gateway,
+                sharing=share(discord, store),
                 installers=discord.discord_user_install,
                 quick=True,
                 edit=EDIT,
             )
         )
     return found
+
+
+def share(discord: DiscordSettings, store: Store) -> ShardSharing | None:
+    """As `DISCORD_SHARDS` says, in less time."""
+    if discord.discord_shards is None:
+        return None
+    wanted = None if discord.discord_shards == "auto" else discord.discord_shards
+    lease = timedelta(seconds=float(os.environ.get(LEASE, STALE.total_seconds())))
+    return ShardSharing(store.shards, wanted, lease=lease, spacing=SPACING, lead=LEAD)
 
 
 async def open_when_ready(url: str) -> Store:
@@ -107,6 +127,22 @@ async def open_when_ready(url: str) -> Store:
             await asyncio.sleep(0.1)
 
 
+async def play(chosen: Configuration, store: Store, tools: ToolRegistry, stop: asyncio.Event, addresses: Path) -> None:
+    """`confab web`, on a free port."""
+
+    def tell(address: str) -> None:
+        with addresses.open("a") as file:
+            file.write(f"{address}\n")
+
+    shown = Playground(store.posts)
+    async with run.assemble(chosen.core, [shown], store, tools=tools, pace=PACE) as assistant:
+        routes = build_routes(
+            chosen.core, store, shown, compose=assistant.next_request, tools=tools.names, person="ada"
+        )
+        async with run.connect_platforms([Supervisor(shown)], assistant.ingest):
+            await listen(HttpServer(routes, find_limits()), port=0, tell=tell, stop=stop, playground=shown, show=False)
+
+
 async def main() -> None:
     """`confab run`, until it is killed."""
     chosen = read_configuration()
@@ -116,6 +152,10 @@ async def main() -> None:
     health, stop = Health(store.questions), run.catch_signals()
     machine = os.environ.get(MACHINE, "")
     tools = ToolRegistry([MachineTools(machine)]) if machine else open_tools(chosen)
+    if addresses := os.environ.get(PLAYGROUND, ""):
+        await play(chosen, store, tools, stop, Path(addresses))
+        await opened.shut()
+        return
     await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop, pace=PACE)
     await opened.shut()
 

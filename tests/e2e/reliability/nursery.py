@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import fork_server
 
-FOREIGN = ("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_", "DEATH", "CALLS", "MACHINE")
+FOREIGN = ("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_", "DEATH", "CALLS", "MACHINE", "LEASE")
 
 
 class Bot:

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from tests.fakes.discord.nouns import PRIVILEGED, Channel, Intent, Json
 from tests.fakes.discord.payloads import guild_create, member_json, user_json
 from tests.fakes.discord.session import Line, Session
+from tests.fakes.discord.starts import SessionStarts
 from tests.fakes.discord.world import APPLICATION, Event, World
 
 FRAME = 4096  # bytes that a client may send at once; more closes with 4002
@@ -33,10 +34,11 @@ class Closed(Exception):
 class Gateway:
     """Sessions and sockets, and every way in which they end."""
 
-    def __init__(self, world: World, token: str, *, heartbeat: float, shards: int) -> None:
+    def __init__(self, world: World, token: str, *, heartbeat: float, shards: int, starts: SessionStarts) -> None:
         self.sessions: dict[str, Session] = {}
         self.identified = 0
         self.resumed = 0
+        self.starts = starts
         self.sockets = 0
         """How many were ever opened."""
         self.silent = False
@@ -159,7 +161,16 @@ class Gateway:
             raise Closed(4005)
         if body.get("token") != self._token:
             raise Closed(4004)
-        session = Session(uuid4().hex, self._intents(body), self._shard(body), line)
+        intents, shard = self._intents(body), self._shard(body)
+        if self._world.sessions <= 0:
+            self._token = ""  # Discord resets the token of a bot that begins more sessions, and ends those it has
+            self.hang_up(4004)
+            return
+        if not self.starts.admits(shard[0]):
+            line.send({"op": 9, "d": False})
+            return
+        self._world.sessions -= 1
+        session = Session(uuid4().hex, intents, shard, line)
         orphans = [old.id for old in self.sessions.values() if old.line is None and old.shard == session.shard]
         for orphan in orphans:
             del self.sessions[orphan]
@@ -176,7 +187,10 @@ class Gateway:
         return Intent(asked)
 
     def _shard(self, body: Json) -> tuple[int, int]:
-        number, count = body.get("shard") or (0, 1)
+        named = body.get("shard") or (0, 1)
+        if len(named) != 2 or not all(isinstance(one, int) for one in named):
+            raise Closed(4002)
+        number, count = named
         if not 0 <= number < count:
             raise Closed(4010)
         if count < self.shards:
@@ -214,12 +228,16 @@ class Gateway:
     def _resume(self, line: Line, body: Json) -> None:
         if body.get("token") != self._token:
             raise Closed(4004)
+        if not isinstance(body.get("seq"), int):
+            raise Closed(4002)
         session = self.sessions.get(str(body.get("session_id")))
         if session is None:
             line.send({"op": 9, "d": False})
             return
         if body["seq"] > session.seq:
             raise Closed(4007)
+        if session.line and session.line is not line:
+            session.line.hang_up(4000)  # one socket has a session
         session.line = line
         for number, frame in session.log:
             if number > body["seq"]:

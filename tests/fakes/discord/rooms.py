@@ -7,6 +7,7 @@ from aiohttp import web
 
 from tests.fakes.discord import forms
 from tests.fakes.discord.drafts import draft
+from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.message_payloads import message_json, signature
 from tests.fakes.discord.nouns import FORUMS, PRIVATE_THREAD, Channel, Guild, Intent, Json, Kind, Permission, Type
 from tests.fakes.discord.payloads import channel_json, guild_json, member_json, role_json, user_json
@@ -28,9 +29,9 @@ LIMITED = {Intent.GUILD_PRESENCES: 1 << 13, Intent.GUILD_MEMBERS: 1 << 15, Inten
 class Rooms:
     """What the bot may ask of places and people."""
 
-    def __init__(self, world: World, shards: int) -> None:
+    def __init__(self, world: World, gateway: Gateway) -> None:
         self._world = world
-        self._shards = shards
+        self._gateway = gateway
 
     def routes(self) -> dict[str, Route]:
         return {
@@ -92,9 +93,11 @@ class Rooms:
 
     def gateway(self, ask: Ask) -> Json:
         """One shard unless the gateway demands more; a thousand sessions a day."""
-        limit = {"total": 1000, "remaining": self._world.sessions, "reset_after": 86_400_000, "max_concurrency": 1}
+        starts = self._gateway.starts
+        limit = {"total": 1000, "remaining": self._world.sessions, "reset_after": starts.reset_after}
+        limit["max_concurrency"] = starts.concurrency
         address = self._world.address.replace("http", "ws", 1) + "/gw"
-        return {"url": address, "shards": max(1, self._shards), "session_start_limit": limit}
+        return {"url": address, "shards": max(1, self._gateway.shards), "session_start_limit": limit}
 
     def channel(self, ask: Ask) -> Json:
         return channel_json(self._world, self._seen(ask))

@@ -27,6 +27,7 @@ from tests.fakes.discord.people import People
 from tests.fakes.discord.posts import alter
 from tests.fakes.discord.rest import API, Call, Hook, Refusal, Rest
 from tests.fakes.discord.rooms import Cdn, Rooms
+from tests.fakes.discord.starts import SessionStarts
 from tests.fakes.discord.world import Clock, Event, World, house
 
 TOKEN = "loopback.discord.token"
@@ -48,7 +49,8 @@ class DiscordFake(People):
     """Guild 8138 with its channels and people, a bot that may connect, and everything that may go wrong.
 
     `clock` moves the server's time; `privileged` are the intents switched on in the portal; `heartbeat` is in seconds;
-    `shards` is the least number of shards that the gateway takes; `port` 0 is any free one.
+    `shards` is the least number of shards that the gateway takes, `starts` how many sessions may begin side by side;
+    `port` 0 is any free one.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class DiscordFake(People):
         privileged: Intent = Intent.MESSAGE_CONTENT,
         heartbeat: float = 41.25,
         shards: int = 0,
+        starts: SessionStarts | None = None,
     ) -> None:
         self.token = TOKEN
         self.clock = clock or Clock()
@@ -66,9 +69,10 @@ class DiscordFake(People):
         commands, interactions = Commands(world), Interactions(world)
         super().__init__(world, commands, interactions)
         self.me = world.me.id
-        self.gateway = Gateway(world, TOKEN, heartbeat=heartbeat, shards=shards)
+        starts = starts or SessionStarts()
+        self.gateway = Gateway(world, TOKEN, heartbeat=heartbeat, shards=shards, starts=starts)
         self._limits = Limits(self.clock)
-        served = (Rooms(world, shards), Messages(world), commands, interactions)
+        served = (Rooms(world, self.gateway), Messages(world), commands, interactions)
         routes = {name: route for part in served for name, route in part.routes().items()}
         self._rest = Rest(world, TOKEN, self._limits, routes)
         self._port = port
@@ -235,6 +239,10 @@ class DiscordFake(People):
     def archive(self, thread: str, *, locked: bool = False) -> None:
         """Close a thread."""
         alter(self.world, replace(self.world.channel(thread), archived=True, locked=locked))
+
+    def lock(self, thread: str) -> None:
+        """Let moderators alone write in a thread, which stays open."""
+        alter(self.world, replace(self.world.channel(thread), locked=True))
 
     def forum(self, name: str, kind: Kind = Kind.FORUM, tags: tuple[str, ...] = ()) -> str:
         """One more forum, or media channel, with the tags that its posts may have; its id."""

@@ -1,6 +1,6 @@
 """What the check finds of Discord: the token, switches, servers and permissions, commands, connections.
 
-Tests bots.discord.doctor.
+Tests bots.discord.doctor and bots.discord.shards.doctor.
 """
 
 from dataclasses import replace
@@ -13,6 +13,8 @@ from bots.discord import slash as commands
 from bots.discord.doctor import DISCORD
 from bots.discord.invite import build_invite_url
 from core.commands import TABLE
+from core.store import open_store
+from core.store.records.shards.leases import ShardHolder
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import Answer, Fault
 from tests.fakes.discord.nouns import NONE, TALK, Intent, Permission
@@ -189,6 +191,33 @@ async def test_connections_that_run_out_are_told(guild, left, state):
 
     assert (told.state, told.says) == (state, f"{left} of 1,000 are left for today; a start takes 1")
     assert state == "ok" or told.mend.endswith("Discord counts anew in 1,440 minutes.")
+
+
+@pytest.mark.parametrize(
+    ("holders", "says"),
+    [
+        ({}, ("ok", "no process shares them just now")),
+        ({"p1": 4}, ("ok", "4 of 4 held by 1 process: 4")),
+        ({"p1": 4, "p2": 0}, ("ok", "4 of 4 held by 2 processes: 4, 0")),
+        ({"p1": 1}, ("warning", "1 of 4 held by 1 process: 1")),
+    ],
+    ids=["nobody", "one process", "two processes", "three shards that nobody has"],
+)
+async def test_how_shards_are_shared_is_told(guild, tmp_path, holders, says):
+    url = f"sqlite:///{tmp_path}/confab.db"
+    store = await open_store(url)
+    for process, count in holders.items():
+        holder = ShardHolder(f"discord:{APPLICATION}", process, 4)
+        await store.shards.renew(holder, {})
+        await store.shards.release(holder, dict.fromkeys(range(count, 4)))
+    [told] = await found(guild, "shards", discord_shards="auto", database_url=url)
+    await store.shut()
+
+    assert (told.state, told.says) == says
+
+
+async def test_where_no_shards_are_shared_nothing_is_told_of_them(guild):
+    assert await found(guild, "shards") == []
 
 
 @pytest.mark.parametrize(

@@ -316,6 +316,19 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
         assert line.shown() == ["again"]
 
 
+@pytest.mark.parametrize(("processes", "at_once"), [(1, 4), (2, 2), (9, 1)])
+async def test_processes_that_live_share_the_requests_of_a_second(processes, at_once):
+    budget = OutboundBudget(slots=4, seconds=60, processes=lambda: processes)
+    taking = [asyncio.create_task(budget.take(Urgency.FINAL)) for _ in range(4)]
+    await until(lambda: sum(one.done() for one in taking) >= at_once)
+    taken = sum(one.done() for one in taking)
+    for one in taking:
+        one.cancel()
+    await asyncio.gather(*taking, return_exceptions=True)
+
+    assert taken == at_once
+
+
 async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(guild):
     async with opened(guild, budget=OutboundBudget(slots=4, seconds=60)) as line:
         guild.fault(POST, limited(40), 1)

@@ -3,8 +3,11 @@
 Tests core.store.rules.presses, core.store.rules.reply_chains, bots.discord.interactions.
 """
 
+import asyncio
+
 from core.rendering.reply_notes import append_note
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.discord.limits import Fault
 from tests.support.discord_house import confab, idle, settled, told
 from tests.support.waiting import until
 
@@ -19,6 +22,34 @@ async def press(guild, running, person: str, page: str, label: str) -> None:
     pressed = await guild.press(person, page, label)
     await until(lambda: any(event.id == pressed.id for event in running.heard))
     await idle(running)
+
+
+async def test_what_is_pressed_before_an_answer_is_written_off_is_done_then(guild, claude, store):
+    """Discord shows the page with its buttons, and its answer to us is lost: the question is open still."""
+    again = asyncio.Event()
+
+    async def pause(_seconds: float) -> None:
+        await again.wait()
+
+    gate = Gate(after=4)
+    claude.script(Answer(text="One and one.", chunk=4, gate=gate), Answer(text="Two."))
+    async with confab(guild, claude, store, pause=pause) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why?")
+        await until(lambda: ours(guild))
+        guild.fault("PATCH /channels/{channel}/messages/{message}", Fault.LOSE, times=3)
+        gate.opened.set()
+        await until(lambda: "Try again" in ours(guild)[0].buttons)
+        rated = await guild.press("bob", ours(guild)[0].id, "👍")
+        tried = await guild.press("ada", ours(guild)[0].id, "Try again")
+        await until(lambda: tried.acknowledged and rated.answer)
+        open_meanwhile, _ = await store.questions.count_open()
+        again.set()
+        await settled(guild, running)
+
+    assert open_meanwhile == 2  # the question, and what was pressed below its answer
+    assert [one.content for one in ours(guild)] == ["Two."]
+    assert (rated.answer, tried.followups) == ("-# Noted: 👍. Thank you.", ["-# It is answered anew."])
+    assert guild.failed == []
 
 
 async def test_in_a_chain_of_replies_an_answer_goes_on_and_is_tried_again_beside_another_chain(guild, claude, store):

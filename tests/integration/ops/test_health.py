@@ -21,7 +21,7 @@ from core.domain.errors import SettingsError, StoreUnavailable
 from core.domain.messages import Outcome, Question, ThreadKey
 from core.domain.usage import Usage
 from core.store import open_store
-from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded
+from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded, ShardsCounted
 from tests.fakes.board import START, Board
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
@@ -153,6 +153,20 @@ async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, stor
     assert (told["open_questions"], told["oldest_question_seconds"]) == (2, 90.0)
     assert "\nconfab_open_questions 2.0\n" in metrics
     assert 'confab_connected{platform="slack"} 0.0' in metrics
+
+
+async def test_how_many_shards_are_held_is_told(health, store):
+    health(ShardsCounted("discord", 16, 6, 1, 984))
+    health(ShardsCounted("discord", 16, 7, 0))
+
+    async with completions(health, named("discord", "")) as ask:
+        _, told = await ask("/readyz")
+        _, metrics = await ask("/metrics")
+
+    assert told["shards"] == {"discord": {"count": 16, "held": 7, "unheld": 0, "starts_left": None}}
+    for state, count in (("count", 16), ("held", 7), ("unheld", 0)):
+        assert f'confab_shards{{platform="discord",state="{state}"}} {count}.0' in metrics
+    assert 'confab_session_starts_left{platform="discord"} 984.0' in metrics
 
 
 async def test_a_question_that_waits_for_a_person_is_counted_apart(health, store, claude, time):

@@ -42,19 +42,23 @@ async def test_it_is_served_beside_health_and_its_forms_change_what_answers_are_
                 await asyncio.sleep(0.01)
         async with front.browse() as browser, front.browse(None) as stranger:
             form = {"of": "workspace", "amount": "5", "per": "day"}
-            told = await (await browser.send("/dashboard/budgets", form, shown="/dashboard/budgets")).text()
+            changed = await (await browser.send("/dashboard/budgets", form, shown="/dashboard/budgets")).text()
             seen = [
                 (await stranger.get(path)).status
                 for path in ("/healthz", "/dashboard", "/sign-ins", "/dashboard/usage.csv")
             ]
             link = await make_operator_link(settings, ADA.workspace)
             shown = await (await stranger.get(link)).text()
+            async with browser.session.get("/dashboard/live/overview") as stream:
+                stop.set()
+                told = await stream.content.read()  # one that is cut off raises
     finally:
         stop.set()
         await running
         await store.shut()
 
-    assert "may now spend $5.00 a day" in told
+    assert "may now spend $5.00 a day" in changed
+    assert told.startswith(b"retry: ")
     assert seen == [200, 401, 401, 401]
     assert "Sign in as the operator" in shown
 

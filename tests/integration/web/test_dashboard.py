@@ -17,17 +17,9 @@ from core.store.records.sign_ins.sessions import Identity
 from tests.fakes.board import Board
 from tests.support.browser import NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
 from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, fill, open_front, spend_days
+from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, open_front, spend_days
 from tests.support.talk import asked, message, thread
 
-PAGES = {"overview": "", "usage": "/usage?by=person", "days": "/usage?by=day", "personas": "/personas"} | {
-    "persona": "/personas/c1?version=2",
-    "budgets": "/budgets",
-    "tools": "/tools",
-    "work": "/work",
-    "audit": "/audit",
-    "health": "/health",
-}
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium on PATH")
 
@@ -65,9 +57,9 @@ async def test_everybody_can_read_every_page_in_light_and_dark_on_a_screen_and_a
         await page.get_by_role("button", name="Sign in").click()
         for name, path in PAGES.items():
             await page.goto(f"{front.address}/dashboard{path}")
-            barriers += [f"{name}: {one}" for one in await list_barriers(page)]
             for size, width in (("wide", WIDE), ("narrow", NARROW)):
                 await page.set_viewport_size(width)
+                barriers += [f"{name} {size}: {one}" for one in await list_barriers(page)]
                 barriers += [f"{name} overflows"] if await measure_overflow(page) else []
                 if "SCREENSHOTS" in os.environ:
                     await shoot(page, tmp_path, f"{name}-{size}-{theme}")
@@ -226,7 +218,8 @@ async def test_a_schedule_is_paused_and_removed_and_its_words_are_not_shown(fron
     async with front.browse() as browser:
         shown = await browser.read(page)
         for do, number in (("pause", "2"), ("remove", "1")):
-            await browser.send(page, {"do": do, "number": number, "channel": CHANNEL}, shown=page)
+            told = await browser.send(page, {"do": do, "number": number, "channel": CHANNEL}, shown=page)
+            shown += await told.text()
         odd = [
             (await browser.send(page, form, shown=page)).status
             for form in ({}, {"do": "forget", "number": "1", "channel": CHANNEL}, {"do": "pause", "number": "9" * 30})
@@ -236,6 +229,7 @@ async def test_a_schedule_is_paused_and_removed_and_its_words_are_not_shown(fron
     (left,) = await front.store.reports.list_schedules(HERE)
     assert (left.number, left.paused) == (2, True)
     assert "secret plan" not in shown
+    assert ("Schedule 2 is paused." in shown, "Schedule 1 is removed." in shown) == (True, True)
     assert odd == [400, 400, 400]
     assert "says bad" in await elsewhere.text()
 
@@ -268,6 +262,7 @@ async def test_a_notice_that_nobody_sealed_is_not_shown(front):
 async def test_every_link_of_the_navigation_opens_and_what_is_none_says_so(front):
     async with front.browse() as browser:
         opened = [(await browser.get(link.address)).status for _, link in LINKS]
+        front.board.strangers.add("U1")
         missing = [await browser.get(path) for path in ("/dashboard/nothing", "/dashboard/personas/c99")]
 
     assert opened == [200] * len(LINKS)

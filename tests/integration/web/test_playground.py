@@ -4,6 +4,7 @@ Tests bots.app.playground, bots.web.playground.adapter, bots.web.playground.surf
 bots.web.playground.pages, bots.web.playground.actions, bots.web.playground.stream.
 """
 
+import asyncio
 import re
 
 import pytest
@@ -226,3 +227,42 @@ async def test_in_a_closed_window_or_none_nothing_is_lost_and_conversations_are_
     told = str(claude.requests[-1].body["messages"])
     assert set(listed) == {"First thing", "Second thing", "New conversation"}
     assert ("First" in told, "Second" in told, "Third thing" in told) == (False, False, True)
+
+
+async def test_what_is_written_while_a_message_is_sent_stays_and_what_runs_is_told_at_its_most(tmp_path):
+    gate = Gate(after=1)
+    async with ClaudeFake() as claude, serve_playground(tmp_path, claude) as served, visit() as visitor:
+        claude.script(Answer(text="One two three", chunk=4, gate=gate))
+        page = await visitor.open(served.address)
+        held = asyncio.Event()
+
+        async def hold(route):
+            await held.wait()
+            await route.continue_()
+
+        await page.route("**/playground/say", hold)
+        await ask(page, "first")
+        await page.keyboard.type(" and the next")
+        held.set()
+        await expect(page.locator("#text")).to_have_value("and the next")
+        await expect(page.locator("#at-most")).to_be_visible()
+        gate.opened.set()
+        await expect(page.locator(REPLIES)).to_have_attribute("data-whole", "yes")
+        await expect(page.locator("#at-most")).to_have_count(0)
+        said = await page.locator(".post:not(.ours) .words").all_inner_texts()
+
+    assert said == ["first"]
+
+
+async def test_a_command_and_what_confab_says_to_it_stand_like_all_other_posts(tmp_path):
+    async with serve_playground(tmp_path) as served, visit() as visitor:
+        page = await visitor.open(served.address)
+        await ask(page, "/help")
+        await expect(page.locator(".post.ours.private")).to_have_attribute("data-whole", "yes")
+        boxes = [await page.locator(one).bounding_box() for one in (".post.command", ".post.ours.private")]
+        border = await page.locator(".post.command").evaluate("(post) => getComputedStyle(post).borderTopWidth")
+
+    given, answer = boxes
+    assert answer["x"] == given["x"]
+    assert answer["y"] - given["y"] - given["height"] <= 24
+    assert border == "0px"

@@ -9,7 +9,7 @@ from asyncio.subprocess import PIPE
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from bots.app.playground import TAKEN
+from bots.app.playground import TAKEN, find_limits
 from tests.support import fork_server
 from tests.support.web_playground import serve_playground
 
@@ -36,6 +36,8 @@ async def test_a_form_counts_only_from_a_page_of_ours_under_a_name_of_ours(tmp_p
             "no token": await say({}),
             "of another": await say({"X-Form-Token": "0" * 64}),
             "another site": await say({**token, "Origin": "https://evil.example"}),
+            "nobody's site": await say({**token, "Origin": "null"}),
+            "a form without a script": await say({**token, "Origin": "null", "Sec-Fetch-Site": "same-origin"}),
             "another name": await say({**token, "Host": f"evil.example:{served.port}"}),
             "sent across": await say({**token, "Sec-Fetch-Site": "cross-site"}),
             "too long": await say(token, {**fields, "text": "x" * 200_001}),
@@ -54,6 +56,8 @@ async def test_a_form_counts_only_from_a_page_of_ours_under_a_name_of_ours(tmp_p
         "no token": 403,
         "of another": 403,
         "another site": 403,
+        "nobody's site": 403,
+        "a form without a script": 200,
         "another name": 403,
         "sent across": 403,
         "too long": 422,
@@ -72,3 +76,7 @@ async def test_a_second_one_over_the_same_database_says_so_in_one_line(tmp_path)
 
     assert (second.returncode, shown) == (2, b"")
     assert complaints.decode().strip() == TAKEN
+
+
+def test_a_connection_that_a_browser_opens_and_does_not_use_is_left_to_the_browser():
+    assert find_limits().head_seconds > 60  # after which Chromium closes it

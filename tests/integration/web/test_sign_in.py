@@ -2,24 +2,14 @@
 
 import asyncio
 
-import pytest
-
 from bots.web.site.csrf import FIELD
+from core.domain.controls import Control, parse_control
 from core.domain.messages import Rank
 from core.store import open_store
 from core.store.records.sign_ins.sessions import LINK_LIFE, RANK_LIFE, SESSION_LIFE, Identity
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
 from tests.support.dashboard import ADA, BOB, find_token, open_front
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 async def test_a_preview_of_a_link_shows_whom_it_signs_in_and_uses_nothing_up(front):
@@ -54,6 +44,9 @@ async def test_a_link_signs_in_once_and_its_person_is_told(front):
     ((workspace, person, text),) = front.board.told
     assert (workspace, person) == ("board:w1", "U1")
     assert "dashboard end" in text
+    (session,) = await front.store.sign_ins.list_open("board:w1", "U1")
+    ((control, _),) = [parse_control(button) for button in front.board.told_buttons]
+    assert (control, f"session {session.number}" in text) == (Control.END_SESSION, True)
     (row,) = await front.store.audit.newest("board:w1", None)
     assert (row.action, row.actor) == ("sign_in", "U1")
 
@@ -234,14 +227,17 @@ async def test_a_session_of_one_workspace_is_shown_nothing_of_another(front):
     assert [page for page in pages if "board:w1" in page or "$5.00" in page or "Ada" in page] == []
 
 
-async def test_the_operator_signs_in_without_a_platform_and_changes_nothing(front):
+async def test_the_operator_signs_in_without_a_platform_and_the_audit_log_says_what_they_changed(front):
     async with front.browse(Identity("board:w1", "operator")) as browser:
         page = await browser.read("/dashboard/budgets")
-        changed = await browser.send(
-            "/dashboard/budgets", {"of": "workspace", "amount": "5"}, shown="/dashboard/budgets"
-        )
+        form = {"of": "workspace", "amount": "5", "per": "day"}
+        changed = await (await browser.send("/dashboard/budgets", form, shown="/dashboard/budgets")).text()
 
     assert "the operator" in page
-    assert "changes nothing" in await changed.text()
-    assert (await front.store.ledger.budgets("board:w1", front.clock())).changes == ()
+    assert "Set by the operator" in changed
+    assert [(row.action, row.actor) for row in await front.store.audit.page("board:w1", 0)] == [
+        ("sign_in", "operator"),
+        ("budget.set", "operator"),
+    ]
     assert front.board.told == []
+    assert "rank" not in front.board.calls

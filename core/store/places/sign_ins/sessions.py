@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 
+from core.domain.events import Pressed
 from core.domain.messages import Rank
-from core.store.audit_log import AuditAction, AuditEntry
+from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.audit import record_audit
-from core.store.records.sign_ins.sessions import LINK_LIFE, SESSION_LIFE, Identity, Session, hash_token
+from core.store.records.sign_ins.sessions import (
+    LINK_LIFE,
+    SESSION_ENDED,
+    SESSION_LIFE,
+    SESSION_OF_OTHERS,
+    Identity,
+    Session,
+    hash_token,
+)
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 FIND_LINK = "SELECT * FROM sign_in_links WHERE token = :token AND expires_at > :now"
@@ -22,7 +31,6 @@ RANK = "UPDATE sign_in_sessions SET rank = :rank, ranked_at = :now WHERE token =
 
 END = "DELETE FROM sign_in_sessions WHERE token = :token"
 
-END_ALL = "DELETE FROM sign_in_sessions WHERE workspace = :workspace AND person = :person"
 END_LINKS = "DELETE FROM sign_in_links WHERE workspace = :workspace AND person = :person"
 
 TABLES = ("sign_in_links", "sign_in_sessions")
@@ -71,15 +79,44 @@ def note_rank(sql: Sql, token: str, rank: Rank) -> None:
     sql.execute(RANK, {"token": hash_token(token), "rank": int(rank), "now": stamp(sql.now())})
 
 
-def end_session(sql: Sql, token: str) -> None:
-    sql.execute(END, {"token": hash_token(token)})
+def end_session(sql: Sql, token: str, *, left: bool = False) -> None:
+    """End a session: its person did, or the platform, which says that they `left`."""
+    row = sql.one(FIND, {"token": hash_token(token), "now": stamp(sql.now())})
+    if row:
+        _end(sql, row, PLATFORM if left else row["person"])
+
+
+def end_pressed_session(sql: Sql, event: Pressed) -> str:
+    """End the session that a press is about, if who pressed has signed in there. What came of that, in a sentence.
+
+    The press may come from direct messages, which some platforms have outside of any workspace.
+    """
+    row = sql.one(FIND, {"token": event.question or "", "now": stamp(sql.now())})
+    if row is None:
+        return SESSION_ENDED
+    session = _read_session(row)
+    platform = event.key.workspace.partition(":")[0]
+    if (session.identity.platform, session.identity.person) != (platform, event.person):
+        return SESSION_OF_OTHERS
+    _end(sql, row, event.person)
+    return SESSION_ENDED
 
 
 def end_sessions(sql: Sql, workspace: str, person: str) -> int:
     """End a person's sessions, and links that could begin others. How many sessions there were."""
     whose = {"workspace": workspace, "person": person}
     sql.execute(END_LINKS, whose)
-    return sql.count_changes(END_ALL, whose)
+    ended = [_end(sql, row, person) for row in sql.many(LIST, {**whose, "now": stamp(sql.now())})]
+    return sum(ended)
+
+
+def _end(sql: Sql, row: Row, actor: str) -> int:
+    """Of several who end a session at once one does."""
+    ended = sql.count_changes(END, {"token": row["token"]})
+    if ended:
+        entry = AuditEntry(row["workspace"], sql.now(), actor, AuditAction.SIGN_OUT, subject=str(row["id"]))
+        record_audit(sql, entry)
+    return ended
 
 
 def end_workspace_sessions(sql: Sql, workspace: str) -> None:

@@ -13,6 +13,8 @@ LINK_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(hours=12)
 RANK_LIFE = timedelta(minutes=5)  # after which the platform is asked again what somebody may do
 PATH = "/sign-in/"  # a link's address, before its token
+SESSION_ENDED = "That session has ended: its browser is signed out."
+SESSION_OF_OTHERS = "Only who signed in there can end that session."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class SignIns(Protocol):
     async def note_rank(self, token: str, rank: Rank) -> None:
         """Keep what the platform says just now."""
 
-    async def end(self, token: str) -> None:
-        """End one session."""
+    async def end(self, token: str, *, left: bool = False) -> None:
+        """End one session: its person does, or the platform, which says that they `left`."""
 
     async def end_all(self, workspace: str, person: str) -> int:
         """End a person's sessions and links. How many sessions there were."""

@@ -5,18 +5,29 @@ from datetime import datetime, timedelta
 
 from core.billing.ledger_rows import Scope
 from core.store.places.schedules import list_workspace_schedules
-from core.store.records.jobs import Job
-from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.activity import DayCost, OutcomeCount
+from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
-from core.store.rules.jobs.jobs import list_newest_of_workspace
-from core.store.rules.ledger import QUARTER
+from core.store.rules.reports.live import take_pulse
 from core.store.sql_port import Engine, Sql, parse_stamp, stamp
 
+# Day by day, and what was shown apart: so few rows are grouped that nothing large is sorted.
 OUTCOMES = """
-SELECT {quarter} AS quarter, coalesce(outcome, 'open') AS outcome, coalesce(unanswered, '') AS reason,
-    count(*) AS count
-FROM questions WHERE workspace = :workspace {person} AND at >= :since AND command IS NULL
-GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+SELECT 'shown' AS outcome, '' AS reason, count(*) AS count FROM questions
+WHERE workspace = :workspace {person} AND at >= :since AND at < :until AND command IS NULL AND outcome = 'shown'
+UNION ALL
+SELECT coalesce(outcome, 'open'), coalesce(unanswered, ''), count(*) FROM questions
+WHERE workspace = :workspace {person} AND at >= :since AND at < :until AND command IS NULL
+AND (outcome IS NULL OR outcome <> 'shown') GROUP BY 1, 2
+"""
+
+COSTS = """
+SELECT count(*) AS requests, CAST(coalesce(sum(coalesce(micro_usd, bound, 0)), 0) AS BIGINT) AS micro_usd,
+    CAST(coalesce(sum(saved), 0) AS BIGINT) AS saved,
+    CAST(coalesce(sum(coalesce(input, input_bound)), 0) + coalesce(sum(cache_read), 0)
+        + coalesce(sum(cache_write_5m), 0) + coalesce(sum(cache_write_1h), 0) AS BIGINT) AS prompt,
+    CAST(coalesce(sum(cache_read), 0) AS BIGINT) AS cache_read
+FROM requests WHERE workspace = :workspace {person} AND at >= :since AND at < :until
 """
 
 FIRST_PAGES = """
@@ -27,13 +38,19 @@ SELECT asked.at AS at, min(messages.at) AS page FROM (
 AND messages.answers = asked.name AND messages.mine GROUP BY asked.id, asked.at
 """
 
-PERSON = "AND person = :person"
+PERSON = "AND coalesce(person, '') = :person"  # not by the index of people, which has all times
 
 
-def count_outcomes(sql: Sql, scope: Scope, since: datetime) -> list[OutcomeCount]:
-    """What became of the questions since then, by quarters of an hour, from which any zone's days can be made."""
-    rows = sql.many(_ask(OUTCOMES, scope, quarter=QUARTER), _list_values(scope, since))
-    return [OutcomeCount(**row) for row in rows]
+def count_outcomes(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[OutcomeCount]:
+    """What became of the questions of each of these days, in the order of the days."""
+    found = sql.many_each(*((_ask(OUTCOMES, scope), one) for one in _list_days(scope, midnights)))
+    return [OutcomeCount(day, **row) for day, rows in enumerate(found) for row in rows if row["count"]]
+
+
+def sum_costs(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[DayCost]:
+    """What the requests of each of these days came to."""
+    found = sql.many_each(*((_ask(COSTS, scope), one) for one in _list_days(scope, midnights)))
+    return [DayCost(**row) for (row,) in found]
 
 
 def measure_first_pages(sql: Sql, scope: Scope, since: datetime, most: int) -> list[timedelta]:
@@ -48,8 +65,11 @@ class ReportRepository:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def count_outcomes(self, scope: Scope, since: datetime) -> Sequence[OutcomeCount]:
-        return await self._engine.unit(lambda sql: count_outcomes(sql, scope, since))
+    async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
+        return await self._engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
+
+    async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
+        return await self._engine.unit(lambda sql: sum_costs(sql, scope, midnights))
 
     async def measure_first_pages(self, scope: Scope, since: datetime, most: int) -> Sequence[timedelta]:
         return await self._engine.unit(lambda sql: measure_first_pages(sql, scope, since, most))
@@ -57,12 +77,18 @@ class ReportRepository:
     async def list_schedules(self, workspace: str) -> Sequence[Schedule]:
         return await self._engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
 
-    async def list_jobs(self, workspace: str, most: int) -> Sequence[Job]:
-        return await self._engine.unit(lambda sql: list_newest_of_workspace(sql, workspace, most))
+    async def take_pulse(self, workspace: str, since: datetime, jobs: int) -> Pulse:
+        return await self._engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
 
 
-def _ask(statement: str, scope: Scope, **more: str) -> str:
-    return statement.format(person=PERSON if scope.person else "", **more)
+def _ask(statement: str, scope: Scope) -> str:
+    return statement.format(person=PERSON if scope.person else "")
+
+
+def _list_days(scope: Scope, midnights: Sequence[datetime]) -> list[dict[str, str]]:
+    """The values of each day; nothing has a time after the last one's end."""
+    ends = [*(stamp(one) for one in midnights[1:]), "9"]
+    return [_list_values(scope, since) | {"until": until} for since, until in zip(midnights, ends, strict=True)]
 
 
 def _list_values(scope: Scope, since: datetime) -> dict[str, str]:

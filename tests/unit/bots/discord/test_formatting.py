@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.discord import formatting as look
@@ -168,6 +168,7 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_
             {"type": 2, "style": 2, "custom_id": "keep:1177", "label": "Keep"},
             {"type": 2, "style": 2, "custom_id": "start:1177", "label": "Start"},
             {"type": 2, "style": 2, "custom_id": "retry-failed:1177", "label": "Retry failed"},
+            {"type": 2, "style": 2, "custom_id": "end-session:1177", "label": "End session"},
         ],
     }
     assert look.build_buttons([], "1177") == []
@@ -280,3 +281,41 @@ def test_an_answer_that_stands_elsewhere_looks_as_it_would_and_is_taken_for_no_a
     assert [look.split_page(page, quote=False)[2] for page in shown] == [True] * len(shown)
     assert max(map(measure_utf16, shown)) <= look.PAGE
     assert "".join(look.split_page(page, quote=False)[1] for page in shown).count("word") == 900
+
+
+CELLS = ["a", "word", "x" * 20, "some long words", "**b**", "[l](https://a.b/c)", "é", "漢字", " "]
+NAMES = ["n", "a very long column name that repeats", "x" * 90, "x" * 400]
+
+
+@st.composite
+def write_hostile_tables(draw) -> str:
+    """Tables whose columns are called longer than what stands in them, and prose between. Rows are never cut."""
+    parts = []
+    for _ in range(draw(st.integers(1, 3))):
+        names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=8))
+        cells = st.lists(st.sampled_from(CELLS), min_size=1, max_size=len(names) + 1)
+        rows = draw(st.lists(cells, max_size=8)) * draw(st.sampled_from([1, 8]))
+        bars = draw(st.sampled_from(["| {} |", "{}", "> | {} |"]))
+        lines = [names, ["---"] * len(names), *rows]
+        parts.append("\n".join(bars.format(" | ".join(cells)) for cells in lines))
+    return "\n\nwords\n\n".join(parts)
+
+
+@settings(max_examples=40, deadline=None)
+@given(write_hostile_tables())
+def test_no_table_takes_more_pages_than_its_words_do(text):
+    shown = look.render_pages(text)
+
+    assert len(shown) <= math.ceil(measure_utf16(text) / 1900) + 1
+    assert [page for page in shown if measure_utf16(page) > look.PAGE] == []
+
+
+def test_columns_are_named_once_where_naming_them_again_would_take_pages_more():
+    name = "what the customer said about it " * 2
+    row = "| apple | [red](https://x.org) | sweet |\n"
+    shown = look.render_pages(f"| Fruit | {name}| {name}|\n|---|---|---|\n" + row * 150)
+
+    assert shown[0].startswith(f"Fruit | {name.strip()} | {name.strip()}\n- apple | [red](https://x.org) | sweet\n")
+    assert sum(page.count("customer") for page in shown) == 4
+    assert sum(page.count("\n- apple") + page.startswith("- apple") for page in shown) == 150
+    assert len(shown) <= 4

@@ -22,7 +22,9 @@ async def store():
 
 def open_discord(store, **given) -> Discord:
     settings = chosen(**given)
-    resources = PlatformResources(settings.core, store.notes, discard_event, installations=store.installations)
+    resources = PlatformResources(
+        settings.core, store.notes, discard_event, installations=store.installations, shards=store.shards
+    )
     return Discord.from_settings(settings.platforms["discord"], resources)
 
 
@@ -36,6 +38,11 @@ def open_discord(store, **given) -> Discord:
             SHARDS,
             id="a shard beyond the count",
         ),
+        pytest.param(
+            {"discord_bot_token": TOKEN, "discord_shards": "auto", "discord_shard_count": 2},
+            "DISCORD_SHARDS: ",
+            id="shared by itself and by hand",
+        ),
     ],
 )
 async def test_settings_that_can_not_be_are_told_in_one_line(store, given, why):
@@ -44,6 +51,20 @@ async def test_settings_that_can_not_be_are_told_in_one_line(store, given, why):
 
     assert str(told.value).startswith(why)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("auto", None), ("16", 16)])
+async def test_shards_are_shared_where_the_setting_says_so(store, given, wanted):
+    found = open_discord(store, discord_bot_token=TOKEN, discord_shards=given)
+    alone = open_discord(store, discord_bot_token=TOKEN)
+
+    assert (found._sharing.wanted, alone._sharing) == (wanted, None)
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many"])
+def test_a_number_of_shards_is_auto_or_at_least_one(given):
+    with pytest.raises(ValueError, match="discord_shards"):
+        chosen(discord_shards=given)
 
 
 def test_without_a_token_there_is_no_discord():

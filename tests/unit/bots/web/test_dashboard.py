@@ -5,55 +5,67 @@ bots.web.sign_in.whois and bots.web.sign_in.guard over sockets: see tests/integr
 """
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bots.app.web_pages import is_loopback, make_operator_link
 from bots.web.dashboard.budgets import name_scope
-from bots.web.dashboard.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
-from bots.web.dashboard.overview import count_reasons, join_days
-from bots.web.dashboard.personas import DifferenceLine, compare_lines
-from bots.web.dashboard.recent import SECONDS, Recent
+from bots.web.dashboard.figures.charts import HEIGHT, Point, draw_columns, measure_bar
+from bots.web.dashboard.figures.recent import SECONDS, Recent
+from bots.web.dashboard.overview import count_reasons, join_days, list_midnights
+from bots.web.dashboard.personas.differences import DifferenceLine, compare_lines, fold_difference
 from bots.web.dashboard.tools import list_lines
-from bots.web.dashboard.usage import BY, OWN
+from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind
 from bots.web.site.templates import mark_code
 from core.billing.ledger_rows import DIRECT, Scope, UsageRow
-from core.billing.reports import build_report
 from core.commands.dashboard.sign_in import ROWS
 from core.domain.errors import SettingsError
 from core.domain.messages import Rank
 from core.domain.usage import Usage
 from core.settings import Settings
 from core.store import open_store
-from core.store.records.reports.activity import OutcomeCount
+from core.store.records.reports.activity import DayCost, OutcomeCount
 from core.store.records.schedules import Schedule
 from core.store.records.sign_ins.sessions import Identity
 
 WORKSPACE = "slack:T024"
 
 
-def test_a_day_is_one_of_its_zone_and_has_what_was_asked_and_what_it_cost():
+def test_a_day_has_what_was_asked_and_what_it_cost():
+    midnights = [datetime(2026, 11, day, tzinfo=UTC) for day in (19, 20, 21)]
     counts = [
-        OutcomeCount("2026-11-19T22:45", "shown", "", 2),
-        OutcomeCount("2026-11-19T23:00", "shown", "", 3),
-        OutcomeCount("2026-11-20T10:00", "refused", "declined", 1),
-        OutcomeCount("2026-11-20T10:00", "expired", "", 1),
-        OutcomeCount("2026-11-20T10:15", "open", "", 1),
-        OutcomeCount("2026-11-20T10:15", "not for us", "", 9),
+        OutcomeCount(0, "shown", "", 2),
+        OutcomeCount(1, "shown", "", 3),
+        OutcomeCount(1, "refused", "declined", 1),
+        OutcomeCount(1, "expired", "", 1),
+        OutcomeCount(1, "open", "", 1),
+        OutcomeCount(1, "not for us", "", 9),
     ]
-    spent = UsageRow("2026-11-19T23:30", 4, 0, Usage(input=10), micro_usd=700)
-    cost = build_report("", "day", [spent], "Europe/Berlin")
 
-    first, second, third = join_days(counts, cost, ["2026-11-19", "2026-11-20", "2026-11-21"], "Europe/Berlin")
+    first, second, third = join_days(counts, [DayCost(), DayCost(4, 700), DayCost()], midnights)
 
-    assert (first.asked, first.answered, first.cost.micro_usd) == (2, 2, 0)
+    assert (first.date, first.asked, first.answered, first.cost.micro_usd) == ("2026-11-19", 2, 2, 0)
     assert (second.asked, second.answered, second.refused, second.others) == (6, 3, 2, 1)
     assert (second.cost.requests, second.cost.micro_usd) == (4, 700)
     assert third.asked == 0
     assert count_reasons(counts) == {"declined": 1, "": 1}
+
+
+def test_the_days_of_a_span_begin_at_midnight_of_their_zone_also_when_the_clocks_change():
+    zone = ZoneInfo("Europe/Berlin")
+    now = datetime(2026, 10, 26, 12, tzinfo=UTC)
+
+    found = list_midnights(datetime(2026, 10, 24, tzinfo=zone), now, "Europe/Berlin")
+
+    assert [one.astimezone(UTC).isoformat()[:16] for one in found] == [
+        "2026-10-23T22:00",
+        "2026-10-24T22:00",
+        "2026-10-25T23:00",
+    ]
 
 
 def test_columns_stand_on_the_floor_side_by_side_and_the_highest_one_fills_the_chart():
@@ -85,6 +97,41 @@ def test_a_difference_has_what_is_gone_what_is_new_and_what_stayed():
         DifferenceLine("added", "Be fair."),
     ]
     assert list(compare_lines("", "")) == []
+
+
+def test_lines_far_from_a_change_are_folded_and_counted():
+    before = [f"line {number}" for number in range(20)]
+    folded = fold_difference(list(compare_lines("\n".join(before), "\n".join([*before[:10], "new", *before[10:]]))))
+
+    assert [(one.kind, one.text) for one in (folded[0], folded[4], folded[-1])] == [
+        ("folded", "7 more lines"),
+        ("added", "new"),
+        ("folded", "7 more lines"),
+    ]
+    assert len(folded) == 9
+
+
+def test_a_long_difference_ends_with_how_much_is_left_out():
+    long = fold_difference(list(compare_lines("", "\n".join(map(str, range(3000))))))
+
+    assert (len(long), long[-1]) == (401, DifferenceLine("folded", "2,600 more lines"))
+
+
+def test_versions_of_personas_stand_in_their_order_and_are_called_by_place_and_number():
+    names = {"#c1": "#general"}
+    groups = ("c1#10", "c1#9", "#2", "default", "unknown", "c#9#1")
+    named = {one: name_version(one, names) for one in groups}
+    lines = [UsageRow(one, 1, 0, Usage(), 5) for one in groups]
+
+    assert [column.words for column in draw_chart("persona", lines, named).columns] == [
+        "The workspace, version 2: $0.000005",
+        "#c#9, version 1: $0.000005",
+        "#general, version 9: $0.000005",
+        "#general, version 10: $0.000005",
+        "No persona was set: $0.000005",
+        "Beside answers, or not known: $0.000005",
+    ]
+    assert draw_chart("model", lines, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -136,8 +183,8 @@ def test_a_budget_is_named_after_whom_it_limits():
 def test_members_have_no_link_to_what_only_managers_may_open():
     own, every = list_links(Rank.MEMBER), list_links(Rank.OWNER)
 
-    assert [one.label for one in own] == ["Overview", "Usage", "Tools", "Your sessions"]
-    assert len(every) == 9
+    assert [one.label for one in own] == ["Overview", "Usage", "Library", "Tools", "Your sessions"]
+    assert len(every) == 10
     assert set(OWN) < set(BY)
 
 

@@ -24,3 +24,7 @@ class Recent:
         if known is None:
             known = self._kept[key] = await count()
         return known
+
+    def forget(self) -> None:
+        """Keep nothing: the next page counts."""
+        self._kept.clear()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 HEIGHT = 144  # pixels
-FILL = 0.76  # of the width that a column may have, as long as there are few
+FILL = 0.76  # of the width that a column may have
+WIDEST = 12.0  # percent of the chart that a column takes at most, where there are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def measure_bar(value: int, most: int) -> str:
 
 
 def _draw_column(point: Point, x: float, slot: float, most: int) -> Column:
-    width, floor = slot * FILL, float(HEIGHT)
+    width, floor = min(slot * FILL, WIDEST), float(HEIGHT)
     parts = []
     for series, value in enumerate(point.parts, 1):
         height = max(0, value) * HEIGHT / most

@@ -1,0 +1,1 @@
+"""Shards: which process listens to which part of a platform, as rows."""

@@ -1,0 +1,438 @@
+"""Shards shared among processes on one database, over the loopback Discord and the unmodified discord.py.
+
+Tests bots.discord.shards, bots.discord.shards.client, bots.discord.shards.sharing, bots.discord.servers.known and
+bots.discord.servers.places.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bots.discord.shards.sharing import ShardSharing
+from core.domain.clock import system_clock
+from core.domain.errors import CannotConnect
+from core.domain.events import Missed, Posted
+from core.domain.messages import Question
+from core.store.records.shards.leases import ShardOverview
+from core.telemetry import ShardsCounted
+from tests.fakes.discord.client import pointed
+from tests.fakes.discord.nouns import Permission
+from tests.fakes.discord.server import DiscordFake
+from tests.fakes.discord.starts import SessionStarts
+from tests.fakes.discord.world import APPLICATION
+from tests.support.discord_house import answered, confab, idle, told
+from tests.support.waiting import until
+
+LEASE = timedelta(seconds=2.4)  # longer than a busy machine stands still
+PACE = {"spacing": 0.15, "lead": 0.1}  # with a window of 0.05 seconds, a tenth of Discord's or less
+BOT = f"discord:{APPLICATION}"
+
+
+@asynccontextmanager
+async def discord_of(shards, **options):
+    """A Discord that wants so many shards, to which clients speak whichever of them leaves first.
+
+    A server of each shard has a room that is called after it.
+    """
+    async with DiscordFake(shards=shards, **options) as guild:
+        for shard in range(shards):
+            key = find_server(shard, shards)
+            guild.guild(key, f"Server {shard}")
+            guild.room(f"room-{shard}", key)
+        with pointed(guild):
+            yield guild
+
+
+def find_server(shard, shards):
+    return str((shards + shard) << 22)
+
+
+def sharing(store, count=None, **options):
+    return ShardSharing(store.shards, count, **{"lease": LEASE, "spacing": 0.0, "lead": 0.0, **options})
+
+
+class Processes:
+    """Processes that share a Discord's shards, each until it is told to leave."""
+
+    def __init__(self, guild, claude, store):
+        self.guild, self.claude, self.store = guild, claude, store
+        self._running, self._stacks = {}, {}
+
+    async def start(self, name, **options):
+        """A process that has joined."""
+        self._stacks[name] = AsyncExitStack()
+        shared = options.pop("sharing", None) or sharing(self.store)
+        running = await self._stacks[name].enter_async_context(
+            confab(self.guild, self.claude, self.store, process=name, sharing=shared, listens=False, **options)
+        )
+        self._running[name] = running
+        await until(
+            lambda: (running.discord._client and running.discord._client.is_ready()) or running.connected.done()
+        )
+        return running
+
+    async def leave(self, name):
+        del self._running[name]
+        await self._stacks.pop(name).aclose()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        """All leave, once every question is answered."""
+        while self._running:
+            if kind is None:
+                await idle(next(iter(self._running.values())))
+            await self.leave(next(iter(self._running)))
+
+
+@pytest.fixture
+def processes(claude, store):
+    """Makes processes of a Discord."""
+    return lambda guild: Processes(guild, claude, store)
+
+
+def held(running):
+    return set(running.discord._client.shards)
+
+
+async def heard(guild, shards):
+    """Wait until somebody listens to each shard."""
+    await guild.until(lambda: {one.shard for one in guild.gateway.live} == {(one, shards) for one in range(shards)})
+
+
+async def resumable(running, shards):
+    """Wait until all sessions could be gone on with."""
+    shards = range(shards)
+    await until(lambda: all(running.discord._client.read_sessions().get(one) for one in shards))
+
+
+async def ask(guild, word, shards):
+    return [await guild.say("ada", f"room-{one}", f"<@{guild.me}> {word}") for one in range(shards)]
+
+
+def count_answers(guild, shards):
+    """How many answers stand in each room."""
+    rooms = [f"room-{one}" for one in range(shards)]
+    return [sum(post.author == "confab" for post in guild.visible(room)) for room in rooms]
+
+
+async def all_answered(guild, shards, each):
+    await guild.until(lambda: min(count_answers(guild, shards)) >= each)
+
+
+async def test_one_process_holds_all_shards_and_answers_in_each(processes):
+    async with discord_of(4) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await heard(guild, 4)
+        await ask(guild, "hello", 4)
+        await all_answered(guild, 4, 1)
+        await idle(running)
+
+        assert count_answers(guild, 4) == [1] * 4
+        assert (held(running), running.discord.offline, guild.refusals) == ({0, 1, 2, 3}, "", [])
+
+
+async def test_who_leaves_is_followed_at_once_in_the_same_sessions_and_each_question_is_answered_once(processes):
+    async with discord_of(4) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await heard(guild, 4)
+        await resumable(first, 4)
+        second = await shared.start("p2")
+        assert (held(second), second.discord.offline) == (set(), "")
+        await ask(guild, "before", 4)
+        await all_answered(guild, 4, 1)
+        await shared.leave("p1")
+        await ask(guild, "between", 4)
+        await heard(guild, 4)
+        await ask(guild, "after", 4)
+        await all_answered(guild, 4, 3)
+        await idle(second)
+
+        assert count_answers(guild, 4) == [3] * 4
+        assert (guild.gateway.identified, guild.gateway.resumed, held(second)) == (4, 4, {0, 1, 2, 3})
+
+
+async def test_processes_share_out_what_one_leaves(processes, store):
+    async with discord_of(4) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 4)
+        second, third = await shared.start("p2"), await shared.start("p3")
+        await shared.leave("p1")
+        await heard(guild, 4)
+        overview = await store.shards.read(BOT)
+
+        assert sorted(map(len, (held(second), held(third)))) == [2, 2]
+        assert held(second) | held(third) == {0, 1, 2, 3}
+        assert sorted(overview.held.values()) == [2, 2]
+
+
+@pytest.mark.parametrize("concurrency", [1, 16], ids=["one at once", "all at once"])
+async def test_sessions_begin_no_faster_than_discord_allows(processes, store, concurrency):
+    starts = SessionStarts(concurrency, 0.05)
+    async with discord_of(16, starts=starts) as guild, processes(guild) as shared:
+        pace = sharing(store, **PACE)
+        await shared.start("p1", sharing=pace)
+        await heard(guild, 16)
+
+        assert (guild.gateway.identified, starts.crowded) == (16, 0)
+
+
+async def test_sessions_of_several_processes_begin_no_faster_than_discord_allows(processes, store):
+    starts = SessionStarts(1, 0.05)
+    async with discord_of(6, starts=starts) as guild, processes(guild) as shared:
+        for name in ("p1", "p2"):
+            await shared.start(name, sharing=sharing(store, **PACE))
+        await heard(guild, 6)
+        await shared.leave("p1")
+        guild.gateway.invalidate(resumable=False)
+        await shared.start("p3", sharing=sharing(store, **PACE))
+        await heard(guild, 6)
+
+        assert starts.crowded == 0
+
+
+async def test_with_too_few_sessions_left_none_begins_until_discord_counts_anew(processes, store, caplog):
+    starts = SessionStarts(1)
+    starts.reset_after = 300
+    async with discord_of(1, starts=starts) as guild, processes(guild) as shared:
+        guild.world.sessions = 1
+        running = await shared.start("p1")
+        await until(lambda: "no more sessions" in running.discord.offline)
+        told_why, began = running.discord.offline, guild.gateway.identified
+        guild.world.sessions = 1000
+        await heard(guild, 1)
+
+        assert told_why.startswith("shards not connected: 0 (Discord allows no more sessions today; it counts anew in")
+        assert (began, running.discord.offline) == (0, "")
+        assert "Discord allows no more sessions today" in caplog.text
+
+
+async def test_a_number_of_shards_that_others_do_not_share_is_refused_with_its_mend(processes, store):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        await shared.start("p1")
+        with pytest.raises(CannotConnect, match="DISCORD_SHARDS: others on this database share 2 shards, not 4. Set"):
+            await (await shared.start("p2", sharing=sharing(store, 4))).connected
+
+
+async def test_what_discord_advises_changes_nothing_while_anybody_lives(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 2)
+        guild.gateway.shards = 4
+        second = await shared.start("p2")
+
+        assert second.discord._client.shard_count == 2
+
+
+async def test_a_session_that_discord_has_given_up_begins_anew_and_what_was_missed_is_found(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 2)
+        await ask(guild, "before", 2)
+        await all_answered(guild, 2, 1)
+        await shared.leave("p1")
+        await guild.until(lambda: not guild.gateway.live)
+        guild.gateway.forget()
+        await ask(guild, "missed", 2)
+        second = await shared.start("p2")
+        await all_answered(guild, 2, 2)
+        await idle(second)
+
+        assert count_answers(guild, 2) == [2, 2]
+        assert (guild.gateway.identified, guild.gateway.resumed) == (4, 0)
+
+
+async def test_what_a_process_has_heard_and_not_stored_is_told_to_its_successor(processes):
+    stuck = asyncio.Event()
+
+    def hold(ingest):
+        async def held_back(event):
+            if isinstance(event, Posted) and event.message.author != "4242":
+                stuck.set()
+                await asyncio.Event().wait()
+            return await ingest(event)
+
+        return held_back
+
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1", through=hold)
+        await resumable(first, 1)
+        await ask(guild, "hello", 1)
+        await stuck.wait()
+        await shared.leave("p1")
+        second = await shared.start("p2")
+        await all_answered(guild, 1, 1)
+        await idle(second)
+
+        assert (guild.gateway.identified, guild.gateway.resumed) == (1, 1)
+
+
+async def test_who_is_killed_while_it_looks_for_what_was_missed_leaves_no_session(processes, store):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 1)
+        backfill = first.discord._backfill
+        assert first.discord._client.read_sessions()[0] is not None
+        backfill._looking.add(f"discord:{find_server(0, 1)}")
+
+        assert first.discord._client.read_sessions() == {0: None}
+
+
+async def test_a_session_of_other_intents_is_not_gone_on_with(processes):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 1)
+        await shared.leave("p1")
+        second = await shared.start("p2", sharing=None)
+        assert guild.gateway.resumed == 1
+        await resumable(second, 1)
+        intents = second.discord._client._connection._intents
+        intents.emojis_and_stickers = not intents.emojis_and_stickers
+        second.discord._client.open_shard(0, replace_url(second.discord._client, "0"))
+        await guild.until(lambda: guild.gateway.identified == 2)
+
+
+def replace_url(client, fragment):
+    session = client.read_sessions()[0]
+    return replace(session, url=session.url.partition("#")[0] + f"#{fragment}")
+
+
+async def test_a_lost_connection_is_taken_up_again_and_waits_for_no_other_shard(processes):
+    async with discord_of(4) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await heard(guild, 4)
+        await resumable(running, 4)
+        guild.gateway.cut()
+        await guild.until(lambda: guild.gateway.resumed == 4)
+        await ask(guild, "hello", 4)
+        await all_answered(guild, 4, 1)
+        await idle(running)
+
+        assert guild.gateway.identified == 4
+
+
+async def test_a_process_answers_where_it_holds_no_shard_with_the_same_names_ranks_and_permissions(processes, claude):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await heard(guild, 2)
+        await resumable(first, 2)
+        second = await shared.start("p2")
+        guild.room("secret", find_server(1, 2))
+        guild.permit("confab", "secret", deny=Permission.SEND_MESSAGES)
+        rooms = {name: guild.world.channel(name).id for name in ("room-1", "secret")}
+        name = (await ask(guild, "hello", 2))[1]
+        await all_answered(guild, 2, 1)
+        [question] = [event for event in first.heard if isinstance(event, Posted) and event.message.id == name]
+
+        def describe(running):
+            discord, server = running.discord, find_server(1, 2)
+            return [discord._may_write(server, rooms[one]) for one in rooms], discord._directory.list_managers(server)
+
+        found = []
+        for running in (first, second):
+            asked = Question(question.key, name, "7001", system_clock())
+            surface = await running.discord.surface(asked)
+            rank = await surface.rank("7001")
+            names = await running.discord._directory.fetch_names(find_server(1, 2), {f"#{rooms['secret']}"})
+            found.append((rank, names, *describe(running)))
+
+        assert held(second) == set()
+        assert found[0] == found[1]
+        assert found[0][2] == [True, False]
+
+
+async def test_what_is_known_of_a_server_ends_with_its_shard_and_is_asked_for_from_then_on(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await heard(guild, 2)
+        await resumable(running, 2)
+        client, server, servers = running.discord._client, find_server(1, 2), running.discord._directory.servers
+        await until(lambda: servers.get(server) and not servers.get(server).unavailable)
+        told, heard_of = await servers.fetch(server), servers.hears(server)
+        await client.close_shards([1])
+        guild.room("opened later", server)
+        found = await servers.fetch(server)
+
+        assert (heard_of, servers.hears(server), client.get_guild(int(server))) == (True, False, None)
+        assert sorted({one.name for one in found.channels} - {one.name for one in told.channels}) == ["opened later"]
+
+
+async def test_who_may_have_lost_a_shard_takes_its_session_up_only_when_the_lease_is_sure_again(processes, caplog):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 1)
+        leases = running.discord._sharing.leases
+        clock, leases._clock = leases._clock, lambda: float("inf")
+        guild.gateway.cut()
+        await until(lambda: "shard 0 is not connected (ConnectionAbortedError)" in caplog.text)
+        resumed = guild.gateway.resumed
+        leases._clock = clock
+        await guild.until(lambda: guild.gateway.resumed == 1)
+
+        assert resumed == 0
+
+
+async def test_a_server_is_asked_for_once_by_all_who_want_it(processes):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await resumable(await shared.start("p1"), 1)
+        second = await shared.start("p2")
+        key = find_server(0, 1)
+        servers = second.discord._directory.servers
+        found = await asyncio.gather(*(servers.fetch(key) for _ in range(5)), servers.fetch("999999999"))
+        asked = [call.path for call in guild.calls if call.path == f"/guilds/{key}/channels"]
+
+        assert ({one.name for one in found[:5]}, found[5], len(asked)) == ({"Server 0"}, None, 1)
+
+
+async def test_a_thread_in_a_session_that_another_began_is_one_conversation(processes, claude):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await resumable(await shared.start("p1"), 1)
+        await shared.leave("p1")
+        second = await shared.start("p2")
+        thread = await guild.start_thread("room-0", "a thread")
+        await guild.say("ada", thread, f"<@{guild.me}> one")
+        await guild.until(lambda: len(guild.visible(thread)) == 2)
+        await guild.say("ada", thread, f"<@{guild.me}> two")
+        await guild.until(lambda: len(guild.visible(thread)) == 4)
+        await idle(second)
+
+        assert len(told(claude)[-1]) == 3
+
+
+async def test_a_slash_command_is_answered_in_a_session_that_another_began(processes):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await resumable(await shared.start("p1"), 1)
+        await shared.leave("p1")
+        second = await shared.start("p2")
+        await heard(guild, 1)
+        said = await answered(second, await guild.interact("ada", "room-0", "help"))
+
+        assert "Commands:" in said
+
+
+async def test_shards_and_sessions_are_counted_for_metrics(processes, store):
+    counted = []
+    async with discord_of(2) as guild, processes(guild) as shared:
+        await shared.start("p1", sharing=sharing(store, emit=counted.append))
+        await heard(guild, 2)
+        await until(lambda: counted[-1].starts_left is not None)
+
+        assert counted[-1] == ShardsCounted("discord", 2, 2, 0, counted[-1].starts_left)
+        assert await store.shards.read(BOT) == ShardOverview(2, {next(iter((await store.shards.read(BOT)).held)): 2})
+
+
+async def test_commands_are_synced_by_one_of_several_processes_and_gaps_are_told_by_who_began_a_session(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 2)
+        second = await shared.start("p2")
+        await shared.leave("p1")
+        await heard(guild, 2)
+        await until(lambda: held(second) == {0, 1})
+
+        assert [call.method for call in guild.calls if call.path.endswith("/commands")].count("PUT") == 1
+        assert [event for event in second.heard if isinstance(event, Missed)] == []
