@@ -21,7 +21,7 @@ CALLED = re.compile(r"(?:\.venv/bin/)?(?:confab|make|pip|sudo|docker)(?: \S.*)?"
 
 NOT_HERE = {
     r"sudo .*|journalctl .*": "root, and systemd",
-    r"docker .*": "Docker",
+    r"docker .*|export PGPASSWORD=.*": "Docker",
     r"kubectl .*|cp deploy/kubernetes/.*": "a cluster; test_scale.py starts what runs in it",
     r"git .*|pip .*": "the network",
     r"make demo-web|confab web": "a browser; tests/integration/web has one",
