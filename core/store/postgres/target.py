@@ -17,7 +17,7 @@ from core.domain.errors import StoreUnusable
 from core.domain.wording import list_some
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, explain, name_database
-from core.store.postgres.schema import MOVING, NAMES, PATIENCE, ensure_fit, migrate, read_move
+from core.store.postgres.schema import MOVING, NAMES, PATIENCE, ensure_fit, migrate, read_migrations, read_move
 from core.store.sql_port import Unfit, stamp
 from core.store.transfer.portable import ColumnShape, TableShape
 
@@ -44,7 +44,11 @@ WHERE contype = 'f' AND connamespace = current_schema()::regnamespace AND conrel
 """
 NUMBERED = "SELECT pg_get_serial_sequence(quote_ident(%s), 'id')"
 MARK = "SELECT 1 FROM schema_migrations WHERE name = %s FOR UPDATE"
-UNHURRIED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+SESSION = """
+SELECT set_config(name, CASE name WHEN 'extra_float_digits' THEN '1' ELSE '0' END, false) FROM pg_settings
+WHERE name IN ('idle_session_timeout', 'extra_float_digits')
+"""
+"""Nobody ends it while the source is read, and numbers come back as they went there."""
 LIVING = "SELECT count(*) FROM processes WHERE beat_at >= %s"
 
 LIVES = "a process of Confab runs on it; stop it, or wait {} seconds if it has died"
@@ -132,6 +136,9 @@ class PostgresTarget:
             self.connection.execute("DELETE FROM schema_migrations WHERE name = %s", (self._mark,))
 
     def _migrate(self) -> None:
+        stand = _list_tables(self.connection)
+        if stand and read_migrations(self.connection) is None:
+            raise Unfit(FOREIGN)
         try:
             migrate(self.connection)
         except errors.DuplicateTable as error:
@@ -179,7 +186,7 @@ def open_target(url: str, stale: timedelta) -> Iterator[PostgresTarget]:
     target = None
     try:
         with connect(url) as connection:
-            connection.execute(UNHURRIED)
+            connection.execute(SESSION)
             target = PostgresTarget(name, connection, stale)
             yield target
     except (psycopg.Error, Unfit) as error:
@@ -204,7 +211,9 @@ def _list_tables(connection: Connection[Any]) -> list[TableShape]:
     """The tables of the schema, those first that others refer to."""
     found: dict[str, list[ColumnShape]] = {}
     for table, name, typename, required, key in connection.execute(COLUMNS):
-        kind, bits = KINDS.get(typename, (typename, 64))
+        if typename not in KINDS:
+            raise Unfit(FOREIGN)
+        kind, bits = KINDS[typename]
         found.setdefault(table, []).append(ColumnShape(name, kind, required, key, bits))
     order = TopologicalSorter({name: set[str]() for name in found})
     for child, parent in connection.execute(PARENTS):

@@ -14,7 +14,7 @@ from core.store.transfer.portable import Carrier, Checksum, TableShape, UnfitVal
 
 STRIDE = 1_000  # rows between two reports
 LOST = "{} cannot be carried to PostgreSQL; nothing was written. Mend them in the database, or in a copy of it"
-MISSING = "{} of Confab's is not in it; restore a copy that has it"
+MISSING = "{} lacks {}, which belongs here; restore a copy that has it, or take it away here if it is none of Confab's"
 CHANGED = (
     "the table {} has {} after it was copied, and not the {} that were read; "
     "see that nobody else writes to it, and begin again"
@@ -132,12 +132,12 @@ class Move:
         ours = {table.name: table for table in tables}
         found = set(self.source.list_tables())
         if missing := sorted(ours.keys() - found):
-            raise Unfit(MISSING.format(f"the table {missing[0]}"))
+            raise Unfit(MISSING.format(self.source.name, f"the table {missing[0]}"))
         foreign = [f"the table {name}" for name in sorted(found - ours.keys())]
         for table in tables:
             columns, wanted = self.source.list_columns(table), table.name_columns()
             if missing := [name for name in wanted if name not in columns]:
-                raise Unfit(MISSING.format(f"the column {table.name}.{missing[0]}"))
+                raise Unfit(MISSING.format(self.source.name, f"the column {table.name}.{missing[0]}"))
             foreign += [f"the column {table.name}.{name}" for name in columns if name not in wanted]
         return foreign
 
