@@ -19,6 +19,7 @@ BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process
 
 ENGINES = ("sqlite", "postgresql", "postgres")
 ADDRESSES = "its address is of no engine; write sqlite:///confab.db, or postgresql://user:password@host/confab"
+NAMED = re.compile(r"[\w./~+-]*")  # what may be told of an address that cannot be read: it may hold a password
 DIRECTION = (
     "Databases are moved from SQLite to PostgreSQL, as in: confab migrate-database confab.db "
     "postgresql://user:password@host/confab. The other way is `confab backup`, whose file Confab can be started on."
@@ -102,7 +103,7 @@ def migrate_database(
     from core.store import sqlite
 
     address = source if "://" in source else f"sqlite:///{source}"
-    if _read_scheme(address) != "sqlite" or _read_scheme(target) == "sqlite":
+    if not address.startswith("sqlite:") or target.partition(":")[0] not in {"postgresql", "postgres"}:
         raise StoreUnusable(DIRECTION)
     with _need_driver():
         from core.store import postgres
@@ -139,7 +140,8 @@ def _choose_backend(url: str) -> Backend:
 def _read_scheme(url: str) -> str:
     scheme = url.partition(":")[0]
     if scheme not in ENGINES:
-        raise StoreUnusable(f"The database {scheme} cannot be used: {ADDRESSES}.")
+        named = f" {scheme}" if scheme and NAMED.fullmatch(scheme) else ""
+        raise StoreUnusable(f"The database{named} cannot be used: {ADDRESSES}.")
     return scheme
 
 
