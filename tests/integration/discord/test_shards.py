@@ -330,7 +330,9 @@ async def test_a_process_answers_where_it_holds_no_shard_with_the_same_names_ran
 
         def describe(running):
             discord, server = running.discord, find_server(1, 2)
-            return [discord._explain_closed(server, rooms[one]) for one in rooms], discord._directory.list_managers(server)
+            return [discord._explain_closed(server, rooms[one]) for one in rooms], discord._directory.list_managers(
+                server
+            )
 
         found = []
         for running in (first, second):
