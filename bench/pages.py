@@ -15,9 +15,11 @@ from pathlib import Path
 from aiohttp import ClientSession
 
 from bench.figures import Figure
+from bots.app.run import freeze_heap
 from core.domain.clock import system_clock
 from core.domain.messages import Rank
 from core.store import open_store
+from core.store.rules.reports.activity import ReportRepository
 from core.store.sql_port import stamp
 from tests.fakes.board import Board
 from tests.support.dashboard import HERE, Front, fill, open_front
@@ -55,20 +57,23 @@ async def pages(folder: Path, threads: int = THREADS, each: int = EACH) -> list[
     case = f"{threads * each:,} messages in {threads:,} threads, {DAYS} days"
     try:
         async with open_front(store, board, system_clock) as front:
-            return [one for page in PAGES for one in await _measure(front, case, page, folder / "confab.db")]
+            freeze_heap()
+            return [one for page in PAGES for one in await _measure(front, case, page)]
     finally:
         await store.shut()
 
 
-async def _measure(front: Front, case: str, page: str, path: Path) -> list[Figure]:
+async def _measure(front: Front, case: str, page: str) -> list[Figure]:
     """The first time ever, of a day, and the second; and all bytes that come with the page, as they are sent."""
     name = f"/dashboard{page}"
+    kept_sums = front.store.reports
+    assert isinstance(kept_sums, ReportRepository)
     async with front.browse() as browser:
         spent, size = [], 0
-        for kept in (DROP_ALL, DROP_NEWEST, None):
-            if kept:
+        for dropped in (DROP_ALL, DROP_NEWEST, None):
+            if dropped:
                 front.dashboard.desk.recent.forget()
-                await asyncio.to_thread(_change, path, kept)
+                await kept_sums.engine.unit(lambda sql, drop=dropped: sql.execute(drop, {}))
             began = time.process_time()
             text = await browser.read(name)
             spent.append(1000 * (time.process_time() - began))
@@ -82,11 +87,6 @@ async def _measure(front: Front, case: str, page: str, path: Path) -> list[Figur
         Figure("pages", case, f"{name}, again", "ms", None, spent[2], GOAL),
         Figure("pages", case, f"{name}, transfer", "kB", None, size / 1000, TRANSFER),
     ]
-
-
-def _change(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path, timeout=10)) as db, db:
-        db.execute(statement)
 
 
 def _fill(path: Path, threads: int, each: int) -> None:

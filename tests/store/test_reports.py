@@ -123,7 +123,7 @@ async def test_a_day_that_is_over_is_counted_once_and_one_with_a_request_under_w
 
     async def list_kept():
         await store.reports.sum_usage(HERE, midnights, "person")
-        rows = await store.reports._engine.unit(lambda sql: sql.many("SELECT since FROM day_sums ORDER BY since", {}))
+        rows = await store.reports.engine.unit(lambda sql: sql.many("SELECT since FROM day_sums ORDER BY since", {}))
         return [row["since"] for row in rows]
 
     before = await list_kept()

@@ -64,29 +64,29 @@ class ReportRepository:
     """Keeps the protocol `Reports`."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
-        return await self._engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
+        return await self.engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
 
     async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
         if scope.person is None:
-            return await sum_costs_of_days(self._engine, scope.workspace, midnights)
-        return await self._engine.unit(lambda sql: sum_own_costs(sql, scope, midnights))
+            return await sum_costs_of_days(self.engine, scope.workspace, midnights)
+        return await self.engine.unit(lambda sql: sum_own_costs(sql, scope, midnights))
 
     async def sum_usage(self, workspace: str, midnights: Sequence[datetime], by: str) -> Sequence[UsageRow]:
         if by == "day":
-            return await sum_usage_by_day(self._engine, workspace, midnights)
-        return await sum_usage_of_days(self._engine, workspace, midnights, by)
+            return await sum_usage_by_day(self.engine, workspace, midnights)
+        return await sum_usage_of_days(self.engine, workspace, midnights, by)
 
     async def measure_first_pages(self, scope: Scope, since: datetime, most: int) -> Sequence[timedelta]:
-        return await self._engine.unit(lambda sql: measure_first_pages(sql, scope, since, most))
+        return await self.engine.unit(lambda sql: measure_first_pages(sql, scope, since, most))
 
     async def list_schedules(self, workspace: str) -> Sequence[Schedule]:
-        return await self._engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
+        return await self.engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
 
     async def take_pulse(self, workspace: str, since: datetime, jobs: int) -> Pulse:
-        return await self._engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
+        return await self.engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
 
 
 def _ask(statement: str, scope: Scope) -> str:
