@@ -139,7 +139,7 @@ def build_routes(
     shelf = PersonaShelf(store.personas, make_rules(settings).defaults, models, tools)
     pages = PlaygroundPages(site, playground, PromptReader(playground, compose, store.ledger, known), shelf, person)
     actions = PlaygroundActions(site, playground, pages, shelf)
-    stream = PlaygroundStream(playground, pages)
+    stream = PlaygroundStream(site, playground, pages)
     routes = [*actions.routes(), *stream.routes(), *pages.routes()]
     return site.frame(door.guard(site, routes) if door else routes)
 
