@@ -230,6 +230,7 @@ class Settings(EnvironmentSettings):
     )
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
+    confab_web_open: bool = Field(default=False, description="Whether `confab web` needs no key to be opened.")
     confab_public_url: Annotated[str, AfterValidator(check_public_url)] = Field(
         default="", description="The https:// address at which others reach the HTTP server, through your proxy."
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from core.store.migrations import MIGRATIONS, Types
-from core.store.sql_port import Unfit
+from core.store.migrations import MIGRATIONS
+from core.store.sql_port import Types, Unfit
 
 BASELINE = "baseline"
 LOCK = 0x434F4E464142  # the number of our advisory lock for migrations: "CONFAB"
