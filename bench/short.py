@@ -61,7 +61,7 @@ async def alone(platform: str, folder: Path, fresh: int = FRESH, turns: int = LI
         live = [await one.stage.thread(1) for one in sides]
         await _ask_in_turn(sides, lambda one: _name(live[sides.index(one)]), BEGUN // 2)
         for latency in (0.0, LATENCY[platform]):
-            for one in sides:
+            for one in sides if latency else ():
                 one.stage.delay(latency)
             count = (turns - BEGUN) // 4  # two turns a question, half of them at each latency
             cases = {

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -40,7 +41,7 @@ from core.claude.batches.message_batches import MessageBatches
 from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.commands.overview import Overviews
-from core.domain.clock import system_clock
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreNotReady
 from core.domain.events import Ingest
 from core.domain.personas import Persona
@@ -58,6 +59,7 @@ from core.settings import Settings
 from core.store import open_store
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Audit, Store
+from core.store.records.heartbeat import News, Signals
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.worker import GRACE
@@ -113,6 +115,7 @@ async def assemble(
     *,
     tools: ToolRegistry,
     pace: JobPace = PACE,
+    clock: Clock = system_clock,
 ) -> AsyncIterator[Assistant]:
     """Assemble an assistant over `store` that answers while this lasts.
 
@@ -121,29 +124,30 @@ async def assemble(
     client = make_claude(settings)
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
-    metering = Metering(client, store.ledger, known, system_clock, emit=emit, warn=alerts)
+    metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts)
     inline = settings.confab_files == "inline"
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
         completions=Completions(
-            client, metering, store.notes, system_clock, max_cost=int(settings.confab_max_cost * 1_000_000)
+            client, metering, store.notes, clock, max_cost=int(settings.confab_max_cost * 1_000_000)
         ),
         platforms=named,
         rules=make_rules(settings),
-        clock=system_clock,
-        process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
+        clock=clock,
+        process=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         emit=emit,
         files=FileReader(uploads=uploads),
         made_files=MadeFiles(client.files),
         tools=tools,
         library=PersonaLibrary(settings.confab_personas),
+        slots=settings.confab_slots,
     )
     api, wake = client.batches, assistant.worker.wake
-    jobs = make_job_worker(store, api, metering, wake, pace) if api else None
+    jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
     try:
         schedules = make_schedules(store, assistant)
-        async with tools.connect(store.notes), run_worker(assistant, schedules, uploads, jobs):
+        async with tools.connect(store.notes), run_worker(assistant, schedules, uploads, jobs, store.signals):
             yield assistant
     finally:
         await client.close()
@@ -155,22 +159,36 @@ def make_schedules(store: Store, assistant: Assistant) -> ScheduleWorker:
 
 
 def make_job_worker(
-    store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], pace: JobPace
+    store: Store, api: MessageBatches, metering: Metering, wake: Callable[[], None], *, pace: JobPace, clock: Clock
 ) -> JobWorker:
     """Make what gives batches in and collects them."""
-    submission = Submission(store.batches, api, metering, system_clock, pace)
-    collection = Collection(store.batches, api, metering, system_clock, pace)
+    submission = Submission(store.batches, api, metering, clock, pace)
+    collection = Collection(store.batches, api, metering, clock, pace)
     return JobWorker(store.batches, submission, collection, wake, pace=pace)
 
 
 @asynccontextmanager
 async def run_worker(
-    assistant: Assistant, schedules: ScheduleWorker, uploads: FileUploads | None, jobs: JobWorker | None = None
+    assistant: Assistant,
+    schedules: ScheduleWorker,
+    uploads: FileUploads | None,
+    jobs: JobWorker | None,
+    signals: Signals,
 ) -> AsyncIterator[None]:
     """Answer questions while this lasts, also those of schedules; see to batches, and delete files of no message."""
+
+    def hear(news: News) -> None:
+        assistant.worker.hear(news)
+        if jobs:
+            jobs.hear(news)
+
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
-        beside = [group.create_task(assistant.list_models()), group.create_task(schedules.run())]
+        beside = [
+            group.create_task(signals.listen(hear)),
+            group.create_task(assistant.list_models()),
+            group.create_task(schedules.run()),
+        ]
         if uploads:
             beside.append(group.create_task(uploads.run()))
         if jobs:
@@ -296,6 +314,7 @@ async def answer(
     pages: "Dashboard | None" = None,
     grace: float = GRACE,
     pace: JobPace = PACE,
+    clock: Clock = system_clock,
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 
@@ -306,7 +325,7 @@ async def answer(
     ours = [*health.routes(supervisors), *routes, *(pages.routes() if pages else ())]
     async with (
         listen_http(settings, HttpServer(ours)),
-        assemble(settings, platforms, store, health, tools=tools, pace=pace) as assistant,
+        assemble(settings, platforms, store, health, tools=tools, pace=pace, clock=clock) as assistant,
         connect_platforms(supervisors, assistant.ingest),
     ):
         if pages:
@@ -352,7 +371,6 @@ def freeze_heap() -> None:
 
     Whatever runs meanwhile waits, the event loop too; a thread of megabytes is read with several such collections.
     """
-    gc.collect()
     gc.freeze()
 
 

@@ -114,11 +114,11 @@ class Discord:
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
         self._sharing, self._progress = sharing, SessionProgress(lambda: self._connected)
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._content, self._naming, self._token_life, self._pace = True, naming, token_life, Pace(edit)
+        self._content, self._naming, self._token_life = True, naming, token_life
         self._online, self._inflight = asyncio.Event(), Inflight(api_url, OutboundBudget(processes=processes))
         self._rest = Rest(self._http, self._inflight, pause)
-        self._files = _make_files(self._rest, api_url, emit, pause)
-        self._managers, self._models, self._installable = frozenset(managers), frozenset(models), bool(installers)
+        self._files, self._managers = _make_files(self._rest, api_url, emit, pause), frozenset(managers)
+        self._models, self._installable, self._pace = frozenset(models), bool(installers), Pace(edit)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers, installers=installers)
 

@@ -41,7 +41,7 @@ from core.store.protocols import Store
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.fair_semaphore import FairSemaphore
-from core.worker.worker import Worker
+from core.worker.worker import SLOTS, Worker
 
 log = logging.getLogger(__name__)
 
@@ -65,28 +65,28 @@ class Assistant:
         made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
         library: PersonaLibrary | None = None,
+        slots: int = SLOTS,
     ) -> None:
-        self._store, self._completions = store, completions
-        self._rules, self._platforms = rules, platforms
+        self._store, self._completions, self._rules, self._platforms = store, completions, rules, platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
-        loop_guard = BotLoopGuard(rules.bots, clock)
-        fallback, slots = Fallback(store.questions, platforms), semaphore or FairSemaphore()
+        loop_guard = BotLoopGuard(rules.bots, clock, lambda: self.worker.processes)
+        fallback, turns = Fallback(store.questions, platforms), semaphore or FairSemaphore()
         self.commands = commands = self._build_command_context(clock, tools, reader, library)
         """What commands work with, also those that are not given in a conversation."""
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
-        policy = self._make_policy(loop_guard)
-        runs = RunCheck(store, platforms, completions.sender.sleep)
-        responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat, runs)
+        policy, runs = self._make_policy(loop_guard), RunCheck(store, platforms, completions.sender.sleep)
+        responder = Responder(self._composer, policy, fallback, turns, commands, emit, self._heartbeat, runs)
         self.worker = Worker(
             store.questions,
             responder.answer,
             process or secrets.token_hex(8),
             self.list_connected,
             give_up=fallback.give_up,
-            clock=clock,
+            slots=slots,
             sleep=sleep,
             emit=emit,
+            signals=store.signals,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 

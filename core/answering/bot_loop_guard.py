@@ -1,7 +1,7 @@
 """Bot-loop guard: only allowed bots may ask, and they are stopped when they and we only talk to each other."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -31,8 +31,10 @@ class Verdict(Enum):
 class BotLoopGuard:
     """Watches the answers that bots are given in each channel. What it knows ends with the process."""
 
-    def __init__(self, bots: Collection[str], clock: Clock) -> None:
+    def __init__(self, bots: Collection[str], clock: Clock, processes: Callable[[], int] = lambda: 1) -> None:
+        """`processes` is how many share the limits: each sees some of what bots say, and answers that part of them."""
         self._bots = frozenset(bots)
+        self._processes = processes
         self._clock = clock
         self._answered: defaultdict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
         self._stopped: dict[tuple[str, str], str] = {}
@@ -64,7 +66,7 @@ class BotLoopGuard:
         answered = self._recent(place, now)
         if name in answered:
             return Verdict.ANSWER
-        if _is_full(answered, now):
+        if self._is_full(answered, now):
             return Verdict.SAY_SO if self._stopped.setdefault(place, name) == name else Verdict.SILENCE
         self._stopped.pop(place, None)
         answered[name] = now
@@ -76,7 +78,7 @@ class BotLoopGuard:
             return False
         place, now = (claim.question.key.workspace, claim.question.key.channel), self._clock()
         answered = self._recent(place, now)
-        return claim.question.name not in answered and _is_full(answered, now)
+        return claim.question.name not in answered and self._is_full(answered, now)
 
     def _recent(self, place: tuple[str, str], now: datetime) -> dict[str, datetime]:
         """The answers that still count."""
@@ -85,9 +87,9 @@ class BotLoopGuard:
         }
         return kept
 
-
-def _is_full(answered: dict[str, datetime], now: datetime) -> bool:
-    return any(_since(answered, now - seconds) >= most for most, seconds in LIMITS)
+    def _is_full(self, answered: dict[str, datetime], now: datetime) -> bool:
+        processes = self._processes()
+        return any(_since(answered, now - seconds) >= max(1, most // processes) for most, seconds in LIMITS)
 
 
 def _since(answered: dict[str, datetime], at: datetime) -> int:

@@ -9,9 +9,11 @@ from cachetools import TTLCache
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
 from core.domain.events import (
+    Backfilled,
     Deleted,
     Edited,
     Event,
+    Missed,
     MissedRange,
     Posted,
     Pressed,
@@ -65,7 +67,7 @@ class Inbox:
         )  # the claim follows at once, in the transaction that keeps the question
         if early:
             self._worker.wake()
-        receipt = await self._questions.ingest(admitted)
+        receipt = await self._questions.ingest(admitted, full=self._is_full(admitted))
         self._loop_guard.reset_after(event, receipt)
         if isinstance(event, Deleted) and not receipt.ours:
             self._deleted[locate_message(event)] = None
@@ -79,6 +81,12 @@ class Inbox:
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
             self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
+
+    def _is_full(self, event: Event) -> bool:
+        """Whether a question in it would wait here, while another process may have a place."""
+        if isinstance(event, Missed | Backfilled | WorkspaceEnded):
+            return False
+        return not self._worker.has_room(event.key.workspace)
 
     async def _is_about_deleted(self, event: Posted) -> bool:
         """Whether the message that a question is about was deleted meanwhile, as far as anybody told us."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
@@ -181,7 +181,21 @@ class Metering:
         planned = replace(
             planned, direct=question.homes is not None, step=step, persona_wide=None if order.aside else wide
         )
-        return await self.ledger.reserve(planned, order.scopes)
+        reserving = asyncio.ensure_future(self.ledger.reserve(planned, order.scopes))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            await self._take_back(reserving, order.request)
+            raise
+
+    async def _take_back(self, reserving: Awaitable[Reservation | BudgetRefusal], request: Request) -> None:
+        """Nobody asks any more what was to be paid for: what is set aside all the same is free again."""
+        with suppress(StoreUnavailable):
+            reserved = await reserving
+            if isinstance(reserved, Reservation):
+                await self._settle(
+                    reserved, Settlement(Usage(), "cancelled", self._clock(), None, None, 0), request, None
+                )
 
     def _find_worst_cost(self, request: Request, bound: int) -> int | None:
         """The most that a request can cost, as far as anybody knows what tools will find; None without a price."""

@@ -1,10 +1,13 @@
 """Clock: the time of day, time zones, and the pause between two tries; tests give the first and the last."""
 
+import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 UTC_NAMES = ("UTC", "Etc/UTC", "Etc/UCT", "Zulu")
 LOCAL = ("localtime", "posixrules", "Factory")  # what a machine's own configuration puts beside the zones
 VARIANTS = ("posix/", "right/")  # folders of other versions of all zones, which not every machine has
@@ -19,6 +22,16 @@ Sleep = Callable[[float], Awaitable[None]]
 def system_clock() -> datetime:
     """Return the machine's current time in UTC."""
     return datetime.now(UTC)
+
+
+def count_seconds() -> float:
+    """Seconds since the machine has started: they pass while it sleeps, and no change of its clock moves them."""
+    return time.clock_gettime(BOOT)
+
+
+def steady_clock() -> datetime:
+    """A clock of this machine alone that no change of its time of day moves: only differences mean anything."""
+    return BEGINNING + timedelta(seconds=count_seconds())
 
 
 def is_time_zone(name: str) -> bool:

@@ -12,6 +12,7 @@ from core.domain.errors import StoreUnavailable
 from core.store.records.files import FileDeletion, StoredFiles
 
 PAUSE = 5.0  # seconds between two looks into the outbox
+QUIET, IDLE = 60.0, 30.0  # seconds without a deletion, after which it is looked so much less often
 MOST = 20  # files deleted between two looks into it
 LEASE = timedelta(seconds=10)  # for which they are no other process's
 FIRST, LONGEST = 5.0, 3_600.0  # seconds between two tries of one
@@ -33,15 +34,19 @@ class FileDeletions:
 
     async def run(self) -> None:
         """Delete what is due, until cancelled."""
+        quiet = 0.0
         while True:
             try:
-                while await self.delete_due() == MOST:
+                while (count := await self.delete_due()) == MOST:
                     pass
+                quiet = 0.0 if count else quiet
             except StoreUnavailable as error:
                 log.info("what is to be deleted at Claude can't be looked up: %s", error)
             except Exception:
                 log.exception("a bug kept files from being deleted at Claude")
-            await self._sleep(PAUSE)
+            pause = PAUSE if quiet < QUIET else IDLE
+            quiet += pause
+            await self._sleep(pause)
 
     async def delete_due(self) -> int:
         """Delete what is due now. How many there were."""

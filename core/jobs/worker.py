@@ -14,10 +14,12 @@ from core.domain.errors import StoreUnavailable
 from core.jobs.collection import Collection
 from core.jobs.pace import PACE, JobPace
 from core.jobs.submission import Submission
+from core.store.records.heartbeat import News, Topic
 from core.store.records.jobs import Batch, BatchState, BatchWork
 
 MOST = 4  # batches that are worked on at once
 FIRST, LONGEST = 5.0, 1_800.0  # seconds between two tries of one at which something went wrong
+QUIET = 60.0  # seconds without anything to do, after which it is looked less often
 SWEEP = 600.0  # seconds between two looks for jobs that nobody wants any more
 OTHER_KEY = timedelta(hours=1)  # until a batch of another API key is looked at again
 
@@ -46,18 +48,30 @@ class JobWorker:
     sleep: Sleep = asyncio.sleep
     pace: JobPace = PACE
     swept: float = SWEEP
+    quiet: float = QUIET
+    hears: bool = False
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
     working: set["asyncio.Task[None]"] = field(default_factory=set)
     """Batches that are worked on: a slow one holds up no other."""
+
+    def hear(self, news: News) -> None:
+        """Look at once where there is something to do, and less often as long as others would say so."""
+        if news.topic in {Topic.HEARING, Topic.DEAF}:
+            self.hears = news.topic is Topic.HEARING
+        if news.topic in {Topic.HEARING, Topic.JOB}:
+            self.woken.set()
+        if news.topic is Topic.JOB:
+            self.quiet = 0.0
 
     async def run(self) -> None:
         """Do what is due, until cancelled."""
         try:
             while True:
+                idle = self.hears and self.quiet >= QUIET
                 with _telling_trouble():
-                    while await self.work_once():
-                        pass
-                    await self._sweep()
-                await self.sleep(self.pace.pause)
+                    while (not idle or await self.work.is_due()) and await self.work_once():
+                        self.quiet, idle = 0.0, False
+                await self._rest(self.pace.idle if idle else self.pace.pause)
         finally:
             for task in self.working:
                 task.cancel()
@@ -122,9 +136,19 @@ class JobWorker:
             with suppress(StoreUnavailable):
                 await self.work.extend(batch, self.pace.lease)
 
-    async def _sweep(self) -> None:
-        """Drop what nobody wants any more, now and then."""
-        self.swept += self.pace.pause
-        if self.swept >= SWEEP:
+    async def _rest(self, seconds: float) -> None:
+        """Until it is time for the next look, or somebody says that there is something to do."""
+        self.quiet += seconds
+        self.swept += seconds
+        if self.swept >= SWEEP:  # what nobody wants any more is dropped now and then
             self.swept = 0.0
-            await self.work.drop_old()
+            with _telling_trouble():
+                await self.work.drop_old()
+        resting = [asyncio.ensure_future(self.sleep(seconds)), asyncio.create_task(self.woken.wait())]
+        try:
+            await asyncio.wait(resting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in resting:
+                task.cancel()
+            await asyncio.gather(*resting, return_exceptions=True)
+        self.woken.clear()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Protocol
 
-from core.domain.clock import Clock
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Condition, Copied, Server, Store
@@ -29,7 +29,9 @@ EXTRA = "PostgreSQL's driver is not installed; run `.venv/bin/pip install '.[pos
 class Backend(Protocol):
     """What the package of an engine offers."""
 
-    async def open_engine(self, url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> Engine: ...
+    async def open_engine(
+        self, url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None, wall: Clock
+    ) -> Engine: ...
 
     async def inspect(self, url: str, busy: timedelta) -> Condition: ...
 
@@ -45,16 +47,18 @@ async def open_store(
     stale: timedelta = STALE,
     busy: timedelta = BUSY,
     keys: AuditKeys | None = None,
+    wall: Clock = system_clock,
 ) -> Store:
     """Open and migrate the database of `url`; a new file is readable by its owner alone.
 
     `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory;
-    `postgresql://user:password@host/confab` is a database on a server. Leases count on `clock`, or without one on the
-    engine's own: the machine's for SQLite, the server's for PostgreSQL. A process without a heartbeat for `stale` has
+    `postgresql://user:password@host/confab` is a database on a server. All times are those of
+    `clock`, or without one of the engine's own. For PostgreSQL that is the server's. For SQLite the time of day is that
+    of `wall`, and leases count the seconds since the machine has started. A process without a heartbeat for `stale` has
     stopped. A unit of work waits for another process at most `busy`. `keys` seal the audit log; without them what is
     written now can be verified by nobody later. Raises StoreUnusable.
     """
-    return build_store(await _choose_backend(url).open_engine(url, clock, busy, keys), stale)
+    return build_store(await _choose_backend(url).open_engine(url, clock, busy, keys, wall), stale)
 
 
 @asynccontextmanager

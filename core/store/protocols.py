@@ -18,7 +18,7 @@ from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim, FirstStep
 from core.store.records.files import StoredFiles, WaitingDeletions
 from core.store.records.grants import ToolUse
-from core.store.records.heartbeat import Heartbeat
+from core.store.records.heartbeat import Heartbeat, Signals
 from core.store.records.installations import Installation, Installations
 from core.store.records.jobs import BatchWork, Jobs, WaitingBatches
 from core.store.records.knowledge import Personas
@@ -118,8 +118,8 @@ class Questions(Protocol):
     def in_order(self) -> bool:
         """Whether a claim that is asked for while a question is ingested sees that question."""
 
-    async def ingest(self, event: Event) -> Receipt:
-        """Keep an event, once.
+    async def ingest(self, event: Event, *, full: bool = False) -> Receipt:
+        """Keep an event, once. Where who keeps it is `full`, the other processes hear of the question in it.
 
         A message that certainly asks makes its thread a tracked one. There messages are kept, edited and deleted;
         elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
@@ -352,6 +352,7 @@ class Store:
     shards: Shards
     reports: Reports
     posts: Posts
+    signals: Signals
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
 
 

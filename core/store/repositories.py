@@ -17,7 +17,8 @@ from core.store.channel_note_repository import ChannelNoteRepository
 from core.store.installation_repository import InstallationRepository
 from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
-from core.store.places import audit, budgets, key_values
+from core.store.places import audit, budgets
+from core.store.places.key_values import NoteRepository
 from core.store.places.shards.leases import ShardRepository
 from core.store.post_repository import PostRepository
 from core.store.protocols import NEWEST, Settled, Step, StepEnd, Store, Thread
@@ -35,6 +36,8 @@ from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.jobs.repositories import BatchRepository, JobRepository
 from core.store.rules.messages import find_message
+from core.store.rules.processes.heartbeats import heartbeat as beat
+from core.store.rules.processes.signal_repository import SignalRepository
 from core.store.rules.questions import find_question
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.reports.activity import ReportRepository
@@ -57,8 +60,8 @@ class QuestionRepository:
     def in_order(self) -> bool:
         return self._engine.in_order
 
-    async def ingest(self, event: Event) -> Receipt:
-        return await self._engine.unit(lambda sql: ingest_event(sql, event))
+    async def ingest(self, event: Event, *, full: bool = False) -> Receipt:
+        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full))
 
     async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
         """A claim that the database may have given while it could not say so is asked for again."""
@@ -108,7 +111,7 @@ class QuestionRepository:
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """What was erased since the last heartbeat begins to leave the files with this one."""
-        learnt = await self._engine.unit(lambda sql: claims.heartbeat(sql, process, leaving, self._stale))
+        learnt = await self._engine.unit(lambda sql: beat(sql, process, leaving, self._stale))
         self._engine.sweep_soon()
         return learnt
 
@@ -273,19 +276,6 @@ class ToolUseRepository:
         return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
 
 
-class NoteRepository:
-    """Keeps the protocol `Notes`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def get(self, name: str) -> str | None:
-        return await self._engine.unit(lambda sql: key_values.get_note(sql, name))
-
-    async def put(self, name: str, value: str) -> None:
-        await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
-
-
 def _clean(final: FinalText) -> FinalText:
     return replace(final, text=clean_text(final.text))
 
@@ -372,5 +362,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         shards=ShardRepository(engine),
         reports=ReportRepository(engine),
         posts=PostRepository(engine),
+        signals=SignalRepository(engine),
         shut=engine.shut,
     )

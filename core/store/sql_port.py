@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from core.store.audit_log import AuditKeys
+from core.store.records.heartbeat import News
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -53,8 +54,18 @@ class Sql(Protocol):
     def lock(self, name: str) -> None:
         """Advisory lock: until this transaction ends, others that lock the same name wait."""
 
+    def announce(self, subject: str, concerned: str, values: Values) -> None:
+        """Tell other processes of this, if the transaction happens and the engine has a way to.
+
+        The SELECT `concerned` gives a row for each that is told: its `process` (empty: everybody), and the `workspace`,
+        `channel` and `thread` that it is told of, which may be empty.
+        """
+
     def now(self) -> datetime:
-        """The time on the engine's clock, which leases count on."""
+        """The time on the engine's clock."""
+
+    def lease_time(self) -> datetime:
+        """The time that leases and heartbeats count on: all processes of the database read the same."""
 
     def among(self, column: str, names: str) -> str:
         """A condition: `column` is in the list that is given as the parameter `names`."""
@@ -81,6 +92,9 @@ class Engine(Protocol):
 
     async def finish_sweep(self) -> None:
         """Wait until no sweep is under way."""
+
+    async def listen(self, hear: Callable[[News], None]) -> None:
+        """Tell what other processes announce, until cancelled; return at once where they can't announce anything."""
 
     async def shut(self) -> None:
         """Do what waits and close the database."""

@@ -5,20 +5,23 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 
 from core.domain import backoff
-from core.domain.clock import Clock, Sleep, system_clock
+from core.domain.clock import Clock, Sleep, steady_clock
 from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Outcome, ThreadKey
 from core.store.protocols import Questions
 from core.store.records.claims import Claim
+from core.store.records.heartbeat import News, Signals, Topic
 from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 
 HEARTBEAT = 2.0  # seconds between two heartbeats, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
-POLL = 1.0  # seconds after which the queue is polled for questions that nobody told us of
+POLL = 1.0  # seconds after which the queue is polled for questions that nobody told us of, where no news is heard
+CALL = 1.0  # seconds between two calls for others that take up what waits
 SLOTS = 256  # questions claimed at the same time: Discord may be told 50 times a second that we write, each 8 s
 SHARE = 2  # times the slots that are free which one workspace may hold: where its platform is slow, others have theirs
 TRIES = 3  # times that a question is begun again after a bug
@@ -53,10 +56,12 @@ class Worker:
         give_up: GiveUp = say_nothing,
         slots: int = SLOTS,
         poll: float = POLL,
-        clock: Clock = system_clock,
+        clock: Clock = steady_clock,
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
+        signals: Signals | None = None,
     ) -> None:
+        """Leases count on `clock`, which no change of the time of day may move."""
         self._questions = questions
         self._respond = respond
         self._give_up = give_up
@@ -73,6 +78,33 @@ class Worker:
         self._process_lease = ProcessLease(clock)
         self._beating = asyncio.Lock()
         self._answering: dict[asyncio.Task[None], tuple[Claim, QuestionLease]] = {}
+        self._signals = signals
+        self._hears = False
+        self._beat_soon = asyncio.Event()
+        self._called_at = -CALL
+        self.processes = 1
+        """How many live, this one with them, as the last heartbeat told."""
+
+    def has_room(self, workspace: str) -> bool:
+        """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
+        connected = workspace.partition(":")[0] in self._platforms()
+        return self._open and connected and not self._slots.locked() and workspace not in self._list_full()
+
+    def hear(self, news: News) -> None:
+        """Do what another process, or the connection to the others, gives cause for."""
+        if news.topic is Topic.DEAF or news.topic is Topic.HEARING:
+            self._hears = news.topic is Topic.HEARING
+        if news.process not in ("", self._process):
+            return
+        if news.topic is Topic.CHANGE and news.key:
+            self.note_change(news.key)
+        elif news.topic in {Topic.WITHDRAWAL, Topic.HEARING}:
+            self._beat_soon.set()  # a heartbeat learns what was withdrawn, and whether anything waits
+        elif news.topic is Topic.QUESTION:
+            self.wake()
+        if news.topic is Topic.HEARING:
+            for _, lease in self._answering.values():
+                lease.changed.set()
 
     def wake(self) -> None:
         """There may be a question in the queue."""
@@ -96,7 +128,10 @@ class Worker:
             before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
+            self.processes = max(1, heartbeat.processes)
             self._emit(HeartbeatSent(heartbeat.processes))
+            if heartbeat.late and before:
+                log.warning("was silent for so long that others may have taken over its answers: %d", len(before))
             for task, (claim, lease) in list(self._answering.items()):
                 taken_over = heartbeat.late and (
                     task in before or claim.id in heartbeat.freed
@@ -107,6 +142,10 @@ class Worker:
                 elif claim.id in heartbeat.withdrawn:
                     lease.stop.set()
             self._process_lease.renew(said_at + heartbeat.lease)
+        if heartbeat.waiting:
+            self.wake()
+        if heartbeat.doubtful is not None:
+            asyncio.get_running_loop().call_later(heartbeat.doubtful.total_seconds() + GLANCE, self.wake)
 
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
@@ -127,14 +166,17 @@ class Worker:
 
     async def _keep_alive(self) -> None:
         while True:
+            self._beat_soon.clear()
             try:
                 await self.heartbeat()
             except StoreUnavailable as error:
                 log.error("heartbeat failed: %s", error)
-            await asyncio.sleep(min(HEARTBEAT, self._process_lease.left / 2) or HEARTBEAT)
+            await _wait_for(self._beat_soon, min(HEARTBEAT, self._process_lease.left / 2) or HEARTBEAT)
 
     async def _claim_questions(self) -> None:
         while True:
+            if self._slots.locked():
+                await self._call_others()
             await self._slots.acquire()
             claim = await self._claim_next() if self._open else None
             if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
@@ -150,6 +192,14 @@ class Worker:
             log.error("could not look for questions: %s", error)
             return None
 
+    async def _call_others(self) -> None:
+        """What waits was kept while there was a place, so that nobody else has heard of it."""
+        now = asyncio.get_running_loop().time()
+        if self._signals and self._hears and now >= self._called_at + CALL:
+            self._called_at = now
+            with suppress(StoreUnavailable):
+                await self._signals.call_others()
+
     def _list_full(self) -> list[str]:
         """The workspaces that have their share of the slots (dynamic threshold: so many times what is free)."""
         held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
@@ -157,11 +207,8 @@ class Worker:
         return [workspace for workspace, count in held.items() if count >= SHARE * free]
 
     async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+        """Until there may be something to claim: others say so, or each heartbeat, or it is looked for."""
+        await _wait_for(self._woken, None if self._hears else self._poll)
         self._woken.clear()
 
     def _begin(self, claim: Claim) -> None:
@@ -214,6 +261,12 @@ class Worker:
             return isinstance(trouble, LeaseLost)
         self._emit(QuestionClosed(claim.question, outcome))
         return True
+
+
+async def _wait_for(event: asyncio.Event, seconds: float | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def is_cancelled() -> bool:

@@ -306,7 +306,7 @@ async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that
     clock.tick(PAST)
 
     assert await claim(store, "p") is None
-    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}))
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}), waiting=True)
     assert (await claim(store, "p")).resumed
 
 
@@ -316,7 +316,7 @@ async def test_who_is_late_with_its_heartbeat_hears_so_and_has_lost_its_claims(s
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}))
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}), waiting=True)
     with pytest.raises(LeaseLost):
         await store.questions.record_page(held, "5", at(5))
     again = await claim(store)

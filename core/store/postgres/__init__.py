@@ -12,8 +12,10 @@ from core.store.postgres.target import open_target
 from core.store.protocols import Condition
 
 
-async def open_engine(url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> PostgresEngine:
-    """Open and migrate the database of `url`. Raises StoreUnusable."""
+async def open_engine(
+    url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None, wall: Clock
+) -> PostgresEngine:
+    """Open and migrate the database of `url`. What time its server has counts, not `wall`. Raises StoreUnusable."""
     engine = PostgresEngine(url, busy, clock, keys=keys)
     await engine.open()
     return engine

@@ -42,11 +42,16 @@ class CommitLost(Exception):
         self.result = result
 
 
-def connect(url: str) -> Connection[Any]:
-    """A new connection, without a transaction. Raises psycopg.OperationalError, and Unfit for an unreadable address."""
+def write_address(url: str) -> str:
+    """The address as libpq reads it, with what it leaves open. Raises Unfit for an unreadable one."""
     given = read_address(url)
     more = {name: value for name, value in DEFAULTS.items() if name not in given}
-    connection = psycopg.connect(make_conninfo(url, **more, client_encoding="UTF8"), autocommit=True)
+    return make_conninfo(url, **more, client_encoding="UTF8")
+
+
+def connect(url: str) -> Connection[Any]:
+    """A new connection, without a transaction. Raises psycopg.OperationalError, and Unfit for an unreadable address."""
+    connection = psycopg.connect(write_address(url), autocommit=True)
     if not (connection.info.parameter_status("DateStyle") or ISO).startswith(ISO):
         connection.execute("SET datestyle = ISO")
     return connection
@@ -95,6 +100,12 @@ class LastingConnection:
         finally:
             if connection.broken:
                 self.close()
+
+    @property
+    def pid(self) -> int:
+        """The id of the server's process, which notifications name; 0 while there is none."""
+        connection = self._connection
+        return connection.info.backend_pid if connection is not None and not connection.closed else 0
 
     def close(self) -> None:
         if self._connection is not None:

@@ -17,8 +17,10 @@ from core.domain.clock import Clock
 from core.domain.errors import StoreNotReady, StoreUnavailable, StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.postgres.connection import STATEMENT, CommitLost, LastingConnection, connect, was_committed
+from core.store.postgres.listener import Listener
 from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
+from core.store.records.heartbeat import News
 from core.store.sql_port import Sql, Unfit
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class PostgresEngine:
         self._keys = keys or AuditKeys()
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
         self._idle: list[LastingConnection] = []
+        self._made: list[LastingConnection] = []
         self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
 
@@ -86,6 +89,13 @@ class PostgresEngine:
         """Wait until no sweep is under way."""
         if self._sweeping is not None:
             await asyncio.wait([self._sweeping])
+
+    async def listen(self, hear: Callable[[News], None]) -> None:
+        """Tell what other processes announce, until cancelled."""
+        await Listener(self._url, self.name, self._is_ours, hear).run()
+
+    def _is_ours(self, pid: int) -> bool:
+        return any(one.pid == pid for one in self._made)
 
     async def shut(self) -> None:
         """Do what waits, close all connections and end their threads."""
@@ -134,6 +144,7 @@ class PostgresEngine:
             connection = self._idle.pop()
         except IndexError:
             connection = LastingConnection(self._url, self._busy, self._longest, self._clock, self._keys)
+            self._made.append(connection)
         try:
             yield connection
         finally:

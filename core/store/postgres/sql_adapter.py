@@ -6,7 +6,6 @@ together with the next statement whose rows are needed.
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,11 +14,21 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 
+from core.domain.clock import count_seconds
 from core.store.audit_log import AuditKeys
 from core.store.sql_port import Row, Values
 
-BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 NAMED = re.compile(r"'[^']*'|%|(?<!:):(\w+)")  # a text, a percent sign, or a parameter
+
+CHANNEL = "'confab_' || md5(current_schema())"  # names on which others are notified hold for all schemas of a database
+LONGEST = 7_999  # bytes that PostgreSQL takes with a notification
+
+ANNOUNCE = f"""
+SELECT pg_notify({CHANNEL}, said) FROM (
+    SELECT json_build_array(CAST(:subject AS text), process, workspace, channel, thread)::text AS said
+    FROM ({{concerned}}) AS concerned
+) AS news WHERE octet_length(said) <= {LONGEST}
+"""  # noqa: S608  no value is in it
 
 
 class PostgresSql:
@@ -61,6 +70,10 @@ class PostgresSql:
         assert self._clock is not None
         return self._clock()
 
+    def lease_time(self) -> datetime:
+        """The server's clock, too: what a machine of ours believes moves no lease."""
+        return self.now()
+
     def one(self, statement: str, values: Values) -> Row | None:
         (cursor,) = self._ask((statement, values))
         return cursor.fetchone()
@@ -99,6 +112,9 @@ class PostgresSql:
     def lock(self, name: str) -> None:
         """It is taken right before the next statement, which sees what others did before."""
         self._locks.append(_hash_name(name))
+
+    def announce(self, subject: str, concerned: str, values: Values) -> None:
+        self.execute(ANNOUNCE.format(concerned=concerned), {**values, "subject": subject})
 
     def identify(self) -> str | None:
         """The id of the transaction, if it may have written: whether it ended can be asked for by that."""
@@ -158,8 +174,8 @@ def _hash_name(name: str) -> int:
 def _count_from(began: Any) -> Callable[[], datetime]:
     """The server's clock, which said `began` just now."""
     assert isinstance(began, datetime)
-    started = time.clock_gettime(BOOT)
-    return lambda: began + timedelta(seconds=time.clock_gettime(BOOT) - started)
+    started = count_seconds()
+    return lambda: began + timedelta(seconds=count_seconds() - started)
 
 
 @lru_cache(maxsize=512)

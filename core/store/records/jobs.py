@@ -313,6 +313,9 @@ class Jobs(Protocol):
 class BatchWork(Protocol):
     """What is to be done at Anthropic. Each method is one unit of work."""
 
+    async def is_due(self) -> bool:
+        """Whether anything is to be done now."""
+
     async def claim_job(self, lease: timedelta) -> Job | None:
         """A started job with rows in no batch, which for so long is no other process's."""
 

@@ -1,4 +1,4 @@
-"""Claims: which worker answers what, by leases; heartbeats, and what is left of workers that stopped."""
+"""Claims: which worker answers what, by leases, and what is left of workers that stopped."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,21 @@ from datetime import datetime, timedelta
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.places.advisory_locks import lock_channel, lock_claims
-from core.store.places.knowledge import drop_waiting
 from core.store.records.claims import Claim
-from core.store.records.heartbeat import Heartbeat
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.drafts import write_draft
 from core.store.rules.jobs.portions import keep_unposted
 from core.store.rules.jobs.schedules import begin_thread
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.made_files import keep_made_files
-from core.store.rules.private_answers import drop_old_answers
 from core.store.rules.questions import (
-    WAKE,
     close_question,
     read_earlier_text,
     read_final_text,
     read_question,
     thread_values,
 )
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, stamp
 
 COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
@@ -114,29 +110,7 @@ UPDATE messages SET notice = :notice WHERE workspace = :workspace AND channel = 
 
 MARK_UNANSWERED = "UPDATE questions SET unanswered = :why WHERE claim = :claim"
 
-LAST_BEAT = """
-SELECT coalesce((SELECT beat_at FROM processes WHERE process = :process),
-    (SELECT min(claimed_at) FROM claims WHERE process = :process)) AS at
-"""
-
-BEAT = """
-INSERT INTO processes (process, beat_at) VALUES (:process, :at)
-ON CONFLICT (process) DO UPDATE SET beat_at = excluded.beat_at
-"""
-
-LEAVE = "DELETE FROM processes WHERE process = :process"
-
 LIVING = "SELECT count(*) AS processes FROM processes WHERE beat_at >= :since"
-
-WITHDRAWN = """
-SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND questions.reply = questions.name
-WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
-"""
-
-PARKED_TOO_LONG = """
-SELECT workspace, channel, claim FROM questions
-WHERE parked = 'waiting' AND parked_until <= :now ORDER BY workspace, channel, id
-"""
 
 PAGES = """
 SELECT page FROM pages JOIN questions ON questions.id = pages.question
@@ -144,8 +118,6 @@ WHERE questions.claim = :claim AND questions.reply = questions.name ORDER BY pag
 """
 
 DROP_PAGE = "DELETE FROM pages WHERE question = :id AND page = :page"
-
-OF_PROCESS = "SELECT id FROM claims WHERE process = :process"
 
 HELD = """
 SELECT questions.* FROM questions JOIN claims ON claims.id = questions.claim
@@ -219,7 +191,7 @@ def join_waiting(sql: Sql, claim: Claim) -> Claim:
 
 
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:
-    values = {"process": process, "since": stamp(sql.now() - stale), "platforms": sorted(platforms)}
+    values = {"process": process, "since": stamp(sql.lease_time() - stale), "platforms": sorted(platforms)}
     sql.execute(FREE_STOPPED.format(platforms=sql.among("platform", "platforms")), values)
 
 
@@ -237,7 +209,7 @@ def _find_next(sql: Sql, claimant: Claimant) -> list[Row]:
 
 def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
     lead = rows[0]
-    record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.now())}
+    record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.lease_time())}
     sql.insert("claims", {"id": number, **record})
     for row in rows:
         sql.update("questions", row["id"], {"claim": number, "reply": lead["name"], "parked": None})
@@ -354,34 +326,3 @@ def _ensure_held(rows: list[Row], claim: Claim) -> list[Row]:
     if not rows or rows[0]["name"] != claim.question.name:
         raise LeaseLost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
     return rows
-
-
-def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartbeat:
-    """The process lives, or leaves; one that is late has lost its claims.
-
-    Nobody takes them over between the look at its last heartbeat and the new one.
-    """
-    lock_claims(sql)
-    now = sql.now()
-    last = sql.one(LAST_BEAT, {"process": process})
-    late = last is not None and last["at"] is not None and parse_stamp(last["at"]) < now - stale
-    freed = _free_claims(sql, process) if late or leaving else frozenset()
-    sql.execute(LEAVE if leaving else BEAT, {"process": process, "at": stamp(now)})
-    for row in sql.many(PARKED_TOO_LONG, {"now": stamp(now)}):
-        lock_channel(sql, row["workspace"], row["channel"])
-        sql.execute(WAKE, row)
-    drop_old_answers(sql)
-    drop_waiting(sql)
-    withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
-    living = sql.many(LIVING, {"since": stamp(now - stale)})[0]["processes"]
-    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn, processes=living)
-
-
-def _free_claims(sql: Sql, process: str) -> frozenset[int]:
-    """What it was answering waits for the next claim; the requests that it had sent are written off."""
-    held = sql.many(OF_PROCESS, {"process": process})
-    for row in held:
-        for question in sql.many(CLAIMED, {"claim": row["id"]}):
-            write_off_requests(sql, question, sql.now())
-        sql.update("claims", row["id"], {"process": None})
-    return frozenset(row["id"] for row in held)

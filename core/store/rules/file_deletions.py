@@ -27,21 +27,20 @@ def request_deletion(sql: Sql, workspace: str, api_key: str, file_id: str | None
     """Put a file into the outbox: by its id, else by the name of an upload that may have happened. One has neither."""
     if not (file_id or upload):
         return
-    now = stamp(sql.now())
     row = {"workspace": workspace, "api_key": api_key, "file_id": file_id, "upload": None if file_id else upload}
-    sql.insert("file_deletions", {**row, "at": now, "due_at": now})
+    sql.insert("file_deletions", {**row, "at": stamp(sql.now()), "due_at": stamp(sql.lease_time())})
 
 
 def claim_deletions(sql: Sql, limit: int, lease: timedelta) -> list[FileDeletion]:
     """What is due, and for so long no other process's. Uploads of processes that died are given up on, and among it."""
-    now = sql.now()
-    values = {"before": stamp(now - ABANDONED), "now": stamp(now), "most": limit}
+    now, leased = sql.now(), sql.lease_time()
+    values = {"before": stamp(leased - ABANDONED), "now": stamp(leased), "most": limit}
     for row in sql.many(UPLOADING, values):
         if sql.count_changes(ABANDON, {"id": row["id"], "upload": row["upload"], "state": FileState.INLINE.value}):
             request_deletion(sql, row["workspace"], row["api_key"], None, row["upload"])
     due = sql.many(DUE, values)
     for row in due:
-        sql.update("file_deletions", row["id"], {"due_at": stamp(now + lease)})
+        sql.update("file_deletions", row["id"], {"due_at": stamp(leased + lease)})
     return [_read_deletion(row, now) for row in due]
 
 
@@ -52,7 +51,7 @@ def end_deletion(sql: Sql, deletion: FileDeletion) -> None:
 
 def postpone_deletion(sql: Sql, deletion: FileDeletion, pause: timedelta, problem: str) -> None:
     """Try it again later."""
-    changes = {"due_at": stamp(sql.now() + pause), "tries": deletion.tries + 1, "problem": problem}
+    changes = {"due_at": stamp(sql.lease_time() + pause), "tries": deletion.tries + 1, "problem": problem}
     sql.update("file_deletions", deletion.id, changes)
 
 

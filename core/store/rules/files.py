@@ -205,7 +205,7 @@ def _lock(sql: Sql, scope: FileScope) -> None:
 
 def _begin(sql: Sql, upload: str | None) -> Row:
     state = FileState.UPLOADING if upload else FileState.INLINE
-    return {"state": state.value, "upload": upload, "begun_at": stamp(sql.now())}
+    return {"state": state.value, "upload": upload, "begun_at": stamp(sql.lease_time())}
 
 
 def _write_scope(scope: FileScope) -> Row:

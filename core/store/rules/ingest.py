@@ -39,6 +39,7 @@ from core.store.rules.messages import (
 from core.store.rules.parking import ingest_decision
 from core.store.rules.presses import ingest_press
 from core.store.rules.private_answers import drop_answers_with
+from core.store.rules.processes.announcements import announce_change, announce_unclaimed
 from core.store.rules.questions import (
     build_question_query,
     find_question,
@@ -79,7 +80,17 @@ SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at 
 """
 
 
-def ingest_event(sql: Sql, event: Event) -> Receipt:
+def ingest_event(sql: Sql, event: Event, *, full: bool = False) -> Receipt:
+    """Keep an event. Where who keeps it is `full`, others hear of the question in it."""
+    receipt = _ingest(sql, event)
+    if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
+        announce_change(sql, receipt.key)
+    if full and (receipt.question or (receipt.new and isinstance(event, Pressed | Deleted))):
+        announce_unclaimed(sql)
+    return receipt
+
+
+def _ingest(sql: Sql, event: Event) -> Receipt:
     if isinstance(event, Missed | Backfilled | WorkspaceEnded):
         return _ingest_of_workspace(sql, event)
     lock_channel(sql, event.key.workspace, event.key.channel)

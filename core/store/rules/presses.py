@@ -16,13 +16,13 @@ from core.store.places.audit import record_audit
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.trials import NOTHING_TO_KEEP
 from core.store.rules.feedback import keep_vote
+from core.store.rules.jobs.endings import is_shown_job
 from core.store.rules.jobs.jobs import stop_job
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
     FINAL_TEXT,
     REOPENED,
     find_question,
-    is_shown_job,
     keep_closed,
     keep_question,
     may_be_posted,

@@ -19,12 +19,12 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
-from core.store.records.jobs import FOLLOW
 from core.store.rules.drafts import erase_known_files, read_draft
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.files import release_thread_files
-from core.store.rules.jobs.endings import release_job
+from core.store.rules.jobs.endings import is_shown_job, release_job
 from core.store.rules.made_files import read_made_files, release_made_files
+from core.store.rules.processes.announcements import announce_withdrawal
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
@@ -98,10 +98,6 @@ CLOSE_CALLS = """
 UPDATE tool_calls SET call = '#' || number, arguments = '{}', result = NULL, person = NULL,
 state = CASE WHEN state = 'begun' THEN 'uncertain' WHEN state IN ('waiting', 'allowed') THEN 'dropped' ELSE state END
 WHERE workspace = :workspace AND channel = :channel AND question = :name
-"""
-
-RUNNING_JOB = """
-SELECT 1 FROM jobs WHERE workspace = :workspace AND channel = :channel AND run = :name AND state = 'started' LIMIT 1
 """
 
 WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
@@ -263,12 +259,6 @@ def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
 
 
-def is_shown_job(sql: Sql, row: Row) -> bool:
-    """Whether its answer shows a job, or waits for one, which ends by itself once it is cancelled."""
-    follows = row["command"] == FOLLOW and not row["private"]
-    return follows or sql.one(RUNNING_JOB, row) is not None
-
-
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
     """Nobody waits for these any more. The worker that answers one learns it and closes it; the others close now."""
     count = 0
@@ -280,6 +270,8 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
             sql.execute(WAKE, row)
         if row["claim"] is None or row["reply"] != row["name"]:
             close_question(sql, row, Outcome.WITHDRAWN)
+        else:
+            announce_withdrawal(sql, row["claim"])
         count += 1
     return count
 

@@ -5,10 +5,11 @@ import os
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from core.domain.clock import Clock, system_clock
+from core.domain.clock import Clock
 from core.domain.errors import StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Condition, Copied
+from core.store.sqlite import light_library  # noqa: F401  first: all others import what it loads
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
 from core.store.sqlite.inspection import find_database_files, inspect_database
@@ -18,9 +19,11 @@ from core.store.sqlite.source import open_source as open_source_file
 SCHEME = "sqlite://"
 
 
-async def open_engine(url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> DatabaseThread:
+async def open_engine(
+    url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None, wall: Clock
+) -> DatabaseThread:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
-    engine = DatabaseThread(_path(url), busy, clock or system_clock, keys)
+    engine = DatabaseThread(_path(url), busy, clock, keys, wall)
     await engine.open()
     return engine
 

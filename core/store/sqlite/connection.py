@@ -17,7 +17,9 @@ from sqlite_utils import Database
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.store.audit_log import AuditKeys
+from core.store.records.heartbeat import News
 from core.store.sql_port import Sql, Unfit
+from core.store.sqlite.lease_clock import open_lease_clock
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
@@ -52,11 +54,18 @@ class DatabaseThread:
     in_order = True
 
     def __init__(
-        self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock, keys: AuditKeys | None = None
+        self,
+        path: str,
+        busy: timedelta = BUSY,
+        clock: Clock | None = None,
+        keys: AuditKeys | None = None,
+        wall: Clock = system_clock,
     ) -> None:
+        """All times are those of `clock`; without one, the time of day is that of `wall`, and leases count steadily."""
         self.path = path
         self.busy = busy
         self._clock = clock
+        self._wall = wall
         self._keys = keys
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
@@ -99,6 +108,9 @@ class DatabaseThread:
         if self._sweeping is not None:
             await asyncio.wait([self._sweeping])
 
+    async def listen(self, hear: Callable[[News], None]) -> None:
+        """Nothing is told: see `SqliteSql.announce`."""
+
     async def shut(self) -> None:
         """Do what waits, close the database and end its thread. A sweep goes on after the next start."""
         self._ending = True
@@ -118,10 +130,11 @@ class DatabaseThread:
         try:
             create(self.path)
             self._db = Database(sqlite3.connect(self.path, self.busy.total_seconds()), execute_plugins=False)
-            self._sql = SqliteSql(self._db, self._clock, self._keys)
             prepare(self._db)
             with transaction(self._db):
                 migrate(self._db)
+                leases = self._clock or open_lease_clock(self._db, self._wall)
+            self._sql = SqliteSql(self._db, self._clock or self._wall, self._keys, leases)
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
             raise StoreUnusable(f"The database {self.path} cannot be used: {explain_error(error)}.") from error
 

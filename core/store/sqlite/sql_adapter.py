@@ -22,9 +22,12 @@ QUERIES = ("SELECT", "WITH")  # how statements begin that can be run twice
 class SqliteSql:
     """Keeps the protocol `Sql` in the open transaction of a database."""
 
-    def __init__(self, db: Database, clock: Clock, keys: AuditKeys | None = None) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, keys: AuditKeys | None = None, lease_clock: Clock | None = None
+    ) -> None:
         self.db = db
         self.now = clock
+        self.lease_time = lease_clock or clock
         self.keys = keys or AuditKeys()
 
     def one(self, statement: str, values: Values) -> Row | None:
@@ -57,6 +60,9 @@ class SqliteSql:
 
     def lock(self, name: str) -> None:
         """Nothing: a transaction here is alone, from its beginning on."""
+
+    def announce(self, subject: str, concerned: str, values: Values) -> None:
+        """Nothing: the processes of a file are few and near, and look by themselves."""
 
     def among(self, column: str, names: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(:{names}))"  # noqa: S608  names of the rules

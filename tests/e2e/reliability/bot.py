@@ -26,6 +26,7 @@ from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
 from bots.web.playground.adapter import Playground
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreNotReady
 from core.domain.platform import Platform
 from core.jobs.pace import JobPace
@@ -35,6 +36,8 @@ from core.tools.registry import ToolRegistry
 from tests.e2e.reliability.machine import MACHINE, MachineTools
 
 STALE = timedelta(seconds=1)
+SILENCE = "SILENCE"
+"""The variable that says after how many seconds without a heartbeat a process has stopped, where that is not `STALE`."""
 PACE = JobPace(0.05, timedelta(seconds=1), *[timedelta(seconds=0.1)] * 2, timedelta(minutes=9), timedelta(seconds=1))
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
@@ -46,6 +49,17 @@ CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
 PLAYGROUND = "PLAYGROUND"
 """The variable that makes it `confab web`, and names a file which gets a line with the address."""
+CLOCK = "CLOCK"
+"""The variable that names a file which says by how many seconds the machine's clock is wrong just now."""
+
+
+def read_clock() -> Clock:
+    """The machine's clock, as wrong as the file says that CLOCK names."""
+    path = os.environ.get(CLOCK)
+    if path is None:
+        return system_clock
+    file = Path(path)
+    return lambda: system_clock() + timedelta(seconds=float(file.read_text() or 0))
 
 
 class Mortal:
@@ -83,14 +97,15 @@ def mortal(store: Store, death: str, calls: str) -> Store:
     return replace(store, **{name: Mortal(name, getattr(store, name), told) for name in names})  # type: ignore[arg-type]
 
 
-def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
+def platforms(chosen: Configuration, store: Store, clock: Clock) -> Sequence[Platform]:
     found: list[Platform] = []
     slack, discord = chosen.platforms["slack"], chosen.platforms["discord"]
     assert isinstance(slack, SlackSettings)
     assert isinstance(discord, DiscordSettings)
-    if slack.bot_token and slack.app_token:
+    if slack.bot_token and (slack.app_token or slack.signing_secret):
+        reached = {"app_token": slack.app_token, "signing_secret": slack.signing_secret}
         api, streams = slack.slack_api_url, slack.streams
-        found.append(Slack(slack.bot_token, app_token=slack.app_token, api_url=api, pause=EDIT, streams=streams))
+        found.append(Slack(slack.bot_token, **reached, api_url=api, pause=EDIT, streams=streams, clock=clock))
     if discord.configured:
         api, gateway = discord.discord_api_url, discord.discord_gateway_url
         found.append(
@@ -118,11 +133,12 @@ def share(discord: DiscordSettings, store: Store) -> ShardSharing | None:
     return ShardSharing(store.shards, wanted, lease=lease, spacing=SPACING, lead=LEAD)
 
 
-async def open_when_ready(url: str) -> Store:
+async def open_when_ready(url: str, clock: Clock) -> Store:
     """The store, as soon as nobody else migrates it; `confab run` waits for that too."""
     while True:
         try:
-            return await open_store(url, stale=STALE)
+            silence = os.environ.get(SILENCE)
+            return await open_store(url, stale=timedelta(seconds=float(silence)) if silence else STALE, wall=clock)
         except StoreNotReady:
             await asyncio.sleep(0.1)
 
@@ -147,7 +163,8 @@ async def main() -> None:
     """`confab run`, until it is killed."""
     chosen = read_configuration()
     logs.configure("INFO", chosen.secrets(), "text")
-    opened = await open_when_ready(chosen.core.database_url)
+    clock = read_clock()
+    opened = await open_when_ready(chosen.core.database_url, clock)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
     health, stop = Health(store.questions), run.catch_signals()
     machine = os.environ.get(MACHINE, "")
@@ -156,7 +173,11 @@ async def main() -> None:
         await play(chosen, store, tools, stop, Path(addresses))
         await opened.shut()
         return
-    await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop, pace=PACE)
+    found = platforms(chosen, store, clock)
+    routes = [route for one in found if isinstance(one, Slack) for route in one.routes()]
+    await run.answer(
+        chosen.core, found, store, tools=tools, health=health, stop=stop, routes=routes, pace=PACE, clock=clock
+    )
     await opened.shut()
 
 

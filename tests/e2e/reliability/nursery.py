@@ -9,7 +9,10 @@ from pathlib import Path
 
 from tests.support import fork_server
 
-FOREIGN = ("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_", "DEATH", "CALLS", "MACHINE", "LEASE")
+FOREIGN = (
+    *("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_"),
+    *("DEATH", "CALLS", "MACHINE", "LEASE", "CLOCK", "SILENCE"),
+)
 
 
 class Bot:

@@ -31,9 +31,9 @@ class Unheard:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def ingest(self, event):
+    async def ingest(self, event, *, full=False):
         self._looked_for.clear()
-        heard = await self._within.ingest(event)
+        heard = await self._within.ingest(event, full=full)
         await self._looked_for.wait()
         return heard
 

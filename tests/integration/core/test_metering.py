@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -11,8 +13,9 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.claude.streams.accumulator import AFTER_END
 from core.domain.content import Text
+from core.domain.controls import Control
 from core.domain.errors import CannotShow
-from core.domain.events import Edited
+from core.domain.events import Edited, Pressed
 from core.domain.messages import Attachment, ThreadKey
 from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
@@ -36,6 +39,7 @@ from tests.support.gateway import (
     words,
 )
 from tests.support.house import house
+from tests.support.waiting import let_others_run
 
 WORKSPACE = Scope("board:w1")
 
@@ -438,6 +442,39 @@ async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, cl
         await answers(board, assistant, "more")
 
     assert await misses(store) == {"new": 1, "history": 1}
+
+
+class SlowLedger:
+    """A ledger that says only after a while what it has set aside."""
+
+    def __init__(self, within) -> None:
+        self._within, self.reserved, self.go = within, asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._within, name)
+
+    async def reserve(self, spending, scopes):
+        found = await self._within.reserve(spending, scopes)
+        self.reserved.set()
+        await self.go.wait()
+        return found
+
+
+async def test_what_is_set_aside_for_an_answer_that_is_stopped_meanwhile_is_free_again(store, claude, board, tmp_path):
+    ledger = SlowLedger(store.ledger)
+    async with house(replace(store, ledger=ledger), claude, board, alone=False) as assistant:
+        event = board.said("t1", "U2", "question")
+        await assistant.ingest(event)
+        await ledger.reserved.wait()
+        await assistant.ingest(Pressed("press", event.key, "U2", Control.STOP, event.message.id, board.now()))
+        await let_others_run()
+        ledger.go.set()
+        await assistant.worker.idle()
+    with closing(sqlite3.connect(tmp_path / "confab.db")) as db:
+        rows = db.execute("SELECT state, outcome, micro_usd FROM requests").fetchall()
+
+    assert rows == [("settled", "cancelled", 0)]
+    assert bodies(claude) == []
 
 
 def test_a_shortened_request_thinks_no_longer_than_it_may():

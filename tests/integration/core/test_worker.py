@@ -111,10 +111,10 @@ class SlowToIngest:
         self._questions, self._looks = questions, looks
         self.in_order = questions.in_order
 
-    async def ingest(self, event):
+    async def ingest(self, event, *, full=False):
         for _ in range(self._looks):
             assert await self._questions.claim_next("another process", ["board"]) is None
-        return await self._questions.ingest(event)
+        return await self._questions.ingest(event, full=full)
 
 
 async def test_a_question_that_is_ingested_slowly_is_answered_as_soon_as_it_is_kept(on_postgres, board):

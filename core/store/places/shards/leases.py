@@ -80,7 +80,7 @@ class ShardRepository:
 def renew_leases(sql: Sql, holder: ShardHolder, sessions: Sessions, lease: timedelta) -> ShardAssignment:
     """Renew what a process holds, and take what is free, as far as it is its part."""
     lock_shards(sql, holder.bot)
-    now = sql.now()
+    now = sql.lease_time()
     us: Row = {"bot": holder.bot, "process": holder.process, "now": stamp(now), "until": stamp(now + lease)}
     others = [row for row in sql.many(HOLDERS, us) if row["process"] != holder.process]
     count = others[0]["shards"] if others else holder.count
@@ -106,7 +106,7 @@ def renew_leases(sql: Sql, holder: ShardHolder, sessions: Sessions, lease: timed
 def release_leases(sql: Sql, holder: ShardHolder, sessions: Sessions, *, leaving: bool) -> None:
     """Give shards back at once; of those that are another's by now nothing is changed."""
     lock_shards(sql, holder.bot)
-    us = {"bot": holder.bot, "process": holder.process, "now": stamp(sql.now())}
+    us = {"bot": holder.bot, "process": holder.process, "now": stamp(sql.lease_time())}
     for shard, session in sessions.items():
         sql.execute(KEEP, {**us, "shard": shard, **_write_session(session)})
         sql.execute(RELEASE, {**us, "shard": shard})
@@ -117,7 +117,7 @@ def release_leases(sql: Sql, holder: ShardHolder, sessions: Sessions, *, leaving
 def claim_start(sql: Sql, bot: str, bucket: int, spacing: timedelta) -> timedelta:
     """Take the turn of a bucket, unless somebody's lasts."""
     lock_shards(sql, bot)
-    now, which = sql.now(), {"bot": bot, "bucket": bucket}
+    now, which = sql.lease_time(), {"bot": bot, "bucket": bucket}
     row = sql.one(FIND_START, which)
     if row and row["next_at"] > stamp(now):
         return datetime.fromisoformat(row["next_at"]) - now
@@ -127,7 +127,7 @@ def claim_start(sql: Sql, bot: str, bucket: int, spacing: timedelta) -> timedelt
 
 def read_leases(sql: Sql, bot: str) -> ShardOverview:
     """How many shards there are, and how many each living process holds."""
-    now = {"bot": bot, "now": stamp(sql.now())}
+    now = {"bot": bot, "now": stamp(sql.lease_time())}
     holders = sql.many(HOLDERS, now)
     if not holders:
         return ShardOverview()
@@ -141,7 +141,7 @@ def read_leases(sql: Sql, bot: str) -> ShardOverview:
 
 def list_overviews(sql: Sql) -> dict[str, ShardOverview]:
     """How the shards of each bot are held that has living processes."""
-    bots = [row["bot"] for row in sql.many(BOTS, {"now": stamp(sql.now())})]
+    bots = [row["bot"] for row in sql.many(BOTS, {"now": stamp(sql.lease_time())})]
     return {bot: read_leases(sql, bot) for bot in bots}
 
 

@@ -107,9 +107,16 @@ UNPOSTED = "SELECT count(*) AS count, min(ended_at) AS since FROM jobs WHERE sta
 COUNT = "SELECT count(*) AS count FROM batches WHERE due_at IS NOT NULL"
 
 
+def is_due(sql: Sql) -> bool:
+    """Whether there is a job to plan, or something to do about a batch."""
+    now = stamp(sql.lease_time())
+    jobs, batches = sql.many_each((DUE_JOB, {"now": now}), (DUE, {"now": now, "most": 1}))
+    return bool(jobs or batches)
+
+
 def claim_job(sql: Sql, lease: timedelta) -> Job | None:
     """A started job of which rows may wait to be planned; for so long it is no other process's."""
-    now = sql.now()
+    now = sql.lease_time()
     if not sql.one(DUE_JOB, {"now": stamp(now)}):  # looked at without a lock, for most looks find nothing
         return None
     lock_batches(sql)
@@ -154,7 +161,7 @@ def plan_batch(sql: Sql, job: Job, planned: PlannedRequest, scopes: Scopes, term
         "reservation": reserved.id,
         "bound": worst,
         "at": stamp(sql.now()),
-        "due_at": stamp(sql.now()),
+        "due_at": stamp(sql.lease_time()),
     }
     number = sql.insert_numbered("batches", batch)
     sql.execute(TAKE, {"batch": number, "job": job.id, "last": chosen["last"], "model": chosen["model"]})
@@ -189,18 +196,18 @@ def _refuse_rest(sql: Sql, job: int, problem: str) -> None:
 
 def claim_batches(sql: Sql, most: int, lease: timedelta) -> list[Batch]:
     """Batches about which something is to be done now; for so long they are no other process's."""
-    now = sql.now()
+    now = sql.lease_time()
     if not sql.one(DUE, {"now": stamp(now), "most": 1}):
         return []
     lock_batches(sql)
     due = sql.many(DUE, {"now": stamp(now), "most": most})
     for row in due:
         sql.update("batches", row["id"], {"due_at": stamp(now + lease)})
-    return [read_batch(row, _find_job(sql, row), now) for row in due]
+    return [read_batch(row, _find_job(sql, row), sql.now()) for row in due]
 
 
 def extend_lease(sql: Sql, batch: Batch, lease: timedelta) -> None:
-    sql.execute(EXTEND, {"id": batch.id, "token": batch.token, "due": stamp(sql.now() + lease)})
+    sql.execute(EXTEND, {"id": batch.id, "token": batch.token, "due": stamp(sql.lease_time() + lease)})
 
 
 def begin_sending(sql: Sql, batch: Batch) -> bool:
@@ -237,7 +244,7 @@ def note_name(sql: Sql, batch: Batch, name: str, requests: int, due: timedelta) 
     waits = row is not None and row["state"] in {BatchState.SENDING.value, BatchState.PLANNED.value}
     if row and waits:
         running = {"state": BatchState.RUNNING.value, "name": name, "requests": requests, "tries": 0}
-        sql.update("batches", batch.id, {**running, "due_at": stamp(sql.now() + due)})
+        sql.update("batches", batch.id, {**running, "due_at": stamp(sql.lease_time() + due)})
         if row["job"] is not None:
             touch_job(sql, row["job"])
     return waits or (row is not None and row["name"] == name)
@@ -251,7 +258,7 @@ def list_known(sql: Sql, names: Sequence[str]) -> frozenset[str]:
 
 def postpone_batch(sql: Sql, batch: Batch, pause: timedelta, problem: str) -> None:
     tried = {"tries": batch.tries + 1 if problem else 0, "problem": problem}
-    sql.execute(POSTPONE, {"id": batch.id, "token": batch.token, "due": stamp(sql.now() + pause), **tried})
+    sql.execute(POSTPONE, {"id": batch.id, "token": batch.token, "due": stamp(sql.lease_time() + pause), **tried})
 
 
 def plan_again(sql: Sql, batch: Batch, pause: timedelta, problem: str) -> None:
@@ -295,7 +302,7 @@ def end_batch(sql: Sql, batch: Batch, settled: Settlement, problem: str) -> list
         return []
     nearly = _end(sql, row, settled, problem)
     wanted = _find_job(sql, row) is not None and not row["doomed"]
-    due = None if wanted else stamp(sql.now())
+    due = None if wanted else stamp(sql.lease_time())
     sql.update("batches", batch.id, {"state": BatchState.COLLECTED.value, "due_at": due, "tries": 0, "problem": None})
     return nearly
 

@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 from core.domain.messages import Outcome
-from core.store.records.jobs import LISTED_FOR, OFFERED_FOR, RETRYABLE_FOR, UNPOSTED_FOR, JobState
+from core.store.records.jobs import FOLLOW, LISTED_FOR, OFFERED_FOR, RETRYABLE_FOR, UNPOSTED_FOR, JobState
 from core.store.rules.erasures import record_erasure
 from core.store.sql_port import Row, Sql, stamp
+
+RUNNING_JOB = """
+SELECT 1 FROM jobs WHERE workspace = :workspace AND channel = :channel AND run = :name AND state = 'started' LIMIT 1
+"""
 
 OF_QUESTION = """
 SELECT * FROM jobs
@@ -48,6 +52,12 @@ LISTED = "SELECT * FROM jobs WHERE state = 'closed' AND at <= :until"
 FORGET_PLAN = "UPDATE jobs SET plan = NULL WHERE id = :id"
 
 
+def is_shown_job(sql: Sql, row: Row) -> bool:
+    """Whether its answer shows a job, or waits for one, which ends by itself once it is cancelled."""
+    follows = row["command"] == FOLLOW and not row["private"]
+    return follows or sql.one(RUNNING_JOB, row) is not None
+
+
 def release_job(sql: Sql, question: Row, outcome: Outcome) -> None:
     """A command is answered: the job that nobody can start ends, and so does the one whose results are posted."""
     shown = outcome in {Outcome.SHOWN, Outcome.CARRIED_OUT}
@@ -63,14 +73,14 @@ def release_job(sql: Sql, question: Row, outcome: Outcome) -> None:
 def close_job(sql: Sql, job: Row, *, kept: bool) -> None:
     """Its results are posted, or nobody wants them. Rows that failed are `kept` a while for another try."""
     sql.execute(DELETE_DONE if kept else DELETE_ROWS, job)
-    sql.execute(DOOM, {"id": job["id"], "now": stamp(sql.now())})
+    sql.execute(DOOM, {"id": job["id"], "now": stamp(sql.lease_time())})
     sql.execute(CLOSE, {"id": job["id"], "kept": kept})
     record_erasure(sql, job["workspace"], job["channel"], sql.now())
 
 
 def drop_job(sql: Sql, job: Row) -> None:
     """Nothing of it is kept but what has to be settled."""
-    sql.execute(ORPHAN, {"id": job["id"], "now": stamp(sql.now())})
+    sql.execute(ORPHAN, {"id": job["id"], "now": stamp(sql.lease_time())})
     sql.execute(DELETE_ROWS, job)
     sql.execute(DELETE_JOB, job)
     record_erasure(sql, job["workspace"], job["channel"], sql.now())

@@ -138,7 +138,7 @@ def _erase_rows(sql: Sql, job: Row, which: str, values: Values, problem: str) ->
     """Rows of a job hold no word any more. What Anthropic has of no others is cancelled there, and settled."""
     erased = {**values, "workspace": job["workspace"], "place": job["channel"], "job": job["id"], "problem": problem}
     if sql.count_changes(ERASE_ROWS.format(which=which), erased):
-        sql.execute(DOOM_EMPTY, {"job": job["id"], "now": stamp(sql.now())})
+        sql.execute(DOOM_EMPTY, {"job": job["id"], "now": stamp(sql.lease_time())})
         end_if_done(sql, job["id"])
 
 

@@ -12,11 +12,11 @@ from core.store.places.budgets import list_limiting_scopes, refuse_request
 from core.store.records.claims import Claim
 from core.store.records.jobs import Job, JobPlan, JobProgress, JobRow, JobState, NewRow, RowState
 from core.store.rules.claims import fence_claim
-from core.store.rules.jobs.endings import RETRYABLE_ROWS, drop_job
+from core.store.rules.jobs.endings import RETRYABLE_ROWS, drop_job, is_shown_job
 from core.store.rules.jobs.portions import build_run
 from core.store.rules.jobs.records import BY_ID, read_job, read_row, write_plan
+from core.store.rules.processes.announcements import announce_job
 from core.store.rules.questions import (
-    is_shown_job,
     keep_question,
     thread_key,
     thread_values,
@@ -165,7 +165,13 @@ def wait_for_job(sql: Sql, claim: Claim, job: int, planned: PlannedRequest, scop
         return None
     if refusal := refuse_job(sql, job, planned, scopes):
         return refusal
-    started = {"state": JobState.STARTED.value, "run": claim.question.name, "begun_at": now, "due_at": now}
+    started = {
+        "state": JobState.STARTED.value,
+        "run": claim.question.name,
+        "begun_at": now,
+        "due_at": stamp(sql.lease_time()),
+    }
+    announce_job(sql)
     sql.update("jobs", job, {**started, "total": _count_rows(sql, job)})
     return None
 
@@ -265,7 +271,8 @@ def cancel_job(sql: Sql, number: int) -> str:
         return NEVER_ASKED
     sql.update("jobs", number, {"canceled": True})
     sql.execute(FAIL_WAITING, {"job": number, "problem": CANCELED_ROW})
-    sql.execute(HASTEN, {"job": number, "now": stamp(sql.now())})
+    sql.execute(HASTEN, {"job": number, "now": stamp(sql.lease_time())})
+    announce_job(sql)
     end_if_done(sql, number)
     touch_job(sql, number)
     return CANCELED
@@ -336,8 +343,9 @@ def _run(sql: Sql, job: Row, by: Question) -> None:
     """Let a job run, shown by a public question in the place where it was offered."""
     now, run = stamp(sql.now()), f"{by.name}:{secrets.token_hex(2)}" if by.command else by.name
     keep_question(sql, build_run(job, run, by.at, by.address))
-    started = {"state": JobState.STARTED.value, "run": run, "begun_at": now, "due_at": now}
+    started = {"state": JobState.STARTED.value, "run": run, "begun_at": now, "due_at": stamp(sql.lease_time())}
     sql.update("jobs", job["id"], started)
+    announce_job(sql)
 
 
 def _find_number(sql: Sql, key: ThreadKey) -> int:

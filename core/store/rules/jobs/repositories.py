@@ -75,6 +75,9 @@ class BatchRepository:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    async def is_due(self) -> bool:
+        return await self._engine.unit(batches.is_due)
+
     async def claim_job(self, lease: timedelta) -> Job | None:
         return await self._engine.unit(lambda sql: batches.claim_job(sql, lease))
 

@@ -56,6 +56,13 @@ def test_what_is_not_said_counts_as_it_is(loop_guard):
     assert loop_guard.admit(deleted("1")) == deleted("1")
 
 
+@pytest.mark.parametrize(("processes", "answers"), [(2, 2), (5, 1), (50, 1)])
+def test_processes_that_share_a_database_share_the_answers_to_bots(clock, processes, answers):
+    loop_guard = BotLoopGuard({"B1"}, clock, lambda: processes)
+
+    assert verdicts(loop_guard, *"123") == [ANSWER] * answers + [SAY_SO, SILENCE][: 3 - answers]
+
+
 def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(loop_guard):
     assert verdicts(loop_guard, *"12345678") == [ANSWER] * 5 + [SAY_SO, SILENCE, SILENCE]
 
