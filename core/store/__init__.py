@@ -9,7 +9,8 @@ from typing import Protocol
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.audit_log import AuditKeys
-from core.store.protocols import Condition, Copied, Server, Store
+from core.store.protocols import Copied, Store
+from core.store.records.reports.condition import Condition, Server
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from core.store.sql_port import Engine
