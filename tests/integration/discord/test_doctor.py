@@ -223,7 +223,7 @@ async def test_a_number_of_shards_that_the_processes_that_run_do_not_share_is_to
     [told] = await found(guild, "shards", discord_shards=8, database_url=url)
     await store.shut()
 
-    assert (told.level, told.says) == ("warning", "the processes that run share 4, and DISCORD_SHARDS says 8")
+    assert (told.state, told.says) == ("warning", "the processes that run share 4, and DISCORD_SHARDS says 8")
 
 
 async def test_where_no_shards_are_shared_nothing_is_told_of_them(guild):

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import discord
 import pytest
 
 from bots.discord.shards.sharing import ShardSharing
@@ -18,6 +19,7 @@ from core.domain.events import Missed, Posted, WorkspaceEnded
 from core.domain.messages import Question
 from core.store.records.shards.leases import ShardOverview
 from core.telemetry import ShardsCounted
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Permission
@@ -548,3 +550,63 @@ async def until_gone(store, server):
     async with asyncio.timeout(10):
         while await store.installations.find(f"discord:{server}"):
             await asyncio.sleep(0)
+
+
+async def test_menus_forms_and_buttons_work_in_a_session_that_another_began(processes, claude):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await until_resumed(guild, shared, await shared.start("p1"))
+        second = shared._running["p2"]
+        message = await guild.say("bob", "room-0", "Deploys stop on Friday.")
+        chosen = await guild.choose("ada", message, "Ask about this")
+        await guild.until(lambda: chosen.modal)
+        about = await answered(second, await guild.submit_modal(chosen, {"question": "Why?"}))
+        await ask(guild, "hello", 1)
+        await all_answered(guild, 1, 1)
+        await idle(second)
+        [page] = [post for post in guild.visible("room-0") if post.author == "confab"]
+        pressed = await guild.press("ada", page.id, "Try again")
+        await until(lambda: any(event.id == pressed.id for event in second.heard))
+        await idle(second)
+
+        assert (bool(about), pressed.acknowledged, guild.refusals) == (True, True, [])
+
+
+async def test_an_answer_that_streams_while_its_shard_is_handed_over_is_ended_once(processes, claude):
+    gate = Gate()
+    claude.answer = lambda _body: Answer(text="a long answer", gate=gate)
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 1)
+        second = await shared.start("p2")
+        await ask(guild, "hello", 1)
+        await gate.reached.wait()
+        await first.discord._client.leave()
+        await guild.until(lambda: guild.gateway.resumed == 1)
+        gate.opened.set()
+        await all_answered(guild, 1, 1)
+        await idle(first)
+        await idle(second)
+
+        assert [post.content for post in guild.visible("room-0") if post.author == "confab"] == ["a long answer"]
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(4004, "DISCORD_BOT_TOKEN"), (4010, "DISCORD_SHARD"), (4011, "DISCORD_SHARDS")]
+)
+async def test_a_refusal_of_the_gateway_gives_the_shards_back_and_is_told_with_its_mend(processes, store, code, says):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 2)
+        guild.gateway.hang_up(code)
+        with pytest.raises(CannotConnect, match=says):
+            await running.connected
+
+        assert await store.shards.read(BOT) == ShardOverview()
+
+
+async def test_a_start_says_nothing_of_voice(processes, caplog):
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = True
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await shared.start("p1")
+
+        assert "voice" not in caplog.text
