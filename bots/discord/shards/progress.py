@@ -28,7 +28,8 @@ class SessionProgress:
         client = self._client()
         shard = payload["shard"][0] if name == "READY" and "shard" in payload else _locate(payload, client.shard_count)
         held = client.shards.get(shard)
-        sequence = held._parent.ws.sequence if held else None  # the library tells it nowhere else
+        socket = held._parent.ws if held else None  # the library tells of it nowhere else
+        sequence = getattr(socket, "sequence", None)  # nothing, where a test of others stands in for the socket
         if sequence is None:
             return None
         mark = Arrival(shard, sequence)
