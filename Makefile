@@ -9,7 +9,7 @@ demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
 demo-web: $(VENV)/demo
-	@$(BIN)/confab web
+	@CONFAB_WEB_OPEN=true $(BIN)/confab web
 
 unit test reliability: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
 unit: $(VENV)/test

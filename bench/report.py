@@ -26,6 +26,7 @@ HEADINGS = {
     "scale": "Several processes",
     "large": "Ten million messages",
 }
+SCALE = {"scale", "large"}  # the parts that stand in scale.md
 LIMITS = {
     "cost": "least possible",
     "growth": "empty database",
@@ -51,15 +52,20 @@ def read_recorded(docs: Path) -> dict[Key, float]:
 
 
 def written(figures: Sequence[Figure], reasons: Mapping[str, str], docs: Path) -> None:
-    """Put the figures into `docs`: performance.json, the table in performance.md, and the plots beside them."""
+    """Put the figures into `docs`: performance.json, tables in performance.md and scale.md, and the plots beside them."""
     (docs / "performance.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")
-    page = docs / "performance.md"
-    head, _, rest = page.read_text().partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n\n{tables(figures, reasons)}\n{END}{tail}")
+    _write_tables(docs / "performance.md", [one for one in figures if one.part not in SCALE], reasons)
+    _write_tables(docs / "scale.md", [one for one in figures if one.part in SCALE], reasons)
     for platform in ("slack", "discord"):
         overheads(figures, platform, docs / f"performance-{platform}.png")
     ratios(figures, docs / "performance-goals.png")
+
+
+def _write_tables(page: Path, figures: Sequence[Figure], reasons: Mapping[str, str]) -> None:
+    """Put tables between the marks of a page."""
+    head, _, rest = page.read_text().partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    page.write_text(f"{head}{BEGIN}\n\n{tables(figures, reasons)}\n{END}{tail}")
 
 
 def tables(figures: Iterable[Figure], reasons: Mapping[str, str], recorded: Mapping[Key, float] | None = None) -> str:

@@ -371,7 +371,7 @@ def web(name: str, port: int | None, workspace: str, *, show: bool, link: bool) 
     """Talk to Claude in your browser, as several people and in several channels.
 
     Beside each conversation stands what Claude is sent. The page is on this machine's loopback
-    address alone, and needs no account: whoever uses this machine can open it.
+    address alone, and the address that is printed has a key, good for one browser.
 
     With --link it prints where you open the dashboard that `confab run` serves. The link is good
     once, for ten minutes.

@@ -225,11 +225,10 @@ class Settings(EnvironmentSettings):
     confab_time_zone: str = Field(
         default="UTC", description="Where days, weeks and months begin, until a budget names its own: Europe/Berlin."
     )
-    confab_slots: int = Field(
-        default=256, ge=1, le=10_000, description="Questions that one process takes up at the same time, at most."
-    )
+    confab_slots: int = Field(default=256, ge=1, le=10_000, description="Questions that a process takes up at once.")
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
+    confab_web_open: bool = Field(default=False, description="Whether `confab web` needs no key to be opened.")
     confab_public_url: Annotated[str, AfterValidator(check_public_url)] = Field(
         default="", description="The https:// address at which others reach the HTTP server, through your proxy."
     )

@@ -152,6 +152,15 @@ class Rest:
             "members": members,
         }
 
+    async def list_channels(self, guild: str) -> list[Json]:
+        """A server's channels and open threads."""
+        channels, threads = await asyncio.gather(
+            self._request("GET", "/guilds/{guild_id}/channels", guild_id=guild),
+            self._request("GET", "/guilds/{guild_id}/threads/active", guild_id=guild),
+        )
+        _ensure(isinstance(channels, list) and isinstance(threads, dict), "no channels")
+        return [read_object(one) for one in (*channels, *(threads.get("threads") or ()))]
+
     async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
         if guild is None:

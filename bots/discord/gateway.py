@@ -57,6 +57,7 @@ class Client(discord.AutoShardedClient):
         silence: float = SILENCE,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody here speaks
         super().__init__(
             intents=build_intents(content),
             allowed_mentions=discord.AllowedMentions.none(),

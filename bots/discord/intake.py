@@ -69,7 +69,10 @@ class Intake:
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
             self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
             payload = {"id": payload["id"], "at": system_clock()}
-        lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
+        guild = payload.get("guild_id")
+        if name.startswith("MESSAGE") and guild and self._admission.admits_server(guild):
+            self._places.expect(guild, payload["channel_id"])
+        lane = int(name.startswith("MESSAGE") and guild is None)
         self._queues[lane].append((name, payload, mark))
         draining = self._draining[lane]
         if draining is None or draining.done():
@@ -77,6 +80,7 @@ class Intake:
 
     async def stop(self) -> None:
         await self._membership.stop()
+        await self._places.stop()
         running = [task for task in (*self._draining, *self._declining) if task]
         for task in running:
             task.cancel()

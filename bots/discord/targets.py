@@ -128,11 +128,13 @@ class InChannel:
             raise refused if error.code in {NO_PERMISSION, LOCKED} else error from None
 
     async def list_strays(self, known: Collection[str]) -> list[str]:
+        """Where ours are replies, what replies to nothing is another's: the answer to a command that came too late."""
         begun = _NUMBER.match(self.question)  # what shows a batch is named after a press or command, and more
         newest = max([*known, begun[0] if begun else "0"], key=int)
         shown = await self.rest.list_messages(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
-        return [one["id"] for one in pages if parse.find_answered_question(one) in {self.question, None}]
+        wanted = {self.question, self.to and self.question}
+        return [one["id"] for one in pages if parse.find_answered_question(one) in wanted]
 
     async def type(self) -> None:
         await self.rest.show_typing(self.channel)

@@ -1,9 +1,11 @@
 """What `confab migrate-database` tells: how far it is, what it mended, and what to do next."""
 
+import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
@@ -14,24 +16,70 @@ from core.store import Moved, Progress
 REST = 5.0  # seconds between two lines, where there is no terminal
 NAMED = ("threads", "messages", "questions", "requests")
 NEXT = """\
-Next: set DATABASE_URL to {target}, with the user and the password that you gave here, and start Confab with the same
-CONFAB_SECRET_KEY, or with the file confab.key in the folder that it is started in. Keep {source} until you have seen it
-answer; do not start Confab on it any more."""
+Next: let DATABASE_URL be TO as you gave it here, with all that stands after the question mark. Start Confab with the
+same CONFAB_SECRET_KEY, or with the file confab.key in the folder that it is started in. Keep {source}
+until you have seen it answer, and do not start Confab on it any more."""
+STOPPED = """\
+Interrupted. FROM is as it was. Where a part of it stands in TO, no bot starts on that; give the same command again, and
+the move goes on."""
 
 
 @contextmanager
 def show_progress(rest: float = REST) -> Iterator[Callable[[Progress], None]]:
-    """What is to be told how far it is; it shows that on stderr: a bar in a terminal, else a line every few seconds."""
-    if not sys.stderr.isatty():
-        yield _Lines(rest)
-        return
-    with click.progressbar(length=1, file=sys.stderr, item_show_func=_name_step, show_eta=True) as bar:
+    """What is to be told how far it is; it shows that on stderr: a bar in a terminal, else a line every few seconds.
 
-        def move_on(progress: Progress) -> None:
-            bar.length = progress.whole
-            bar.update(progress.done - bar.pos, progress)
+    Ctrl-C or SIGTERM ends the process when it is told the next time; a second one ends it at once.
+    """
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it could not end is told by what it raises
+    with _await_end() as stopped, ExitStack() as stack:
+        show = _Bar(stack) if sys.stderr.isatty() else _Lines(rest)
 
-        yield move_on
+        def report(progress: Progress) -> None:
+            if stopped:
+                raise _Stopped
+            show(progress)
+
+        try:
+            yield report
+        except _Stopped:
+            stack.close()
+            click.echo(STOPPED, err=True)
+            sys.exit(128 + stopped[0])
+
+
+class _Stopped(Exception):
+    """Somebody wants the end."""
+
+
+@contextmanager
+def _await_end() -> Iterator[list[int]]:
+    """The signals that came. Each comes once: the next one of its kind does what it did before."""
+    came: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        came.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+class _Bar:
+    """It is drawn when there is something to show: whoever is refused sees a sentence alone."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._bar: Any = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bar is None:
+            bar = click.progressbar(length=progress.whole, file=sys.stderr, item_show_func=_name_step, show_eta=True)
+            self._bar = self._stack.enter_context(bar)
+        self._bar.update(progress.done - self._bar.pos, progress)
 
 
 class _Lines:
@@ -51,15 +99,15 @@ def _name_step(progress: Any) -> str | None:
 
 
 def list_findings(moved: Moved) -> Iterator[str]:
-    """A line for each value that is not as it was, and for each table that was left out."""
+    """A line for each value that is not as it was, and for each table or column that was left out."""
     yield from (f"Mended: {found.describe()}." for found in moved.mended)
     if moved.more_mended:
         yield f"Mended: {count_noun(moved.more_mended, 'more value')}."
-    yield from (f"Left out: the table {name}, which is none of Confab's." for name in moved.foreign)
+    yield from (f"Left out: {name}, which is none of Confab's." for name in moved.foreign)
 
 
 def describe_move(moved: Moved) -> str:
     kept = ", ".join(f"{table} {moved.rows[table]}" for table in NAMED)
     rows, tables = count_noun(sum(moved.rows.values()), "row"), count_noun(len(moved.rows), "table")
     told = f"Moved {moved.source} to {moved.target} and checked it: {kept}; {rows} in {tables}."
-    return f"{told}\n{NEXT.format(source=moved.source, target=moved.target)}"
+    return f"{told}\n{NEXT.format(source=moved.source)}"

@@ -20,7 +20,7 @@ from core.rendering.dialect import Costs, Dialect, find_costs
 from core.rendering.fences import PLAIN, Fence, escape_fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
 from core.rendering.list_items import ListItem, reopen_items
-from core.rendering.table_growth import draw_rows, follow_table
+from core.rendering.table_growth import TableProse, draw_rows, follow_table
 from core.rendering.tables import Table, parse_table_head
 
 SHARE = 4  # of a page that opening list items or marks again may take
@@ -58,6 +58,7 @@ class PageBuilder:
         """Whether the page is full because of its blocks or rows, not because of its size."""
         self.continued = False
         """Whether the next page goes on with a paragraph of this one."""
+        self.prose: TableProse | None = None  # of the last table, if the page loses too much to a row that stays whole
         self.marks: tuple[str, ...] = ()
         """What is open at the end of that paragraph, known once the page is rendered."""
 
@@ -307,7 +308,7 @@ class PageBuilder:
         for row, at in self._rows(line, kind):
             if full is not None and full < at:
                 break
-            size = self._measure_row(row)
+            size = self.above + self.table.size(row) if self.table else self._base + self.costs.of(row)
             if size > self.dialect.limit:
                 return at
         if full is not None:
@@ -328,10 +329,6 @@ class PageBuilder:
         if kind is BreakKind.ROW and line.rstrip() != closed:
             yield line.rstrip(), len(line)
 
-    def _measure_row(self, row: str) -> int:
-        """The size of the page with one row more."""
-        return self.above + self.table.size(row) if self.table else self._base + self.costs.of(row)
-
     def _cut(self, start: int, full: int) -> Cursor:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
         seen = self.text[start : full + 1].rstrip("\n")
@@ -340,6 +337,8 @@ class PageBuilder:
         places = rank_breaks(self.lines)
         fair = [place for place in places if place[0] > BreakRank.GLUED]
         roomy = self._select_roomy(fair)
+        if self.table and isinstance(self.open, Table) and "|" in seen and not roomy and self.size < self.dialect.dense:
+            self.prose = TableProse(start, self.open, self.table.left)
         if self.crowded and not roomy:
             roomy = (fair or places)[-1:]
         kept = self.lines[-1].uncuttable or (kind is BreakKind.CODE and len(seen) * SHORT < self.dialect.limit)

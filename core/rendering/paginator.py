@@ -11,6 +11,7 @@ from core.rendering.break_points import BreakKind, Cursor, Line, find_page_start
 from core.rendering.dialect import Dialect, find_costs
 from core.rendering.inline import SPOILER, find_open_marks, split_paragraphs
 from core.rendering.page_builder import PageBuilder
+from core.rendering.table_growth import TableProse
 
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
 EARLIEST = 0.5  # of a piece that must be filled before it may end at a line or a word
@@ -59,6 +60,7 @@ class Pager:
         self._costs = find_costs(dialect, (dialect.marks if dialect.standalone else "") + dialect.escaped)
         self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
+        self._prose: list[TableProse] = []
 
     def pages(self, text: str, grows: bool = False) -> list[str]:
         """The same as `pages` gives, also if `text` is another one than before.
@@ -67,17 +69,26 @@ class Pager:
         """
         text = re.sub("\r\n?", "\n", text)
         if not text.startswith(self._text):
-            self._end, self._fixed = Cursor(0), []
+            self._end, self._fixed, self._prose = Cursor(0), [], []
         self._text = text
+        for earlier in self._prose:
+            text = earlier.write(text, self._dialect)
         while (place := find_page_start(text, self._end)).at < len(text):
             builder = PageBuilder(text, place, self._dialect, self._costs)
             end = builder.fill()
+            if prose := builder.prose:
+                prose = replace(prose, room=prose.room // 2)  # the rest is left to other tables
+                self._prose.append(prose)
+                text = prose.write(text, self._dialect)
+                self._end = replace(place, open=None) if prose.at == place.at else place
+                continue
             page = self._render_end(builder) if grows and not end else builder.render()
             if not end:
                 return [*self._fixed, *([page] if page else [])]
             self._fixed += [page] if page else []
             lost = place.lost + self._measure_loss(page, builder.repeated)
-            self._end = replace(end, marks=builder.marks, lost=lost, grown=builder.grown)
+            grown = builder.grown + sum(prose.room for prose in self._prose if prose.at >= self._end.at)
+            self._end = replace(end, marks=builder.marks, lost=lost, grown=grown)
         return [*self._fixed]
 
     def _render_end(self, builder: PageBuilder) -> str:

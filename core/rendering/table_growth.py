@@ -1,11 +1,11 @@
-"""Table growth: the size of a drawn table, row by row, without drawing all of it again for each."""
+"""Table growth: the size of a drawn table, row by row, without drawing all of it again; and rows that are text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from core.rendering.dialect import Dialect
-from core.rendering.fences import PLAIN, Fence
+from core.rendering.fences import PLAIN, Fence, parse_opening
 from core.rendering.strip_marks import strip_marks
 from core.rendering.tables import (
     NARROWEST,
@@ -21,6 +21,7 @@ from core.rendering.tables import (
     make_fence,
     measure_width,
     parse_table_head,
+    strip_lead,
     too_wide,
 )
 
@@ -54,12 +55,17 @@ class TableGrowth:
         self._header, self._rule = table.split(table.header), table.split(table.rule)
         self._body: list[list[str]] = []
         self._drawn = self._align_rows(_Drawn(tuple(self._widths((), self._header)), "```"))
-        self._short = self._add_lines(_Drawn(), [shorten_row(table, table.header)] if begins else [])
+        self._short = self._add_lines(_Drawn(), [name_row(table)] if begins else [])
 
     @property
     def excess(self) -> int:
         """By how much it is longer drawn than written; where its rows are short, those of the next page are too."""
         return int(max(self._room, self._short.size - self._written)) if self.short else self._full - self._written
+
+    @property
+    def left(self) -> int:
+        """By how much it may yet be longer, a page at most."""
+        return max(0, int(min(self._room, self._dialect.limit)) - self.excess)
 
     @property
     def short(self) -> bool:
@@ -78,7 +84,7 @@ class TableGrowth:
         return self._shorten(row).size - self._dialect.size("\n")
 
     def _shorten(self, row: str) -> _Drawn:
-        return self._add_lines(self._short, [LIST + shorten_row(self._table, row)])
+        return self._add_lines(self._short, [shorten_row(self._table, row)])
 
     def _measure_drawn(self, drawn: _Drawn) -> int:
         dialect, lead = self._dialect, self._table.lead
@@ -128,9 +134,15 @@ class TableGrowth:
         return sum(self._dialect.size(f"{self._dialect.write_code(self._table.lead + line)}\n") for line in lines)
 
 
+def name_row(table: Table) -> str:
+    """What the columns are called, on one line, as wide as it was written."""
+    return draw_row(table.split(table.header), tight=" | " not in table.header)
+
+
 def shorten_row(table: Table, row: str) -> str:
-    """A row on one line, as wide as it was written."""
-    return draw_row(table.split(row), tight=" | " not in row)
+    """A row on one line, as wide as it was written; an item of a list if it began with a bar."""
+    inside = (strip_lead(row) if table.lead else row).lstrip()
+    return LIST * inside.startswith("|") + draw_row(table.split(row), tight=" | " not in row)
 
 
 def follow_table(
@@ -155,6 +167,48 @@ def draw_rows(dialect: Dialect, rows: Sequence[str], around: Fence | Table | Non
     lead = table.lead if continued else find_lead(*rows[:2])
     if not growth.short:
         return dialect.draw_table([table.header, table.rule, *body] if continued else rows, lead), grown
-    lines = [blank_marker(lead) + LIST + shorten_row(table, row) for row in body]
-    above = [] if continued else [lead + shorten_row(table, table.header)]
+    lines = [blank_marker(lead) + shorten_row(table, row) for row in body]
+    above = [] if continued else [lead + name_row(table)]
     return "\n".join(dialect.write_lines([*above, *lines])[0]), grown
+
+
+@dataclass(frozen=True, slots=True)
+class TableProse:
+    """Rows of `table` from `at` on are text, which may be longer than they were written by as much as there is `room`.
+
+    What it makes of a text that grows only grows at its end.
+    """
+
+    at: int
+    table: Table
+    room: int
+
+    def write(self, text: str, dialect: Dialect) -> str:
+        """The text with these rows as items of a list. An empty line before them ends the table."""
+        rows = [*self._find_rows(text)]
+        end = self.at + sum(len(row) + 1 for row in rows)
+        lines = [text[: self.at] + self.table.lead.rstrip(), *self._write_rows(rows, dialect)]
+        return "\n".join([*lines, text[end:]] if end <= len(text) else lines)
+
+    def _find_rows(self, text: str) -> Iterator[str]:
+        at = self.at
+        while at < len(text):
+            end = text.find("\n", at)
+            line = text[at:] if end < 0 else text[at:end]
+            if "|" not in line or parse_opening(line):
+                return
+            yield line
+            at += len(line) + 1
+
+    def _write_rows(self, rows: list[str], dialect: Dialect) -> Iterator[str]:
+        header, grown = self.table.split(self.table.header), 0
+        lead = blank_marker(self.table.lead)
+        names = dialect.size("\n".join(draw_item(header, ["x"] * len(header))))
+        for row in rows:
+            cells = self.table.split(row)
+            if grown + names <= self.room and len(cells) <= len(header):
+                lines = draw_item(header, cells)
+                grown += max(0, dialect.size("\n".join(lines)) - dialect.size(row))
+            else:
+                lines = [shorten_row(self.table, row)]
+            yield from (lead + line for line in lines)

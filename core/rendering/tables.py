@@ -19,6 +19,7 @@ _RULE = re.compile(r":?-+:?")
 _LEAD = re.compile(r"(?P<quote>(?:[ \t]*+>)*+[ \t]*+)(?P<marker>(?:[-*+]|\d{1,9}[.)])[ \t]++)?")
 _PIECE = re.compile("[\U0001f1e6-\U0001f1ff]{1,64}|[^\U0001f1e6-\U0001f1ff]+")  # of half-flags no more than 32 pairs
 NESTED = 2  # columns that what belongs to an item of a list stands further in at least
+BAR = "\u00a6"  # between cells that stand on one line; it looks like theirs, and nothing takes it for markup
 NARROWEST = 3  # columns that a column of a table takes on the screen
 
 
@@ -169,8 +170,11 @@ def draw_item(header: Sequence[str], row: Sequence[str]) -> list[str]:
 
 
 def draw_row(cells: Sequence[str], *, tight: bool = False) -> str:
-    """A row, or the header, on one line that is hardly longer than it was written; that was `tight` without blanks."""
-    return ("|" if tight else " | ").join(cell or " " for cell in cells)
+    """A row, or the header, on one line that is no longer than it was written; that was `tight` without blanks.
+
+    No cell takes more than the bar behind it, also an empty one: two bars of Markdown would hide words there.
+    """
+    return (BAR if tight else f" {BAR} ").join(cell.replace("\\|", "|") for cell in cells).strip()
 
 
 def name_columns(header: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ from typing import Protocol
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.audit_log import AuditKeys
-from core.store.protocols import Condition, Copied, Server, Store
+from core.store.protocols import Copied, Store
+from core.store.records.reports.condition import Condition, Server
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from core.store.sql_port import Engine
@@ -19,6 +20,7 @@ BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process
 
 ENGINES = ("sqlite", "postgresql", "postgres")
 ADDRESSES = "its address is of no engine; write sqlite:///confab.db, or postgresql://user:password@host/confab"
+NAMED = re.compile(r"[\w./~+-]*")  # what may be told of an address that cannot be read: it may hold a password
 DIRECTION = (
     "Databases are moved from SQLite to PostgreSQL, as in: confab migrate-database confab.db "
     "postgresql://user:password@host/confab. The other way is `confab backup`, whose file Confab can be started on."
@@ -102,7 +104,7 @@ def migrate_database(
     from core.store import sqlite
 
     address = source if "://" in source else f"sqlite:///{source}"
-    if _read_scheme(address) != "sqlite" or _read_scheme(target) == "sqlite":
+    if not address.startswith("sqlite:") or target.partition(":")[0] not in {"postgresql", "postgres"}:
         raise StoreUnusable(DIRECTION)
     with _need_driver():
         from core.store import postgres
@@ -139,7 +141,8 @@ def _choose_backend(url: str) -> Backend:
 def _read_scheme(url: str) -> str:
     scheme = url.partition(":")[0]
     if scheme not in ENGINES:
-        raise StoreUnusable(f"The database {scheme} cannot be used: {ADDRESSES}.")
+        named = f" {scheme}" if scheme and NAMED.fullmatch(scheme) else ""
+        raise StoreUnusable(f"The database{named} cannot be used: {ADDRESSES}.")
     return scheme
 
 

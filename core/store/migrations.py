@@ -4,25 +4,7 @@ SQLite's tables stood before there was a second engine: its older migrations are
 begins with what they made.
 """
 
-from dataclasses import asdict, dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Types:
-    """How an engine writes what portable DDL leaves open."""
-
-    id: str
-    """The type of a table's number, which is its primary key and is given by the engine."""
-    text: str
-    boolean: str
-    integer: str
-    """The type of a whole number that takes 64 bits."""
-    strict: str
-    """What ends a CREATE TABLE."""
-
-    def write(self, statement: str) -> str:
-        """The statement as this engine reads it."""
-        return statement.format(**asdict(self))
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +372,14 @@ MIGRATIONS = (
             "url {text} NOT NULL, PRIMARY KEY (bot, shard)) {strict}",
             "CREATE TABLE session_starts (bot {text} NOT NULL, bucket {integer} NOT NULL, next_at {text} NOT NULL, "
             "PRIMARY KEY (bot, bucket)) {strict}",
+        ),
+    ),
+    # What the requests of a day that is over came to, by group, for one dimension of reports.
+    Migration(
+        "day_sums",
+        (
+            "CREATE TABLE day_sums (workspace {text} NOT NULL, dimension {text} NOT NULL, since {text} NOT NULL, "
+            "until {text} NOT NULL, sums {text} NOT NULL, PRIMARY KEY (workspace, dimension, since, until)) {strict}",
         ),
     ),
 )

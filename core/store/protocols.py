@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
@@ -16,11 +16,11 @@ from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim, FirstStep
-from core.store.records.files import StoredFiles, WaitingDeletions
+from core.store.records.files import StoredFiles
 from core.store.records.grants import ToolUse
 from core.store.records.heartbeat import Heartbeat, Signals
-from core.store.records.installations import Installation, Installations
-from core.store.records.jobs import BatchWork, Jobs, WaitingBatches
+from core.store.records.installations import Installations
+from core.store.records.jobs import BatchWork, Jobs
 from core.store.records.knowledge import Personas
 from core.store.records.posts.stored_posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
@@ -28,7 +28,7 @@ from core.store.records.reports.activity import Reports
 from core.store.records.reports.pauses import Pauses
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
-from core.store.records.shards.leases import ShardOverview, Shards
+from core.store.records.shards.leases import Shards
 from core.store.records.sign_ins.sessions import SignIns
 from core.store.records.summaries import Summaries
 from core.store.records.trials import Trials
@@ -354,37 +354,6 @@ class Store:
     posts: Posts
     signals: Signals
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The server that a database is on."""
-
-    name: str  # what it is, and which version
-    latency: timedelta  # how long a question to it takes, there and back
-    ahead: timedelta  # how far its clock is ahead of this machine's; leases count on the server's
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """How a database stands. One that the next start will make has no version and no bytes."""
-
-    path: str
-    version: int = 0  # how many migrations it has had
-    newest: int = 0  # how many there are
-    bytes: int = 0
-    free: int | None = None
-    """Bytes left on its disk; None for one in memory."""
-    waiting: int = 0  # open questions
-    oldest: datetime | None = None  # when the oldest of them was asked
-    server: Server | None = None  # None for a file
-    models: tuple[str, ...] = ()  # those that personas choose
-    installations: Sequence[Installation] = ()
-    deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
-    batches: WaitingBatches = field(default_factory=WaitingBatches)
-    votes: Votes = field(default_factory=Votes)  # what people think of answers
-    notes: Mapping[str, str] = field(default_factory=dict)  # those about MCP servers
-    shards: Mapping[str, ShardOverview] = field(default_factory=dict)  # by bot
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

@@ -6,6 +6,7 @@ Statements name their parameters, as in `:name`. A list as a parameter is for `a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +16,24 @@ from core.store.records.heartbeat import News
 T = TypeVar("T")
 Row = dict[str, Any]
 Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """How an engine writes what portable DDL leaves open."""
+
+    id: str
+    """The type of a table's number, which is its primary key and is given by the engine."""
+    text: str
+    boolean: str
+    integer: str
+    """The type of a whole number that takes 64 bits."""
+    strict: str
+    """What ends a CREATE TABLE."""
+
+    def write(self, statement: str) -> str:
+        """The statement as this engine reads it."""
+        return statement.format(**asdict(self))
 
 
 class Sql(Protocol):

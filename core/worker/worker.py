@@ -131,7 +131,7 @@ class Worker:
             self.processes = max(1, heartbeat.processes)
             self._emit(HeartbeatSent(heartbeat.processes))
             if heartbeat.late and before:
-                log.warning("was silent for so long that others may have taken over its answers: %d", len(before))
+                log.info("was silent for so long that others may have taken over its answers: %d", len(before))
             for task, (claim, lease) in list(self._answering.items()):
                 taken_over = heartbeat.late and (
                     task in before or claim.id in heartbeat.freed

@@ -2,16 +2,18 @@
 
 `make soak SECONDS=3600` runs it for an hour. It prints how the process does, and what became of every question.
 `python -m tests.e2e.soak --only discord --questions 3000 --pause 0.1` asks one platform alone, as fast as that.
+`--share 0.15` makes three times as many faults, and `--keep FOLDER` keeps the log and the database.
 """
 
 import argparse
 import asyncio
 import contextlib
 import random
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,7 @@ class Soak:
     chance: random.Random
     only: str = ""
     pause: float = PAUSE
+    share: float = SHARE
     faults: int = 0
     samples: list[Sample] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -140,7 +143,7 @@ class Soak:
         return whole
 
     def _chosen(self, kinds: Mapping[str, Any]) -> list[Any]:
-        found = [kind for kind in kinds.values() if self.chance.random() < SHARE]
+        found = [kind for kind in kinds.values() if self.chance.random() < self.share]
         self.faults += len(found)
         return found
 
@@ -162,27 +165,75 @@ class Soak:
         }
 
     def figures(self) -> dict[str, int]:
-        """What became of all questions."""
+        """What became of all questions.
+
+        Of what has no answer, Discord itself told the person of those `missed`; `late` ones are still being answered.
+        """
         has = [pages for _, pages in self.world.all_answers()]
         refused = sum(len(pages) == 1 and "(reference " in pages[0] for pages in has)
         doubled = sum(len(pages) > 1 for pages in has)
-        lost = len(self.unanswered()) - doubled
-        stray = self.world.posts() - sum(map(len, has))
+        without = {name for name, pages in self.unanswered().items() if len(pages) < 2}
+        missed = self.missed()
+        late = self.late(without - missed)
         return {
-            "asked": len(has), "refused": refused, "lost": lost, "doubled": doubled, "stray": stray,
-            "open": int(self.samples[-1].open), "faults": self.faults,
+            "asked": len(has), "refused": refused, "lost": len(without - missed - late),
+            "late": len(late), "missed": len(missed), "doubled": doubled,
+            "stray": len(self.world.strays()), "open": int(self.samples[-1].open), "faults": self.faults,
         }  # fmt: skip
+
+    def missed(self) -> set[str]:
+        """Commands that nobody acknowledged within Discord's three seconds."""
+        given = self.world.commanded
+        return {f"discord {one.name}" for one in self.world.asked if one.id in given and given[one.id].failed}
+
+    def late(self, names: Set[str]) -> set[str]:
+        """Which of these questions the database has open yet."""
+        ids = {f"{one.platform} {one.name}": one.id for one in self.world.asked}
+        kept = {name: read_kept(self.world.folder / "confab.db", ids[name]) for name in names}
+        return {name for name, rows in kept.items() if any(row["outcome"] is None for row in rows)}
+
+    def explain(self) -> Iterator[str]:
+        """What is wrong, a line each: a question without its whole answer with what the database has, and each stray."""
+        missed, late, ids = (
+            self.missed(),
+            self.late(self.unanswered().keys()),
+            {f"{one.platform} {one.name}": one.id for one in self.world.asked},
+        )
+        for name, has in self.unanswered().items():
+            kept = read_kept(self.world.folder / "confab.db", ids[name])
+            what = "missed" if name in missed else "late" if name in late else "lost or doubled"
+            yield f"{what} {name} ({ids[name]}): shown {has}, kept {kept}"
+        yield from (f"stray: {post}" for post in self.world.strays())
+
+
+def read_kept(database: Path, question: str) -> list[dict[str, Any]]:
+    """What the database has of a question, with its pages."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        opened.row_factory = sqlite3.Row
+        found = "SELECT id, at, private, outcome, claim, notice FROM questions WHERE name = ?"
+        pages = "SELECT page, at FROM pages WHERE question = ?"
+        return [
+            dict(row) | {"pages": [*map(tuple, opened.execute(pages, [row["id"]]))]}
+            for row in opened.execute(found, [question])
+        ]
 
 
 async def soaked(
-    seconds: float, seed: int, folder: Path, *, questions: int = 0, only: str = "", pause: float = PAUSE
+    seconds: float,
+    seed: int,
+    folder: Path,
+    *,
+    questions: int = 0,
+    only: str = "",
+    pause: float = PAUSE,
+    share: float = SHARE,
 ) -> tuple[dict[str, int], list[Sample]]:
     """The figures, and the samples from first to last."""
     async with world(folder) as everything, running(everything):
-        soak = Soak(everything, random.Random(seed), only, pause)
+        soak = Soak(everything, random.Random(seed), only, pause, share)
         await soak.run(seconds, questions)
-        for name, has in soak.unanswered().items():
-            print(f"{name}: {has}")
+        for line in soak.explain():
+            print(line)
         print(", ".join(f"{count} {name}" for name, count in soak.figures().items()))
         return soak.figures(), soak.samples
 
@@ -195,12 +246,16 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=0, help="ask so many, however long it takes")
     parser.add_argument("--only", choices=("slack", "discord"), default="")
     parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two questions")
+    parser.add_argument("--share", type=float, default=SHARE, help="the chance of each kind of fault, a question")
+    parser.add_argument("--keep", type=Path, help="a folder for the log and the database, which stay there")
     given = parser.parse_args()
     print(f"seed {given.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        chosen = {"questions": given.questions, "only": given.only, "pause": given.pause}
-        figures, _ = asyncio.run(soaked(given.seconds, given.seed, Path(folder), **chosen))
-    sys.exit(any(figures[name] for name in ("lost", "doubled", "stray", "open")))
+        chosen = {name: getattr(given, name) for name in ("questions", "only", "pause", "share")}
+        if given.keep:
+            given.keep.mkdir(parents=True)
+        figures, _ = asyncio.run(soaked(given.seconds, given.seed, given.keep or Path(folder), **chosen))
+    sys.exit(any(figures[name] for name in ("lost", "late", "doubled", "stray", "open")))
 
 
 if __name__ == "__main__":

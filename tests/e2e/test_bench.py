@@ -138,16 +138,18 @@ def test_help_is_measured():
 
 
 def test_the_report_keeps_what_stands_around_its_tables(tmp_path):
-    (tmp_path / "performance.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    for name in ("performance.md", "scale.md"):
+        (tmp_path / name).write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
 
-    report.written(FOUND, REASONS, tmp_path)
+    report.written([*FOUND, Figure("scale", "two processes", "answers", "", 1, 2)], REASONS, tmp_path)
 
     page = (tmp_path / "performance.md").read_text()
     assert page.startswith(f"before\n{report.BEGIN}\n")
     assert page.endswith(f"{report.END}\nafter\n")
     assert "old" not in page
     assert "| slack, short answer | all calls | 3 | 3 | 1.00 | 1 | met |" in page
-    assert [one["confab"] for one in json.loads((tmp_path / "performance.json").read_text())] == [10.0, 3]
+    assert "| two processes | answers | 1 | 2 | 2.00 |  |  |" in (tmp_path / "scale.md").read_text()
+    assert [one["confab"] for one in json.loads((tmp_path / "performance.json").read_text())] == [10.0, 3, 2]
     assert len(list(tmp_path.glob("*.png"))) == 3
 
 
@@ -180,7 +182,8 @@ def test_a_figure_of_several_rounds_is_their_median_and_their_spread_is_its_nois
 
 
 def test_figures_are_held_against_the_last_run_that_was_written_down(tmp_path):
-    (tmp_path / "performance.md").write_text(f"{report.BEGIN}{report.END}")
+    for name in ("performance.md", "scale.md"):
+        (tmp_path / name).write_text(f"{report.BEGIN}{report.END}")
     report.written(FOUND, REASONS, tmp_path)
     now = [replace(FOUND[0], confab=11.0), Figure("calls", "slack", "new", "", None, 1)]
 

@@ -21,7 +21,7 @@ CALLED = re.compile(r"(?:\.venv/bin/)?(?:confab|make|pip|sudo|docker)(?: \S.*)?"
 
 NOT_HERE = {
     r"sudo .*|journalctl .*": "root, and systemd",
-    r"docker .*": "Docker",
+    r"docker .*|export PGPASSWORD=.*": "Docker",
     r"kubectl .*|cp deploy/kubernetes/.*": "a cluster; test_scale.py starts what runs in it",
     r"git .*|pip .*": "the network",
     r"make demo-web|confab web": "a browser; tests/integration/web has one",
@@ -50,7 +50,7 @@ RUN = {
     "confab persona import": (2, "Missing argument 'FOLDER'"),
     "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
     "confab migrate-database": (2, "Missing argument 'FROM'"),
-    "confab migrate-database FROM TO": (2, "its address is of no engine; write sqlite:///confab.db"),
+    "confab migrate-database FROM TO": (2, "Databases are moved from SQLite to PostgreSQL"),
     "confab audit verify": (0, "The audit log of sqlite:///confab.db has no row."),
     "confab audit export": (0, ""),
     "confab usage": (0, "Nothing was asked yet: sqlite:///confab.db has no request."),
@@ -190,5 +190,5 @@ def test_the_walk_from_sqlite_to_postgresql_can_be_pasted(checkout):
     assert (given, run.returncode) == (1, 0)
     assert re.findall(r"^(\w+) ", run.stdout, re.MULTILINE)[:3] == ["The", "Copied", "Moved"]
     assert "threads 1, messages 2, questions 1, requests" in run.stdout
-    assert "Next: set DATABASE_URL to postgresql://" in run.stdout
+    assert "Next: let DATABASE_URL be TO as you gave it here" in run.stdout
     assert run.stderr == ""

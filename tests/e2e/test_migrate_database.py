@@ -8,6 +8,7 @@ import asyncio
 import os
 import random
 import re
+import signal
 import sqlite3
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -17,7 +18,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bots.ops.audit_log import verify_chain
-from bots.ops.database_move import list_findings, show_progress
+from bots.ops.database_move import STOPPED, list_findings, show_progress
 from bots.ops.sealing import Seal
 from core.domain.clock import system_clock
 from core.domain.controls import Control
@@ -309,10 +310,35 @@ def test_a_row_that_postgresql_takes_not_is_told_by_its_table_and_place(source, 
     assert "not all of" in start_on(target)
 
 
-def test_a_table_that_somebody_else_made_is_left_out_and_told(source, target):
-    spoil(source, "CREATE TABLE mine (a TEXT)")
+def test_what_somebody_else_made_is_left_out_and_told_however_broken_it_is(source, target):
+    spoil(
+        source,
+        "ALTER TABLE messages ADD COLUMN own TEXT",
+        "CREATE TABLE mine (a TEXT REFERENCES gone (a))",
+        "INSERT INTO mine VALUES ('no such row')",
+        "PRAGMA writable_schema = ON",
+        "INSERT INTO sqlite_schema VALUES ('table', 'strange', 'strange', 0, 'CREATE VIRTUAL TABLE strange USING nobodys (a)')",
+    )
 
-    assert [*list_findings(move(source, target))] == ["Left out: the table mine, which is none of Confab's."]
+    assert [*list_findings(move(source, target))] == [
+        "Left out: the table mine, which is none of Confab's.",
+        "Left out: the table strange, which is none of Confab's.",
+        "Left out: the column messages.own, which is none of Confab's.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("ALTER TABLE notes DROP COLUMN value", "the column notes.value"),  # SQLite reads "value" as a word then
+        ("DROP TABLE votes", "the table votes"),
+    ],
+)
+def test_a_database_that_lacks_a_table_or_a_column_of_ours_is_refused(source, target, statement, missing):
+    spoil(source, statement)
+
+    assert f"{source.path} lacks {missing}, which belongs here; restore a copy" in refusal(source, target)
+    assert list(target.tables()) == []
 
 
 BOOLEAN, INTEGER, REAL, TEXT = (
@@ -412,14 +438,16 @@ def test_a_part_of_another_database_is_refused(source, target, tmp_path):
 
 
 def test_another_program_s_tables_and_another_version_are_refused(source, target):
-    target.change("CREATE TABLE messages (a TEXT)")
-    foreign = refusal(source, target)
-    target.change("DROP TABLE messages")
+    foreign = []
+    for name in ("messages", "mine"):
+        target.change(f"CREATE TABLE {name} (a TIMESTAMPTZ)")
+        foreign.append(refusal(source, target))
+        target.change(f"DROP TABLE {name}")
     with pytest.raises(Interruption):
         migrate_database(source.url, target.url, interrupt_at("copying"))
     target.change("DELETE FROM schema_migrations WHERE name = 'posts'")
 
-    assert "it has tables of another program" in foreign
+    assert ["it has tables of another program" in told for told in foreign] == [True] * 2
     assert "another version of Confab began the move" in refusal(source, target)
 
 
@@ -440,9 +468,28 @@ def test_a_database_of_another_version_is_refused(source, target, statement, tol
 
 
 def test_addresses_that_go_the_other_way_or_name_nothing_are_refused(source, target, tmp_path):
-    assert "The other way is `confab backup`" in refusal(target, source)
+    os.mkfifo(tmp_path / "pipe")
+    for one, other in ((target, source), (source, source), (source, Database("confab")), (target, target)):
+        assert "The other way is `confab backup`" in refusal(one, other)
+    for name in ("", "pipe"):
+        assert "it is no file; name the file of the database" in refusal(
+            Database(f"sqlite:///{tmp_path}/{name}"), target
+        )
     assert "there is none; name its file" in refusal(Database(f"sqlite:///{tmp_path}/none.db"), target)
-    assert "it cannot be reached" in refusal(source, Database("postgresql://127.0.0.1:1/confab"))
+    assert re.search(
+        "it cannot be reached .* address in TO is right[.]$", refusal(source, Database("postgresql://127.0.0.1:1/x"))
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["host=db password=hunter2", "confab:hunter2@db/confab", "//confab:hunter2@db/confab"]
+)
+def test_an_address_that_cannot_be_read_is_not_repeated(address):
+    with pytest.raises(StoreUnusable) as error:
+        asyncio.run(open_store(address))
+
+    assert "its address is of no engine" in str(error.value)
+    assert "hunter2" not in str(error.value)
 
 
 def test_a_database_in_another_encoding_is_refused(source):
@@ -462,6 +509,16 @@ def test_a_disk_without_room_is_refused():
 
 
 # What it tells
+
+
+async def test_who_is_refused_in_a_terminal_sees_a_sentence_and_no_bar(source, target, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(fork_server.ROOT), "TERM": "xterm"}
+    words = ("migrate-database", str(tmp_path), target.url)
+    async with run_in_window(words, environment, tmp_path, columns=200) as window:
+        code = await window.end()
+        shown = window.text
+
+    assert (code, shown.strip()[:13]) == (2, "The database ")
 
 
 def test_where_there_is_no_terminal_a_line_comes_after_each_rest(capsys):
@@ -484,7 +541,7 @@ async def test_in_a_terminal_it_draws_a_bar(source, target, tmp_path):
 
     assert code == 0
     assert re.search(r"\[#+\]  100%", shown)
-    assert "Next: set DATABASE_URL to postgresql://" in shown
+    assert "Next: let DATABASE_URL be TO as you gave it here" in shown
 
 
 # Interrupted
@@ -507,6 +564,50 @@ async def test_killed_at_any_point_it_goes_on_and_until_its_end_nothing_starts_t
     assert said.decode().startswith(f"Moved {source.path} to postgresql://")
     assert "messages 12002" in said.decode()
     assert await asyncio.to_thread(plain, target) == await asyncio.to_thread(plain, source)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_told_to_end_it_ends_with_what_to_do_next_and_nothing_else(source, target, tmp_path, number, code):
+    every_table.add_messages(source.path, 12_000)
+    process = await bot_of(tmp_path, (str(source.path), target.url), stderr=asyncio.subprocess.PIPE)
+    await until(lambda: reads(target, COPYING), 60)
+    process.send_signal(number)
+    _, told = await process.communicate()
+
+    assert (process.returncode, told.decode()) == (code, f"{STOPPED}\n")
+
+
+@pytest.mark.parametrize("reached", ["copying", "checking"])
+def test_a_connection_that_is_cut_is_told_with_the_mend_alone(source, target, reached, caplog):
+    every_table.add_messages(source.path, 3_000)
+
+    def cut(progress):
+        if (progress.phase, progress.table) == (reached, "messages"):
+            postgres.end_sessions()
+
+    with pytest.raises(StoreUnusable) as error, show_progress() as show:
+        migrate_database(source.url, target.url, lambda progress: (show(progress), cut(progress)), busy=SOON)
+    move(source, target)
+
+    assert str(error.value).endswith("; then give the same command again, and the move goes on.")
+    assert caplog.text == ""
+    assert plain(target) == plain(source)
+
+
+def test_limits_of_time_that_the_server_sets_hold_no_move_up(source, target):
+    waited = set()
+
+    def wait(progress):
+        if progress.table == "messages" and progress.phase in {"reading", "copying"} - waited:
+            waited.add(progress.phase)
+            target.rows("SELECT 1 FROM pg_sleep(0.7)")
+
+    limits = ("idle_session_timeout", "transaction_timeout", "idle_in_transaction_session_timeout", "statement_timeout")
+    limited = "".join(f"%20-c{name}%3D600" for name in limits) + "%20-cextra_float_digits%3D-9"
+    migrate_database(source.url, target.url + limited, wait, busy=SOON)
+
+    assert waited == {"reading", "copying"}
+    assert plain(target) == plain(source)
 
 
 def reads(target, statement):

@@ -145,6 +145,29 @@ def test_the_pods_may_do_nothing_they_do_not_need_and_are_stopped_gently():
     assert BY_KIND["Deployment"]["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
+def test_a_node_can_be_drained_while_the_database_is_away_and_no_replica_ready():
+    assert BY_KIND["PodDisruptionBudget"]["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+# The walks
+
+
+def find_steps(*words):
+    """Where the commands stand in the manual that begin with these words, in its order."""
+    lines = (ROOT / "docs/scale.md").read_text().splitlines()
+    return [next(number for number, line in enumerate(lines) if line.startswith(begin)) for begin in words]
+
+
+def test_the_walks_make_what_their_next_step_needs():
+    compose = "docker compose --file compose.scale.yaml"
+    steps = find_steps("docker compose exec confab cat", f"{compose} build", "export PGPASSWORD", "docker run --rm")
+    apply = "kubectl apply -k deploy/kubernetes"
+    namespaced = find_steps("kubectl apply -f deploy/kubernetes/namespace.yaml", f"{apply} --dry-run=server")
+
+    assert steps == sorted(steps)
+    assert namespaced == sorted(namespaced)
+
+
 # Compose
 
 
@@ -205,6 +228,8 @@ def test_both_balancers_pass_on_what_slack_and_browsers_need_and_nothing_else():
     assert {urlsplit(path).path.rpartition("/")[0] for path in (PATH, INSTALL, REDIRECT)} == {"/slack"}
     assert set(re.findall(r"`(/[\w-]+)`", by_manual)) == PUBLIC - {"/slack"}
     assert f"dynamic a confab {CONFIGURED['CONFAB_HTTP_PORT']} " in CADDY
+    assert not [one for one in COMPOSE["balancer"]["ports"] if one.endswith("/udp")]
+    assert "protocols h1 h2 " in CADDY  # it would name its own port for HTTP/3, and not the published one
     published = [one.split(":")[1].partition("/")[0] for one in COMPOSE["balancer"]["ports"]]
     assert set(published) == set(re.findall(r"https?_port (\d+)", CADDY))
 

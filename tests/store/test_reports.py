@@ -1,16 +1,18 @@
 """What was asked and what became of it, as figures.
 
-Tests core.store.rules.reports.activity, core.store.rules.reports.live and their records.
+Tests core.store.rules.reports.activity, core.store.rules.reports.day_sums, core.store.rules.reports.live and their
+records.
 """
 
 from datetime import timedelta
 
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
-from core.domain.messages import Outcome, Rank
+from core.domain.messages import Outcome, Rank, ThreadKey
 from core.domain.usage import Usage
 from core.store.records.reports.activity import DayCost, OutcomeCount
 from core.store.records.reports.live import PersonCount
 from core.store.records.sign_ins.sessions import Identity, hash_token
+from core.store.sql_port import stamp
 from tests.support.talk import asked, at, commanded, message, thread
 
 HERE, ELSEWHERE = "slack:T1", "slack:T2"
@@ -65,6 +67,71 @@ async def test_the_requests_of_each_day_are_summed_up_and_what_died_stands_at_it
     ]
     assert await store.reports.sum_costs(Scope(HERE, person="U2"), [at(0)]) == [DayCost(1, 50, 2, 100, 0)]
     assert await store.reports.sum_costs(Scope(ELSEWHERE), [at(0)]) == [DayCost()]
+
+
+BY = ["channel", "person", "model", "persona", "miss", "quarter", "bill"]
+
+
+async def reserve(store, seconds, *, person="U1", model="m", channel="c1", persona=1, direct=False):
+    key = ThreadKey(HERE, channel, "1")
+    planned = PlannedRequest(key, "1", person, model, persona, 100, 9, at(seconds), 50)
+    return await store.ledger.reserve(planned, [])
+
+
+async def settle(store, reserved, seconds, micro_usd=7, model="m2"):
+    usage = Usage(4, 3, 1, 20, 6, 5, 2) if micro_usd is not None else None
+    await store.ledger.settle(reserved, Settlement(usage, "end_turn", at(seconds), model, "r", micro_usd, 2, "grew"))
+
+
+async def test_sums_of_days_that_are_over_are_the_plain_sums_also_after_requests_that_end_late(store):
+    midnights = [at(-86_400 * days) for days in (4, 3, 2, 1, 0)]
+    late = []
+    for number in range(40):
+        seconds = -86_400 * 4 + number * 8_000
+        reserved = await reserve(store, seconds, person=f"U{number % 3}", channel=f"c{number % 4}", persona=number % 2)
+        if number % 13 == 0:
+            late.append(reserved)
+        else:
+            await settle(store, reserved, seconds, None if number % 5 == 0 else number)
+
+    async def compare():
+        plain = {by: await store.ledger.sum_usage(Scope(HERE), midnights[0], by) for by in BY}
+        shown = {by: await store.reports.sum_usage(HERE, midnights, by) for by in BY}
+        days = await store.reports.sum_usage(HERE, midnights, "day")
+        costs = sum(await store.reports.sum_costs(Scope(HERE), midnights), DayCost())
+        assert all(plain.values())
+        assert shown == plain
+        assert [one.group for one in days] == [f"{one:%Y-%m-%d}" for one in midnights[:4]]
+        assert sum(one.micro_usd for one in days) == costs.micro_usd
+        assert costs.micro_usd == sum(line.micro_usd for line in plain["model"])
+
+    await compare()
+    await settle(store, late[0], -100, 5_000)
+    await compare()
+    await settle(store, late[1], -100, None)
+    await settle(store, await reserve(store, -50), -40, 600)
+    await compare()
+    await compare()
+    assert await store.reports.sum_usage(ELSEWHERE, midnights, "person") == []
+
+
+async def test_a_day_that_is_over_is_counted_once_and_one_with_a_request_under_way_each_time(store):
+    midnights = [at(-86_400 * days - 7_200) for days in (3, 2, 1, 0)]
+    for days in (2.5, 1.5):
+        await settle(store, await reserve(store, -86_400 * days), -86_400 * days)
+    under_way = await reserve(store, -86_400 * 1.4)
+
+    async def list_kept():
+        await store.reports.sum_usage(HERE, midnights, "person")
+        rows = await store.reports.engine.unit(lambda sql: sql.many("SELECT since FROM day_sums ORDER BY since", {}))
+        return [row["since"] for row in rows]
+
+    before = await list_kept()
+    await settle(store, under_way, 0)
+    after = await list_kept()
+
+    assert before == [stamp(midnights[0]), stamp(midnights[2])]
+    assert after == [stamp(one) for one in midnights[:3]]
 
 
 async def test_the_wait_for_an_answer_is_from_the_question_to_the_first_message_of_it(store):

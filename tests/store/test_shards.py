@@ -183,3 +183,12 @@ async def test_of_processes_that_take_shards_at_the_same_time_no_two_hold_the_sa
 
     assert held == list(range(16))
     assert max(len(one.held) for one in found) == 6
+
+
+async def test_shards_whose_assignment_was_never_heard_of_go_on_with_the_sessions_that_are_written(store):
+    await store.shards.renew(FIRST, {})
+    await store.shards.renew(FIRST, {**NEW, 2: SESSION})
+    await store.shards.release(FIRST, {**NEW, 2: SESSION}, leaving=True)
+    await store.shards.renew(SECOND, {})  # its answer is lost
+
+    assert (await store.shards.renew(SECOND, {})).held == {**NEW, 2: SESSION}

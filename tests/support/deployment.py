@@ -102,6 +102,20 @@ class World:
         slack = [post for post in self.slack.world.posts.values() if post.user == BOT]
         return len(slack) + len([post for post in self.discord.visible(PLACES["discord"]) if post.author == "confab"])
 
+    def strays(self) -> list[str]:
+        """What we posted in these places below no question, with what it stands below."""
+        asked = {one.id for one in self.asked}
+        slack = [post for post in self.slack.world.posts.values() if post.user == BOT]
+        below = {(PLACES["slack"], one.id): len(self.answers(one)) for one in self.asked if one.platform == "slack"}
+        posts = [post for post in self.discord.visible(PLACES["discord"]) if post.author == "confab"]
+        public = {given.original for given in self.commanded.values()}
+        discord = [
+            f"discord {one.id} below {one.reference}: {one.content}"
+            for one in posts
+            if one.reference not in asked and one.id not in public
+        ]
+        return [*discord, *["slack"] * (len(slack) - sum(below.values()))]
+
     async def told(self, path: str) -> str:
         """What the process says of itself at `path`."""
         async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{self.port}{path}") as answer:

@@ -153,6 +153,12 @@ class Lent:
         return True
 
 
+def end_sessions():
+    """Cut all connections of our processes to the server."""
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute(ENDED, (NAME,))
+
+
 def empty_database(url):
     """All that is in it is lost; whoever uses it may go on."""
     name = sql.Identifier(conninfo_to_dict(url)["options"].partition("=")[2])

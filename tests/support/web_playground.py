@@ -29,9 +29,10 @@ class PlaygroundProcess:
 async def serve_playground(
     folder: Path, claude: ClaudeFake | None = None, port: str = "0", logs: str = "", **settings: str
 ):
-    """A playground in which ada speaks; without Claude's server a stand-in answers. Each line that it logs has `logs`."""
+    """An open playground in which ada speaks; without Claude's server a stand-in answers. Each line that it logs has `logs`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CONFAB_"))}
-    environment |= {"DATABASE_URL": f"sqlite:///{folder}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada", **settings}
+    environment |= {"DATABASE_URL": f"sqlite:///{folder}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada"}
+    environment |= {"CONFAB_WEB_OPEN": "true", **settings}
     if claude:
         environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
     process = await fork_server.start(

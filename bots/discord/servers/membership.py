@@ -50,7 +50,6 @@ class Membership:
         self._installations = installations
         self._erase = erase
         self._pause = pause
-        self._us = ""
         self._servers: set[int] = set()
         """Those that we are in, as far as the gateway has told."""
         self._unwritten: set[int] = set()
@@ -63,9 +62,15 @@ class Membership:
     def __contains__(self, server: str) -> bool:
         return int(server) in self._servers
 
+    @property
+    def _us(self) -> str:
+        """Whose rows are ours: also in a session that another process began, whose READY we never see."""
+        user = self._client().user
+        assert user is not None
+        return str(user.id)
+
     def begin_review(self, payload: Json, at: datetime) -> None:
         """Take over the servers of a shard's new session, and look for those that we have left."""
-        self._us = payload["user"]["id"]
         shard, count = payload.get("shard") or (0, 1)
         listed = {int(one["id"]) for one in payload["guilds"]}
         self._servers = {one for one in self._servers if (one >> 22) % count != shard} | listed

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -26,9 +27,22 @@ TRIED_AGAIN = (ReconnectWebSocket, discord.DiscordException, aiohttp.ClientError
 KEEP = 4000  # a close code that leaves the session, for whoever takes it up; 1000 and 1001 end it
 CONNECT = 60.0  # seconds in which the gateway has to answer
 GOODBYE = 2.0  # seconds that it gets to say goodbye: the next heartbeat waits for no silent line
+STEADY = 10.0  # seconds that a connection has to last, or making it is counted as another try that failed
+UNAUTHORIZED = 401  # the token was reset: no further try does better
 ENDED = {4007, 4009}  # close codes of a session that can't be taken up: wrong sequence, timed out
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ConnectionAttempts:
+    """Tries to connect one shard, since it was last connected for a while."""
+
+    since: float
+    lost: int = 0
+    """How often it was closed right after it had been connected."""
+    connected_at: float = 0.0
+    backoff: ExponentialBackoff[bool] = field(default_factory=ExponentialBackoff)
 
 
 class SharedClient(Client):
@@ -57,6 +71,7 @@ class SharedClient(Client):
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._sessions: dict[int, GatewaySession | None] = {}
         """By shard, the session that is being taken up; of one that is connected its socket knows."""
+        self._attempts: dict[int, ConnectionAttempts] = {}
         self._beating: asyncio.Task[None] | None = None
 
     @property
@@ -124,6 +139,7 @@ class SharedClient(Client):
             found[shard] = self._read_session(shard)
             self._sessions.pop(shard, None)
             self._open_shards.pop(shard, None)
+            self._attempts.pop(shard, None)
             self._forget_servers(shard)
         return found
 
@@ -143,18 +159,33 @@ class SharedClient(Client):
 
     async def _connect_shard(self, shard: int, session: GatewaySession | None) -> None:
         """Connect a shard: take up its session while that may be possible, else begin a new one."""
-        since, backoff = time.monotonic(), ExponentialBackoff[bool]()
+        attempts = self._count_attempts(shard)
+        if attempts.lost > 1:  # or a gateway that hangs up at once would be asked without end, and sessions be used up
+            log.warning("shard %d was closed right after it had been connected; trying again", shard)
+            await asyncio.sleep(attempts.backoff.delay())
         while True:
-            if session and time.monotonic() - since >= RESUMABLE:
+            if session and time.monotonic() - attempts.since >= RESUMABLE:
                 session = self._sessions[shard] = None
+                attempts.since = time.monotonic()
             try:
                 socket = await self._connect_socket(shard, session)
+            except discord.LoginFailure:
+                raise
             except TRIED_AGAIN as error:
                 log.warning("shard %d is not connected (%s); trying again", shard, type(error).__name__)
-                await asyncio.sleep(backoff.delay())
+                await asyncio.sleep(attempts.backoff.delay())
                 continue
+            attempts.connected_at = time.monotonic()
             self._install(shard, socket)
             return
+
+    def _count_attempts(self, shard: int) -> ConnectionAttempts:
+        now, known = time.monotonic(), self._attempts.get(shard)
+        if known is None or (known.connected_at and now - known.connected_at >= STEADY):
+            known = self._attempts[shard] = ConnectionAttempts(now)
+        elif known.connected_at:
+            known.lost, known.connected_at = known.lost + 1, 0.0
+        return known
 
     async def _connect_socket(self, shard: int, session: GatewaySession | None) -> DiscordWebSocket:
         assert self._starts is not None
@@ -233,7 +264,12 @@ class SharedClient(Client):
         return (await self._starts.fetch_limit()).shards
 
     async def _ask_limit(self) -> StartLimit:
-        answer: Any = await self._inflight.run(lambda: self.http.request(Route("GET", "/gateway/bot")))
+        try:
+            answer: Any = await self._inflight.run(lambda: self.http.request(Route("GET", "/gateway/bot")))
+        except discord.HTTPException as error:
+            if error.status != UNAUTHORIZED:
+                raise
+            raise discord.LoginFailure from error
         try:
             return read_limit(answer)
         except (LookupError, TypeError, ValueError):

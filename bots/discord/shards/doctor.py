@@ -18,6 +18,8 @@ UNHELD = (
     "then in the logs: with too few sessions left for today nobody begins one."
 )
 
+OTHER_NUMBER = "A process with this setting listens to nothing. Set the same for all, or stop all and start them again."
+
 
 async def check_sharing(settings: DiscordSettings, client: discord.Client, database: str) -> CheckResults:
     """What the database says of processes that share shards just now; nothing where they do not."""
@@ -30,6 +32,10 @@ async def check_sharing(settings: DiscordSettings, client: discord.Client, datab
     found = condition.shards.get(f"discord:{client.application_id}", ShardOverview())
     if not found.held:
         yield DISCORD.ok("shards", "no process shares them just now")
+        return
+    if settings.discord_shards not in {"auto", found.count}:
+        says = f"the processes that run share {found.count:,}, and DISCORD_SHARDS says {settings.discord_shards:,}"
+        yield DISCORD.warning("shards", says, OTHER_NUMBER)
         return
     each = ", ".join(map(str, sorted(found.held.values(), reverse=True)))
     holders = count_noun(len(found.held), "process", "processes")

@@ -5,11 +5,13 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, StoreUnavailable
+from core.domain.wording import count_noun
 from core.store.records.shards.leases import LEASE, GatewaySession, Sessions, ShardAssignment, ShardHolder, Shards
 from core.telemetry import Emit, ShardsCounted
 
@@ -88,8 +90,11 @@ class ShardLeases:
                 f"DISCORD_SHARDS: others on this database share {assignment.count} shards, not {holder.count}. "
                 f"Set the same for all of them; to change the number, stop all and start them again."
             )
-        self._holder = holder
+        self._holder = replace(holder, count=assignment.count, exact=True)  # while we live, whatever Discord advises
         sockets.set_count(assignment.count)
+        if not assignment.held:
+            others = count_noun(assignment.processes - 1, "other process", "other processes")
+            log.info("sharing %d shards with %s; this one has none yet", assignment.count, others)
         await self._follow(assignment, sockets, {})
 
     async def keep(self, sockets: Sockets) -> None:
@@ -99,7 +104,10 @@ class ShardLeases:
             await self.renew(sockets)
 
     async def renew(self, sockets: Sockets) -> None:
-        """One heartbeat: be told what is ours, and open, close and give away accordingly."""
+        """One heartbeat: be told what is ours, and open, close and give away accordingly.
+
+        Raises ConnectionAbortedError where others share another number of shards by now, as we were asleep too long.
+        """
         assert self._holder is not None
         sessions = {**self._sessions, **sockets.read_sessions()}
         try:
@@ -110,6 +118,10 @@ class ShardLeases:
                 self._sessions |= await sockets.close_shards(self._held)
                 self._held.clear()
             return
+        if assignment.count != self._holder.count:
+            others = f"others share {assignment.count} shards by now, and not {self._holder.count}"
+            log.warning("%s: joining them anew", others)
+            raise ConnectionAbortedError(others)
         await self._follow(assignment, sockets, sessions)
         if assignment.surplus:
             await self._give_away(assignment.surplus, sockets)

@@ -77,6 +77,7 @@ class Dashboard:
             ),
             *(web.post(path, guard.admit(change, Rank.OWNER)) for path, change in self._list_forms().items()),
             web.get(f"{HOME}/{{rest:.*}}", guard.admit(site.answer_not_found)),
+            web.get("/{rest:.*}", site.answer_not_found),  # the router asks longer paths first, wherever they stand
         ])  # fmt: skip
 
     def _list_own_pages(self) -> Mapping[str, Handler]:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
 from bots.web.dashboard.figures.charts import Chart, Point, draw_columns, measure_bar
+from bots.web.dashboard.overview import list_midnights
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
 from core.billing import reports
@@ -81,17 +82,25 @@ async def _load(desk: Desk, request: web.Request) -> tuple[UsageReport, str, str
     visit = request[VISIT]
     by = choose(request, "by", BY, "channel") if visit.owner else choose(request, "by", OWN, "model")
     days, zone = choose(request, "days", SPANS, USUAL), await desk.find_zone(visit)
-    lines = await _sum_usage(desk, visit, desk.find_start(days, zone), "quarter" if by == "day" else by)
+    since = desk.find_start(days, zone)
+    if by == "day" and visit.owner:
+        lines = await _sum_usage(desk, visit, since, by)
+        return UsageReport("", by, tuple(lines), visit.workspace), by, days, zone
+    lines = await _sum_usage(desk, visit, since, "quarter" if by == "day" else by)
     return reports.build_report("", by, lines, zone, visit.workspace), by, days, zone
 
 
 async def _sum_usage(desk: Desk, visit: Visit, since: datetime, by: str) -> Sequence[UsageRow]:
-    scope = _find_scope(visit)
-    return await desk.recent.load(("usage", scope, since, by), lambda: desk.store.ledger.sum_usage(scope, since, by))
+    """A person's own requests are few; the workspace's are added up by day, each of which begins in its zone."""
+    scope = Scope(visit.workspace) if visit.owner else Scope(visit.workspace, person=visit.person)
 
+    async def count() -> Sequence[UsageRow]:
+        if not visit.owner:
+            return await desk.store.ledger.sum_usage(scope, since, by)
+        midnights = list_midnights(since, desk.clock(), await desk.find_zone(visit))
+        return await desk.store.reports.sum_usage(visit.workspace, midnights, by)
 
-def _find_scope(visit: Visit) -> Scope:
-    return Scope(visit.workspace) if visit.owner else Scope(visit.workspace, person=visit.person)
+    return await desk.recent.load(("usage", scope, since, by), count)
 
 
 async def _load_names(desk: Desk, visit: Visit, by: str, lines: Sequence[UsageRow]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.inspection import inspect_database
 from core.store.postgres.snapshot import open_snapshot
 from core.store.postgres.target import open_target
-from core.store.protocols import Condition
+from core.store.records.reports.condition import Condition
 
 
 async def open_engine(

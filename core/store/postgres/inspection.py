@@ -18,9 +18,9 @@ from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, MENDS, explain, name_database
 from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
-from core.store.protocols import Condition, Server
 from core.store.records.files import WaitingDeletions
 from core.store.records.jobs import WaitingBatches
+from core.store.records.reports.condition import Condition, Server
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations

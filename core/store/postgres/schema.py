@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from core.store.migrations import MIGRATIONS, Types
-from core.store.sql_port import Unfit
+from core.store.migrations import MIGRATIONS
+from core.store.sql_port import Types, Unfit
 
 BASELINE = "baseline"
 LOCK = 0x434F4E464142  # the number of our advisory lock for migrations: "CONFAB"
@@ -204,9 +204,10 @@ NAMES = (BASELINE, *(migration.name for migration in MIGRATIONS))
 
 
 # A migration may take its time. But what waits for a table keeps all others waiting who come after it.
-PATIENCE = (
-    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 2000"
-)
+PATIENCE = """
+SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN '2000' ELSE '0' END, true) FROM pg_settings
+WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')
+"""
 OLDEST = 140000  # server_version of the first release that knows all that we ask
 OLD = "it is PostgreSQL {}; 14 or newer is needed"
 ENCODED = "its encoding is {}; make it anew, with CREATE DATABASE confab ENCODING 'UTF8' TEMPLATE template0"

@@ -17,7 +17,7 @@ from core.domain.errors import StoreUnusable
 from core.domain.wording import list_some
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, explain, name_database
-from core.store.postgres.schema import MOVING, NAMES, PATIENCE, ensure_fit, migrate, read_move
+from core.store.postgres.schema import MOVING, NAMES, PATIENCE, ensure_fit, migrate, read_migrations, read_move
 from core.store.sql_port import Unfit, stamp
 from core.store.transfer.portable import ColumnShape, TableShape
 
@@ -44,6 +44,11 @@ WHERE contype = 'f' AND connamespace = current_schema()::regnamespace AND conrel
 """
 NUMBERED = "SELECT pg_get_serial_sequence(quote_ident(%s), 'id')"
 MARK = "SELECT 1 FROM schema_migrations WHERE name = %s FOR UPDATE"
+SESSION = """
+SELECT set_config(name, CASE name WHEN 'extra_float_digits' THEN '1' ELSE '0' END, false) FROM pg_settings
+WHERE name IN ('idle_session_timeout', 'extra_float_digits')
+"""
+"""Nobody ends it while the source is read, and numbers come back as they went there."""
 LIVING = "SELECT count(*) FROM processes WHERE beat_at >= %s"
 
 LIVES = "a process of Confab runs on it; stop it, or wait {} seconds if it has died"
@@ -53,6 +58,7 @@ OTHER = "a part of {} was moved to it; move that one on, or name an empty databa
 BUSY = "another `confab migrate-database` writes to it just now; let it end"
 ENDED = "another `confab migrate-database` has ended the move meanwhile, or somebody has emptied it"
 NO_ROOM = "its disk has {free} MB free, and about {needed} MB are needed; make room"
+AGAIN = "; then give the same command again, and the move goes on"
 MEGABYTE = 1_000_000
 
 
@@ -64,6 +70,11 @@ class PostgresTarget:
     connection: Connection[Any]
     stale: timedelta
     _mark: str = ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of the source may stand there."""
+        return bool(self._mark)
 
     def describe(self, source: str, size: int) -> Sequence[TableShape]:
         """The tables are made to be looked at, and taken back."""
@@ -93,6 +104,7 @@ class PostgresTarget:
 
     def read(self, table: TableShape) -> Iterator[tuple[Any, ...]]:
         with self.connection.transaction(), self.connection.cursor(f"read_{table.name}") as cursor:
+            self.connection.execute(PATIENCE)
             cursor.itersize = AT_ONCE
             yield from cursor.execute(_write("SELECT {columns} FROM {table}", table))
 
@@ -124,6 +136,9 @@ class PostgresTarget:
             self.connection.execute("DELETE FROM schema_migrations WHERE name = %s", (self._mark,))
 
     def _migrate(self) -> None:
+        stand = _list_tables(self.connection)
+        if stand and read_migrations(self.connection) is None:
+            raise Unfit(FOREIGN)
         try:
             migrate(self.connection)
         except errors.DuplicateTable as error:
@@ -168,13 +183,23 @@ class PostgresTarget:
 def open_target(url: str, stale: timedelta) -> Iterator[PostgresTarget]:
     """The database of `url`, to be filled. Raises StoreUnusable."""
     name = name_database(url)
+    target = None
     try:
         with connect(url) as connection:
-            yield PostgresTarget(name, connection, stale)
+            connection.execute(SESSION)
+            target = PostgresTarget(name, connection, stale)
+            yield target
     except (psycopg.Error, Unfit) as error:
-        where = error.diag.context if isinstance(error, psycopg.Error) else None
-        told = explain(error) + (f" ({_name_place(where)})" if where and where.startswith("COPY") else "")
-        raise StoreUnusable(f"The database {name} cannot be filled: {told}.") from error
+        again = AGAIN if target and target.begun and isinstance(error, psycopg.OperationalError) else ""
+        raise StoreUnusable(f"The database {name} cannot be filled: {_explain_end(error)}{again}.") from error
+
+
+def _explain_end(error: psycopg.Error | Unfit) -> str:
+    """Cause and mend, in the words of the command: the address is no setting there."""
+    told = explain(error).replace("DATABASE_URL", "TO")
+    if isinstance(error, psycopg.Error) and (where := error.diag.context) and where.startswith("COPY"):
+        told += f" ({_name_place(where)})"
+    return told
 
 
 def _name_place(context: str) -> str:
@@ -186,7 +211,9 @@ def _list_tables(connection: Connection[Any]) -> list[TableShape]:
     """The tables of the schema, those first that others refer to."""
     found: dict[str, list[ColumnShape]] = {}
     for table, name, typename, required, key in connection.execute(COLUMNS):
-        kind, bits = KINDS.get(typename, (typename, 64))
+        if typename not in KINDS:
+            raise Unfit(FOREIGN)
+        kind, bits = KINDS[typename]
         found.setdefault(table, []).append(ColumnShape(name, kind, required, key, bits))
     order = TopologicalSorter({name: set[str]() for name in found})
     for child, parent in connection.execute(PARENTS):

@@ -13,6 +13,7 @@ from core.store.rules.questions import thread_values
 from core.store.sql_port import Row, Sql, stamp
 
 KINDS = tuple(field.name for field in fields(Usage))
+COUNTS = ("requests", "died", "micro_usd", "saved", "unpriced", "estimate")
 
 SETTLE = """
 UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answered_by = :model,
@@ -123,10 +124,9 @@ def sum_usage(sql: Sql, scope: Scope, since: datetime, by: str) -> list[UsageRow
     """Lines by group, in the order of their names."""
     condition, values = within_scope(scope)
     rows = sql.many(USED.format(group=GROUPS[by], scope=condition), {**values, "since": stamp(since)})
-    counts = ("requests", "died", "micro_usd", "saved", "unpriced", "estimate")
     return [
         UsageRow(
-            row["name"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts}
+            row["name"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in COUNTS}
         )
         for row in rows
     ]

@@ -8,7 +8,8 @@ from datetime import timedelta
 from core.domain.clock import Clock
 from core.domain.errors import StoreUnusable
 from core.store.audit_log import AuditKeys
-from core.store.protocols import Condition, Copied
+from core.store.protocols import Copied
+from core.store.records.reports.condition import Condition
 from core.store.sqlite import light_library  # noqa: F401  first: all others import what it loads
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread

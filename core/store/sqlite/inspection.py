@@ -18,9 +18,9 @@ from core.domain.errors import StoreUnusable
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
 from core.store.places.shards.leases import list_overviews
-from core.store.protocols import Condition
 from core.store.records.files import WaitingDeletions
 from core.store.records.jobs import WaitingBatches
+from core.store.records.reports.condition import Condition
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations

@@ -3,7 +3,8 @@
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
 
-from core.store.migrations import MIGRATIONS, Migration, Types
+from core.store.migrations import MIGRATIONS, Migration
+from core.store.sql_port import Types
 
 migrations = Migrations("confab")
 

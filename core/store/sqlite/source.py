@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -36,19 +36,24 @@ class SqliteSource:
     bytes: int
     db: Database
 
-    def count_rows(self) -> Mapping[str, int]:
-        names = [row["name"] for row in self.db.query(TABLES, {"migrated": MIGRATED})]
-        return {name: self.db.table(name).count for name in names}
+    def list_tables(self) -> Sequence[str]:
+        return [row["name"] for row in self.db.query(TABLES, {"migrated": MIGRATED})]
+
+    def list_columns(self, table: TableShape) -> Sequence[str]:
+        return [row["name"] for row in self.db.query(f'PRAGMA table_info("{table.name}")')]
+
+    def count_rows(self, table: TableShape) -> int:
+        return self.db.table(table.name).count
 
     def read(self, table: TableShape) -> Iterator[Sequence[Any]]:
         """In the order in which they were written, as far as they have numbers."""
         self.db.conn.text_factory = bytes
         columns = ", ".join(f'"{name}"' for name in table.name_columns())
-        yield from self.db.conn.execute(f'SELECT {columns} FROM "{table.name}"')  # noqa: S608  ours
+        return self.db.conn.execute(f'SELECT {columns} FROM "{table.name}"')  # noqa: S608  ours
 
-    def list_orphans(self) -> Iterator[UnfitValue]:
+    def list_orphans(self, table: TableShape) -> Iterator[UnfitValue]:
         self.db.conn.text_factory = str
-        for row in self.db.query("PRAGMA foreign_key_check"):
+        for row in self.db.query(f'PRAGMA foreign_key_check("{table.name}")'):
             what = f"names a row of {row['parent']} that is not there"
             yield UnfitValue(row["table"], f"rowid {row['rowid']}", f"foreign key {row['fkid']}", what, lost=True)
 
@@ -62,6 +67,8 @@ def open_source(path: str, stale: timedelta, busy: timedelta) -> Iterator[Sqlite
     try:
         if path == MEMORY or not os.path.exists(path):
             raise Unfit("there is none; name its file, as in sqlite:///confab.db or /data/confab.db")
+        if not os.path.isfile(path):
+            raise Unfit("it is no file; name the file of the database, as in sqlite:///confab.db or /data/confab.db")
         address = Path(path).absolute().as_uri()
         with _open(f"{address}?mode=ro", busy) as db, _keep_others_out(f"{address}?mode=rw", busy):
             db.execute("BEGIN")

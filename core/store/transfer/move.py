@@ -14,7 +14,11 @@ from core.store.transfer.portable import Carrier, Checksum, TableShape, UnfitVal
 
 STRIDE = 1_000  # rows between two reports
 LOST = "{} cannot be carried to PostgreSQL; nothing was written. Mend them in the database, or in a copy of it"
-CHANGED = "the table {} has {} after it was copied, and not the {} that were read; begin again"
+MISSING = "{} lacks {}, which belongs here; restore a copy that has it, or take it away here if it is none of Confab's"
+CHANGED = (
+    "the table {} has {} after it was copied, and not the {} that were read; "
+    "see that nobody else writes to it, and begin again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What was carried: the rows of each table, what was mended, and the tables that are none of ours."""
+    """What was carried: the rows of each table, what was mended, and the tables and columns that are none of ours."""
 
     source: str
     target: str
@@ -52,14 +56,19 @@ class SourceDatabase(Protocol):
     def bytes(self) -> int:
         """How large its files are."""
 
-    def count_rows(self) -> Mapping[str, int]:
-        """The rows of each of its tables."""
+    def list_tables(self) -> Sequence[str]:
+        """The names of all its tables, also of those that somebody else made."""
+
+    def list_columns(self, table: TableShape) -> Sequence[str]:
+        """The names of a table's columns, without those that the engine computes."""
+
+    def count_rows(self, table: TableShape) -> int: ...
 
     def read(self, table: TableShape) -> Iterator[Sequence[Any]]:
         """The rows of a table, with texts as bytes."""
 
-    def list_orphans(self) -> Iterator[UnfitValue]:
-        """Rows that name another one which is not there."""
+    def list_orphans(self, table: TableShape) -> Iterator[UnfitValue]:
+        """Rows of a table that name another one which is not there."""
 
 
 class TargetDatabase(Protocol):
@@ -105,11 +114,9 @@ class Move:
 
     def run(self) -> Moved:
         """Raises Unfit, and the errors of the engines."""
-        counted = self.source.count_rows()
         tables = self.target.describe(self.source.name, self.source.bytes)
-        tables = [table for table in tables if table.name in counted]
-        foreign = sorted(set(counted).difference(table.name for table in tables))
-        self._whole = 3 * sum(counted[table.name] for table in tables)
+        foreign = self._list_foreign(tables)
+        self._whole = 3 * sum(map(self.source.count_rows, tables))
         self._look_through(tables)
         self.target.begin(self.source.name)
         for table in tables[self._resume(tables) :]:
@@ -120,10 +127,25 @@ class Move:
         found = self._findings
         return Moved(self.source.name, self.target.name, rows, found.mended, found.more_mended, foreign)
 
+    def _list_foreign(self, tables: Sequence[TableShape]) -> list[str]:
+        """The tables and columns of the source that are none of ours. Raises Unfit where one of ours is missing."""
+        ours = {table.name: table for table in tables}
+        found = set(self.source.list_tables())
+        if missing := sorted(ours.keys() - found):
+            raise Unfit(MISSING.format(self.source.name, f"the table {missing[0]}"))
+        foreign = [f"the table {name}" for name in sorted(found - ours.keys())]
+        for table in tables:
+            columns, wanted = self.source.list_columns(table), table.name_columns()
+            if missing := [name for name in wanted if name not in columns]:
+                raise Unfit(MISSING.format(self.source.name, f"the column {table.name}.{missing[0]}"))
+            foreign += [f"the column {table.name}.{name}" for name in columns if name not in wanted]
+        return foreign
+
     def _look_through(self, tables: Sequence[TableShape]) -> None:
         """Read all of the source once, before anything is written: its checksums, and what can't be carried."""
-        for found in self.source.list_orphans():
-            self._findings.add(found)
+        for table in tables:
+            for found in self.source.list_orphans(table):
+                self._findings.add(found)
         for table in tables:
             self._sums[table.name] = _sum_up(self._read(table, "reading", self._findings))
         if lost := self._findings.lost:

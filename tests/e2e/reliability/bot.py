@@ -162,10 +162,11 @@ async def play(chosen: Configuration, store: Store, tools: ToolRegistry, stop: a
     shown = Playground(store.posts)
     async with run.assemble(chosen.core, [shown], store, tools=tools, pace=PACE) as assistant:
         routes = build_routes(
-            chosen.core, store, shown, compose=assistant.next_request, tools=tools.names, person="ada"
+            chosen.core, store, shown, compose=assistant.next_request, tools=tools.names, person="ada", door=None
         )
         async with run.connect_platforms([Supervisor(shown)], assistant.ingest):
-            await listen(HttpServer(routes, find_limits()), port=0, tell=tell, stop=stop, playground=shown, show=False)
+            server = HttpServer(routes, find_limits())
+            await listen(server, port=0, tell=tell, stop=stop, playground=shown, show=False, door=None)
 
 
 async def main() -> None:

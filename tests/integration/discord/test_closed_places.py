@@ -25,6 +25,15 @@ async def running(guild, claude, store):
         yield process
 
 
+@pytest.fixture(params=["thread", "forum post"])
+async def closable(request, guild, plans):
+    """That thread, or a post of a forum."""
+    if request.param == "thread":
+        return plans
+    guild.forum("questions")
+    return await guild.forum_post("bob", "questions", "How?", "really")
+
+
 @pytest.fixture
 async def plans(guild):
     """A thread of bob's that says nothing of us yet."""
@@ -56,13 +65,13 @@ async def test_an_answer_ends_where_its_thread_was_archived_meanwhile(guild, cla
 
 
 async def test_where_a_thread_was_locked_meanwhile_who_asked_is_told_so_and_stop_says_that_it_has_ended(
-    guild, claude, running, plans, caplog
+    guild, claude, running, closable, caplog
 ):
-    gate = await ask_in_part(guild, claude, plans)
-    guild.archive(plans, locked=True)
+    gate = await ask_in_part(guild, claude, closable)
+    guild.archive(closable, locked=True)
     gate.opened.set()
     await settled(guild, running)
-    (page,) = shown(guild, plans)
+    (page,) = shown(guild, closable)
     pressed = await guild.press("ada", page.id, "Stop")
     await until(lambda: pressed.answer)
 

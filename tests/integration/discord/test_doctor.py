@@ -216,6 +216,16 @@ async def test_how_shards_are_shared_is_told(guild, tmp_path, holders, says):
     assert (told.state, told.says) == says
 
 
+async def test_a_number_of_shards_that_the_processes_that_run_do_not_share_is_told(guild, tmp_path):
+    url = f"sqlite:///{tmp_path}/confab.db"
+    store = await open_store(url)
+    await store.shards.renew(ShardHolder(f"discord:{APPLICATION}", "p1", 4), {})
+    [told] = await found(guild, "shards", discord_shards=8, database_url=url)
+    await store.shut()
+
+    assert (told.state, told.says) == ("warning", "the processes that run share 4, and DISCORD_SHARDS says 8")
+
+
 async def test_where_no_shards_are_shared_nothing_is_told_of_them(guild):
     assert await found(guild, "shards") == []
 

@@ -6,11 +6,13 @@ Tests bots.discord.targets, bots.discord.publisher, bots.discord.shielded_calls.
 import pytest
 
 from bots.delivery.long_answers import name_answer_file
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Fault
 from tests.fakes.discord.nouns import Permission
-from tests.support.discord_house import answered, confab
+from tests.support.discord_house import answered, confab, idle
+from tests.support.waiting import until
 
+CALLBACK, POST = "POST /interactions/{webhook}/{token}/callback", "POST /channels/{channel}/messages"
 FOLLOW = "POST /webhooks/{webhook}/{token}"
 TEXT = " ".join(f"word{number:04}" for number in range(600))
 
@@ -53,3 +55,22 @@ async def test_a_long_private_answer_without_trouble_has_its_pages_and_no_file(g
 
     assert read_words("\n".join([shown, *asked.followups])) == read_words(TEXT)
     assert read_files(guild, asked.original) == []
+
+
+async def test_an_answer_that_may_not_have_been_posted_takes_no_answer_of_a_command_for_its_own(guild, claude, store):
+    """A command whose deferral came too late is answered by a message that replies to nothing."""
+    gate = Gate()
+    claude.script(Answer(text="the first", gate=gate), Answer(text="the second"))
+    async with confab(guild, claude, store, deferred=0.2) as process:
+        asked = await guild.say("ada", "general", f"<@{guild.me}> one?")
+        await gate.reached.wait()
+        guild.fault(CALLBACK, Fault.DROP)
+        await guild.interact("bob", "general", "ask", {"prompt": "two?"})
+        await until(lambda: any("the second" in one.content for one in guild.visible("general")))
+        guild.fault(POST, Fault.DROP)
+        gate.opened.set()
+        await until(lambda: any("the first" in one.content for one in guild.visible("general")))
+        await idle(process)
+    shown = [(one.content, one.reference) for one in guild.visible("general") if one.author == "confab"]
+
+    assert shown == [("> two?\nthe second", None), ("the first", asked)]

@@ -230,3 +230,17 @@ async def test_who_may_not_write_in_a_channel_makes_us_say_nothing_there(guild, 
     assert said
     assert given.ephemeral
     assert ours(guild) == []
+
+
+async def test_a_form_about_a_message_that_was_deleted_meanwhile_is_answered_once(guild, running, claude, caplog):
+    message = await guild.say("bob", "general", SAID)
+    chosen = await guild.choose("ada", message, "Ask about this")
+    await guild.until(lambda: chosen.modal)
+    await guild.delete(message)
+    filled = await guild.submit_modal(chosen, {"question": "Why?"})
+    said = await answered(running, filled)
+
+    assert said
+    assert filled.ephemeral
+    assert filled.followups == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -9,16 +9,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import discord
 import pytest
 
 from bots.discord.shards.sharing import ShardSharing
 from core.domain.clock import system_clock
 from core.domain.errors import CannotConnect
-from core.domain.events import Missed, Posted
+from core.domain.events import Missed, Posted, WorkspaceEnded
 from core.domain.messages import Question
 from core.store.records.shards.leases import ShardOverview
 from core.telemetry import ShardsCounted
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
+from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.starts import SessionStarts
@@ -330,7 +333,9 @@ async def test_a_process_answers_where_it_holds_no_shard_with_the_same_names_ran
 
         def describe(running):
             discord, server = running.discord, find_server(1, 2)
-            return [discord._explain_closed(server, rooms[one]) for one in rooms], discord._directory.list_managers(server)
+            return [discord._explain_closed(server, rooms[one]) for one in rooms], discord._directory.list_managers(
+                server
+            )
 
         found = []
         for running in (first, second):
@@ -436,3 +441,172 @@ async def test_commands_are_synced_by_one_of_several_processes_and_gaps_are_told
 
         assert [call.method for call in guild.calls if call.path.endswith("/commands")].count("PUT") == 1
         assert [event for event in second.heard if isinstance(event, Missed)] == []
+
+
+async def test_the_number_of_shards_stays_when_who_began_them_leaves_although_discord_advises_another(processes):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        await resumable(await shared.start("p1"), 2)
+        guild.gateway.shards = 4
+        second = await shared.start("p2")
+        guild.gateway.shards = 2  # Discord takes more shards than it asks for; this fake would take no fewer
+        await shared.leave("p1")
+        await heard(guild, 2)
+        await ask(guild, "hello", 2)
+        await all_answered(guild, 2, 1)
+        await second.discord._client._leases.renew(second.discord._client)
+
+        assert (second.discord._client.shard_count, held(second), guild.gateway.identified) == (2, {0, 1}, 2)
+
+
+async def test_a_server_that_is_left_in_a_session_that_another_began_is_ended(processes, store):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 1)
+        await ask(guild, "hello", 1)
+        await all_answered(guild, 1, 1)
+        await until_resumed(guild, shared, first)
+        server = f"discord:{find_server(0, 1)}"
+        before = await store.installations.find(server)
+        guild.remove_bot(find_server(0, 1))
+        second = shared._running["p2"]
+        await until(lambda: any(isinstance(event, WorkspaceEnded) for event in second.heard))
+
+        assert (before.identity, await store.installations.find(server)) == (guild.me, None)
+
+
+async def test_a_server_that_is_joined_in_a_session_that_another_began_is_written_down_as_ours(processes, store):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await until_resumed(guild, shared, await shared.start("p1"))
+        guild.remove_bot(find_server(0, 1))
+        await until_gone(store, find_server(0, 1))
+        guild.add_bot(find_server(0, 1))
+        async with asyncio.timeout(10):
+            while not (row := await store.installations.find(f"discord:{find_server(0, 1)}")):
+                await asyncio.sleep(0)
+
+        assert row.identity == guild.me
+
+
+async def test_a_gateway_that_closes_right_after_each_resume_is_not_asked_without_end(processes, caplog):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 1)
+        resume = guild.gateway._resume
+
+        def resume_and_close(line, body):
+            resume(line, body)
+            line.hang_up(4000)
+
+        guild.gateway._resume = resume_and_close
+        guild.gateway.cut()
+        await until(lambda: "shard 0 was closed right after" in caplog.text)
+        resumed = guild.gateway.resumed
+        guild.gateway._resume = resume
+        await ask(guild, "hello", 1)
+        await all_answered(guild, 1, 1)
+
+        assert resumed == 1
+
+
+async def test_a_token_that_was_reset_ends_the_connection_also_where_a_session_only_waits_to_begin(processes):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 1)
+        guild.fault("GET /gateway/bot", error(401), 9)
+        running.discord._client._starts._asked = None
+        guild.gateway.invalidate(resumable=False)
+        with pytest.raises(CannotConnect, match="DISCORD_BOT_TOKEN: Discord does not take it"):
+            await running.connected
+
+
+async def test_channels_of_a_server_are_asked_for_once_in_a_session_that_another_began(processes):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        key = find_server(0, 1)
+        rooms = [guild.room(f"many-{one}", key) for one in range(60)]
+        await until_resumed(guild, shared, await shared.start("p1"))
+        before = len(guild.calls)
+        for one in rooms:
+            await guild.say("ada", one, "hello all")
+        opened = await guild.start_thread(rooms[0], "a thread")
+        await guild.say("ada", opened, f"<@{guild.me}> hello")
+        await guild.until(lambda: len(guild.visible(opened)) == 2)
+        paths = [call.path for call in guild.calls[before:] if call.method == "GET"]
+
+        assert [path for path in paths if path.startswith("/channels/") and path.count("/") == 2] in (
+            [],
+            [f"/channels/{opened}"],
+        )
+
+
+async def until_resumed(guild, shared, first):
+    """Another process has taken the only session up, after the first one left."""
+    await resumable(first, 1)
+    await shared.leave("p1")
+    await shared.start("p2")
+    await guild.until(lambda: guild.gateway.resumed == 1)
+
+
+async def until_gone(store, server):
+    async with asyncio.timeout(10):
+        while await store.installations.find(f"discord:{server}"):
+            await asyncio.sleep(0)
+
+
+async def test_menus_forms_and_buttons_work_in_a_session_that_another_began(processes, claude):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await until_resumed(guild, shared, await shared.start("p1"))
+        second = shared._running["p2"]
+        message = await guild.say("bob", "room-0", "Deploys stop on Friday.")
+        chosen = await guild.choose("ada", message, "Ask about this")
+        await guild.until(lambda: chosen.modal)
+        about = await answered(second, await guild.submit_modal(chosen, {"question": "Why?"}))
+        await ask(guild, "hello", 1)
+        await all_answered(guild, 1, 1)
+        await idle(second)
+        [page] = [post for post in guild.visible("room-0") if post.author == "confab"]
+        pressed = await guild.press("ada", page.id, "Try again")
+        await until(lambda: any(event.id == pressed.id for event in second.heard))
+        await idle(second)
+
+        assert (bool(about), pressed.acknowledged, guild.refusals) == (True, True, [])
+
+
+async def test_an_answer_that_streams_while_its_shard_is_handed_over_is_ended_once(processes, claude):
+    gate = Gate()
+    claude.answer = lambda _body: Answer(text="a long answer", gate=gate)
+    async with discord_of(1) as guild, processes(guild) as shared:
+        first = await shared.start("p1")
+        await resumable(first, 1)
+        second = await shared.start("p2")
+        await ask(guild, "hello", 1)
+        await gate.reached.wait()
+        await first.discord._client.leave()
+        await guild.until(lambda: guild.gateway.resumed == 1)
+        gate.opened.set()
+        await all_answered(guild, 1, 1)
+        await idle(first)
+        await idle(second)
+
+        assert [post.content for post in guild.visible("room-0") if post.author == "confab"] == ["a long answer"]
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(4004, "DISCORD_BOT_TOKEN"), (4010, "DISCORD_SHARD"), (4011, "DISCORD_SHARDS")]
+)
+async def test_a_refusal_of_the_gateway_gives_the_shards_back_and_is_told_with_its_mend(processes, store, code, says):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await resumable(running, 2)
+        guild.gateway.hang_up(code)
+        with pytest.raises(CannotConnect, match=says):
+            await running.connected
+
+        assert await store.shards.read(BOT) == ShardOverview()
+
+
+async def test_a_start_says_nothing_of_voice(processes, caplog):
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = True
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await shared.start("p1")
+
+        assert "voice" not in caplog.text

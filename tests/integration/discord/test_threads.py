@@ -410,14 +410,15 @@ async def test_a_locked_thread_costs_nothing_and_its_asker_is_told_once(guild, c
     assert len(told(claude)) == 1
 
 
-async def test_slow_mode_is_waited_for_and_each_page_comes_once(guild, claude, store):
+@pytest.mark.parametrize("seconds", [1000, 6 * 3600], ids=["minutes", "six hours"])
+async def test_slow_mode_is_waited_for_and_each_page_comes_once(guild, claude, store, seconds):
     claude.answer = lambda body: Answer(text="word " * 600)
     async with confab(guild, claude, store) as running:
-        guild.slow_down("dev", 1000)
+        guild.slow_down("dev", seconds)
         asked = await ask(guild, "dev")
         await until(lambda: guild.refusals)
         shown = said(guild, "dev")
-        guild.clock.forward(1001)
+        guild.clock.forward(seconds + 1)
         await settled(guild, running)
 
     assert len(shown) == 1

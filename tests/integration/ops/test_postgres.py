@@ -24,10 +24,11 @@ from core.domain.messages import Outcome
 from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
 from core.settings import Settings
-from core.store import Condition, Server, backup, hide_login, inspect, open_store
+from core.store import backup, hide_login, inspect, open_store
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
 from core.store.postgres.schema import LOCK
+from core.store.records.reports.condition import Condition, Server
 from tests.support import fork_server, postgres
 from tests.support.databases import Database
 from tests.support.doctor import brief, chosen, findings

@@ -47,6 +47,8 @@ async def test_it_is_served_beside_health_and_its_forms_change_what_answers_are_
                 (await stranger.get(path)).status
                 for path in ("/healthz", "/dashboard", "/sign-ins", "/dashboard/usage.csv")
             ]
+            nowhere = await stranger.get("/nowhere/at/all")
+            refused = [(await stranger.session.post(path)).status for path in ("/healthz", "/nowhere")]
             link = await make_operator_link(settings, ADA.workspace)
             shown = await (await stranger.get(link)).text()
             async with browser.session.get("/dashboard/live/overview") as stream:
@@ -60,6 +62,9 @@ async def test_it_is_served_beside_health_and_its_forms_change_what_answers_are_
     assert "may now spend $5.00 a day" in changed
     assert told.startswith(b"retry: ")
     assert seen == [200, 401, 401, 401]
+    assert (nowhere.status, refused) == (404, [405, 405])
+    assert "There is no such page" in await nowhere.text()
+    assert nowhere.headers["X-Frame-Options"] == "DENY"
     assert "Sign in as the operator" in shown
 
 

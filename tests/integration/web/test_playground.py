@@ -52,6 +52,34 @@ def list_told(claude):
     return [str(one.body["messages"][-1]["content"]) for one in claude.requests if one.body]
 
 
+async def test_eight_windows_of_a_browser_are_all_told_and_can_all_ask(tmp_path):
+    async with ClaudeFake() as claude, serve_playground(tmp_path, claude) as served, visit() as visitor:
+        pages = [await visitor.open(f"{served.address}?as=ada") for _ in range(8)]
+        for number, page in enumerate((pages[-1], pages[0])):
+            claude.script(Answer(text=f"Answer {number}"))
+            await ask(page, f"Question {number}")
+            for each in pages:
+                await expect(each.locator(REPLIES)).to_have_count(number + 1)
+                await expect(each.locator(REPLIES).last).to_contain_text(f"Answer {number}")
+
+    assert len(list_told(claude)) == 2
+
+
+@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark", "viewport": NARROW}], ids=["wide", "narrow and dark"])
+async def test_the_printed_address_opens_the_playground_with_one_button(tmp_path, look):
+    async with serve_playground(tmp_path, CONFAB_WEB_OPEN="") as served, visit(**look) as visitor:
+        page = await visitor.open(served.address)
+        barriers, wide = await list_barriers(page), await measure_overflow(page)
+        await shoot(page, tmp_path, f"playground-key-{len(look)}")
+        await page.get_by_role("button", name="Open").click()
+        await ask(page, "Hello there")
+        await expect(page.locator(REPLIES)).to_have_count(1)
+        address = page.url
+
+    assert (barriers, wide) == ([], 0)
+    assert "sign-in" not in address
+
+
 async def test_two_people_see_the_same_answer_grow_and_stop_it_let_it_go_on_and_have_it_given_anew(tmp_path):
     gate = Gate(after=8)
     async with ClaudeFake() as claude, serve_playground(tmp_path, claude) as served, visit() as visitor:

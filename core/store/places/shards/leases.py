@@ -98,7 +98,10 @@ def renew_leases(sql: Sql, holder: ShardHolder, sessions: Sessions, lease: timed
     taken = free[: max(0, _divide(count, len(others) + 1) - len(ours))]
     for shard in taken:
         sql.execute(TAKE, {**us, "shard": shard})
-    held = {shard: sessions.get(shard) for shard in ours} | {shard: _read_session(rows.get(shard)) for shard in taken}
+    unknown = (ours - sessions.keys()).union(
+        taken
+    )  # ours, and not known to be: the answer to our last renewal was lost
+    held = {shard: sessions.get(shard) for shard in ours} | {one: _read_session(rows.get(one)) for one in unknown}
     surplus = _find_surplus(ours, _count_settled(others, now), count)
     return ShardAssignment(count, held, surplus, frozenset(free) - set(taken), len(others) + 1)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from core.billing.ledger_rows import Scope
+from core.billing.ledger_rows import Scope, UsageRow
 from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
 
@@ -39,13 +39,16 @@ class DayCost:
 
 
 class Reports(Protocol):
-    """Read model. Each method is one unit of work; a scope is a workspace, or a person of it."""
+    """Read model. A scope is a workspace, or a person of it. Sums of days that are over are kept, and added up."""
 
     async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
         """What became of the questions of each of these days, commands apart; the last day lasts until now."""
 
     async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
         """What the requests of each of these days came to."""
+
+    async def sum_usage(self, workspace: str, midnights: Sequence[datetime], by: str) -> Sequence[UsageRow]:
+        """What `Ledger.sum_usage` has of a workspace since the first of these midnights; a `day` begins with each."""
 
     async def measure_first_pages(self, scope: Scope, since: datetime, most: int) -> Sequence[timedelta]:
         """How long it took from a question to the first message of its answer, of the newest answers since then."""

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from core.billing.ledger_rows import Scope
+from core.billing.ledger_rows import Scope, UsageRow
 from core.store.places.schedules import list_workspace_schedules
 from core.store.records.reports.activity import DayCost, OutcomeCount
 from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
+from core.store.rules.reports.day_sums import sum_costs_of_days, sum_usage_by_day, sum_usage_of_days
 from core.store.rules.reports.live import take_pulse
 from core.store.sql_port import Engine, Sql, parse_stamp, stamp
 
@@ -47,8 +48,8 @@ def count_outcomes(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> lis
     return [OutcomeCount(day, **row) for day, rows in enumerate(found) for row in rows if row["count"]]
 
 
-def sum_costs(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[DayCost]:
-    """What the requests of each of these days came to."""
+def sum_own_costs(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[DayCost]:
+    """What a person's requests of each of these days came to."""
     found = sql.many_each(*((_ask(COSTS, scope), one) for one in _list_days(scope, midnights)))
     return [DayCost(**row) for (row,) in found]
 
@@ -63,22 +64,29 @@ class ReportRepository:
     """Keeps the protocol `Reports`."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
-        return await self._engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
+        return await self.engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
 
     async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
-        return await self._engine.unit(lambda sql: sum_costs(sql, scope, midnights))
+        if scope.person is None:
+            return await sum_costs_of_days(self.engine, scope.workspace, midnights)
+        return await self.engine.unit(lambda sql: sum_own_costs(sql, scope, midnights))
+
+    async def sum_usage(self, workspace: str, midnights: Sequence[datetime], by: str) -> Sequence[UsageRow]:
+        if by == "day":
+            return await sum_usage_by_day(self.engine, workspace, midnights)
+        return await sum_usage_of_days(self.engine, workspace, midnights, by)
 
     async def measure_first_pages(self, scope: Scope, since: datetime, most: int) -> Sequence[timedelta]:
-        return await self._engine.unit(lambda sql: measure_first_pages(sql, scope, since, most))
+        return await self.engine.unit(lambda sql: measure_first_pages(sql, scope, since, most))
 
     async def list_schedules(self, workspace: str) -> Sequence[Schedule]:
-        return await self._engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
+        return await self.engine.unit(lambda sql: list_workspace_schedules(sql, workspace))
 
     async def take_pulse(self, workspace: str, since: datetime, jobs: int) -> Pulse:
-        return await self._engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
+        return await self.engine.unit(lambda sql: take_pulse(sql, workspace, since, jobs))
 
 
 def _ask(statement: str, scope: Scope) -> str:

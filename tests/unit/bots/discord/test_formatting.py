@@ -4,7 +4,9 @@ Tests bots.discord.formatting.
 """
 
 import math
+import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from core.domain.controls import Control
 from core.rendering.dialect import measure_utf16
 from core.rendering.inline import MARKS
 from core.rendering.paginator import Pager, pages
+from core.rendering.tables import measure_width
 from tests.support.answers import ANSWERS, write_mixed
 
 
@@ -289,7 +292,7 @@ NAMES = ["n", "a very long column name that repeats", "x" * 90, "x" * 400]
 
 @st.composite
 def write_hostile_tables(draw) -> str:
-    """Tables whose columns are called longer than what stands in them, and prose between. Rows are never cut."""
+    """Tables whose columns are called longer than what stands in them, and prose between."""
     parts = []
     for _ in range(draw(st.integers(1, 3))):
         names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=8))
@@ -315,7 +318,84 @@ def test_columns_are_named_once_where_naming_them_again_would_take_pages_more():
     row = "| apple | [red](https://x.org) | sweet |\n"
     shown = look.render_pages(f"| Fruit | {name}| {name}|\n|---|---|---|\n" + row * 150)
 
-    assert shown[0].startswith(f"Fruit | {name.strip()} | {name.strip()}\n- apple | [red](https://x.org) | sweet\n")
+    assert shown[0].startswith(f"Fruit ¦ {name.strip()} ¦ {name.strip()}\n- apple ¦ [red](https://x.org) ¦ sweet\n")
     assert sum(page.count("customer") for page in shown) == 4
     assert sum(page.count("\n- apple") + page.startswith("- apple") for page in shown) == 150
     assert len(shown) <= 4
+
+
+def write_cell(chance: random.Random, write: Callable[[int], str], kind: str) -> str:
+    """A cell of new words: long, mostly empty, or with what Markdown makes of it."""
+    if kind == "long":
+        return write(chance.randint(20, chance.choice([60, 120, 700])))
+    if kind == "empty":
+        return "" if chance.random() < 0.8 else write(1)
+    written = chance.choice(["{}", "{}", "[{}](https://x.org/1)", "\\|\\|{}\\|\\|", "**{}**", "x \\| {}", ""])
+    return written.format(write(chance.choice([1, 2, 12, 50]))) if written else ""
+
+
+def write_long_tables(chance: random.Random) -> tuple[str, list[str]]:
+    """Tables in quotes, in items of lists and outside, and the words of their cells."""
+    said: list[str] = []
+
+    def write(count: int) -> str:
+        said.extend([f"w{len(said) + at}q" for at in range(count)])
+        return " ".join(said[-count:])
+
+    parts = []
+    for _ in range(chance.randint(1, 3)):
+        kind, columns = chance.choice(["long", "empty", "any", "any"]), chance.choice([2, 3, 5, 9, 20])
+        names = [chance.choice(["n", "the name of it", "x" * 60]) for _ in range(columns)]
+        count = chance.choice([3, 12, 30] if kind == "long" else [3, 20, 80, 200])
+        body = [[write_cell(chance, write, kind) for _ in names] for _ in range(count)]
+        bars = chance.choice(["| {} |", "|{}|", "{}"])
+        bar = "|" if bars == "|{}|" else " | "
+        first, further = chance.choice([("", ""), ("> ", "> "), ("- ", "  ")])
+        lines = [bars.format(bar.join(cells)) for cells in (names, ["---"] * columns, *body)]
+        parts.append("\n".join([first + lines[0], *(further + line for line in lines[1:])]))
+    return "\n\nwords\n\n".join(parts), said
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_long_rows_and_empty_cells_take_no_more_pages_than_their_words_do_and_lose_none(seed):
+    text, said = write_long_tables(random.Random(seed))
+    shown = look.render_pages(text)
+    drawn = [line for page in shown for line in page.split("```")[1::2] for line in line.splitlines()]
+
+    assert len(shown) <= math.ceil(measure_utf16(text) / 1900) + 1
+    assert [page for page in shown if measure_utf16(page) > look.PAGE] == []
+    assert [line for line in drawn if measure_width(line) > look.SCREEN] == []
+    assert set(said) - set(re.findall(r"w\d+q", "\n".join(shown))) == set()
+    assert said
+
+
+def test_a_row_longer_than_a_message_is_an_item_of_a_list():
+    text = f"| Name | What it is |\n|---|---|\n| apple | {'red and sweet ' * 300}|\n| fig | violet |"
+    shown = look.render_pages(text)
+
+    assert shown[0].startswith(
+        "```\nName  What it is\n----  ----------\n```\n\n- **apple**\n  What it is: red and sweet"
+    )
+    assert shown[-1].endswith("\n- **fig**\n  What it is: violet")
+    assert len(shown) == 3
+
+
+def test_empty_cells_of_a_row_on_one_line_cost_nothing_and_hide_no_words():
+    name = "what the customer said about it " * 4
+    text = f"|Fruit|{name}|{name}|{name}|\n|---|---|---|---|\n" + "|apple||[red](https://x.org)||\n" * 150
+    shown = look.render_pages(text)
+
+    assert "\n- apple\u00a6\u00a6[red](https://x.org)\u00a6\n" in shown[0]
+    assert len(shown) <= math.ceil(len(text) / 1900) + 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_while_long_rows_come_only_the_last_page_changes(seed):
+    text = write_long_tables(random.Random(seed))[0][:9000]
+    fixed: list[str] = []
+    for end in range(0, len(text), 83):
+        shown = Pager(look.build_dialect()).pages(text[:end])
+        assert shown[: len(fixed)] == fixed
+        fixed = shown[:-1]
+
+    assert len(fixed) > 1

@@ -4,6 +4,7 @@ Tests bots.discord.shards.leases.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -171,7 +172,7 @@ async def test_what_could_not_be_given_away_is_listened_to_again_where_it_was(be
     bench.sockets.closing = lambda: setattr(bench.shards, "down", True)
     await bench.beat()
     given, bench.shards.down = sorted(bench.sockets.open), False
-    await bench.store.shards.release(OTHER, {}, leaving=True)
+    await bench.store.shards.release(OTHER, dict.fromkeys(range(4)), leaving=True)
     await bench.beat()
 
     assert given == [0, 1]
@@ -188,3 +189,32 @@ async def test_who_leaves_gives_all_back_and_who_can_not_reach_the_database_leav
 
     assert after.held == dict.fromkeys(range(4), SESSION)
     assert bench.sockets.open == {}
+
+
+async def test_the_number_of_shards_that_others_had_stays_when_they_are_gone(bench):
+    await bench.store.shards.renew(OTHER, {})
+    await bench.join(advised=8)
+    await bench.store.shards.release(OTHER, dict.fromkeys(range(4)), leaving=True)
+    await bench.beat()
+
+    assert (bench.sockets.count, sorted(bench.sockets.open)) == (4, [0, 1, 2, 3])
+
+
+async def test_who_slept_while_the_others_changed_the_number_joins_them_anew(bench):
+    await bench.join()
+    bench.clock.tick(LEASE.total_seconds())
+    await bench.store.shards.renew(replace(OTHER, count=6), {})
+
+    with pytest.raises(ConnectionAbortedError, match="others share 6 shards by now, and not 4"):
+        await bench.leases.renew(bench.sockets)
+    await bench.leases.leave(bench.sockets)
+    await bench.join(advised=8)
+    assert bench.sockets.count == 6
+
+
+async def test_a_process_that_is_given_no_shard_says_that_it_stands_by(bench, caplog):
+    caplog.set_level("INFO")
+    await bench.store.shards.renew(OTHER, {})
+    await bench.join()
+
+    assert "sharing 4 shards with 1 other process; this one has none yet" in caplog.text
