@@ -463,7 +463,7 @@ async def test_who_stands_still_between_two_statements_keeps_no_lock_for_longer_
     postgres_url, admin
 ):
     paused = threading.Event()
-    stopped, other = PostgresEngine(postgres_url, SOON), PostgresEngine(postgres_url, timedelta(seconds=20))
+    stopped, other = PostgresEngine(postgres_url, SOON), PostgresEngine(postgres_url, timedelta(seconds=3))
     await stopped.open()
     await other.open()
 
