@@ -62,6 +62,7 @@ from core.store.protocols import Audit, Store
 from core.store.records.heartbeat import News, Signals
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
+from core.worker.lease import ensure_answer_held
 from core.worker.worker import GRACE
 
 if TYPE_CHECKING:  # what answers on other platforms needs no terminal, and who talks in one no pages
@@ -124,7 +125,7 @@ async def assemble(
     client = make_claude(settings)
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
-    metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts)
+    metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts, ensure_held=ensure_answer_held)
     inline = settings.confab_files == "inline"
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(

@@ -23,7 +23,7 @@ from core.claude.streams.accumulator import MessageAccumulator, read_field, read
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.content import FileContent
-from core.domain.errors import CannotAnswer, StoreUnavailable
+from core.domain.errors import CannotAnswer, LeaseLost, StoreUnavailable
 from core.domain.messages import Question
 from core.domain.models import is_model_id
 from core.domain.personas import Version
@@ -96,6 +96,10 @@ class MeteredRequest:
         return list_scopes(self.question.key, self.question.person, self.question.homes)
 
 
+async def always() -> None:
+    """Whatever is asked is ours to ask."""
+
+
 class TriedTooOften(CannotAnswer):
     """What a question asks of Claude has ended every process that tried."""
 
@@ -113,12 +117,15 @@ class Metering:
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
         warn: Callable[[BudgetStatus], Awaitable[None]] | None = None,
+        ensure_held: Callable[[], Awaitable[None]] = always,
     ) -> None:
+        """Right before a request is sent, `ensure_held` raises LeaseLost where its question is another process's."""
         self._claude = claude
         self.ledger = ledger
         self.prices = prices
         self._clock = clock
         self._sleep = sleep
+        self._ensure_held = ensure_held
         self.emit = emit
         self._prompt_cache = PromptCacheTracker()
         self.geo: str | None = None
@@ -183,10 +190,12 @@ class Metering:
         )
         reserving = asyncio.ensure_future(self.ledger.reserve(planned, order.scopes))
         try:
-            return await asyncio.shield(reserving)
-        except asyncio.CancelledError:
+            reserved = await asyncio.shield(reserving)
+            await self._ensure_held()
+        except (asyncio.CancelledError, LeaseLost):
             await self._take_back(reserving, order.request)
             raise
+        return reserved
 
     async def _take_back(self, reserving: Awaitable[Reservation | BudgetRefusal], request: Request) -> None:
         """Nobody asks any more what was to be paid for: what is set aside all the same is free again."""

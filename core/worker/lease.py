@@ -77,3 +77,10 @@ class QuestionLease:
 
 current_lease: ContextVar[QuestionLease | None] = ContextVar("current_lease", default=None)
 """The lease of the question that a task answers."""
+
+
+async def ensure_answer_held() -> None:
+    """Return while the question that this task answers, if any, is surely ours. Raises LeaseLost."""
+    lease = current_lease.get()
+    if lease is not None:
+        await lease.ensure_held()

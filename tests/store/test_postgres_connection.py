@@ -457,3 +457,29 @@ async def test_a_server_that_stands_still_does_not_hold_up_its_callers_for_ever(
 
     assert await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "c"})) == 1
     await engine.shut()
+
+
+async def test_who_stands_still_between_two_statements_keeps_no_lock_for_longer_than_half_of_what_others_wait(
+    postgres_url, admin
+):
+    paused = threading.Event()
+    stopped, other = PostgresEngine(postgres_url, SOON), PostgresEngine(postgres_url, timedelta(seconds=3))
+    await stopped.open()
+    await other.open()
+
+    def stand_still(sql):
+        sql.lock("claims")
+        sql.one("SELECT 1 AS read", {})
+        sql.execute(NOTE, {"name": "written"})  # what returns nothing is sent with what is asked next
+        paused.wait(20)
+
+    standing = asyncio.create_task(stopped.unit(stand_still))
+    await until(lambda: admin.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()[0])
+    await other.unit(lambda sql: (sql.lock("claims"), sql.one("SELECT 1 AS read", {})))
+    stood = not paused.is_set()
+    paused.set()
+    await asyncio.gather(standing, return_exceptions=True)  # done again, if there was time for that
+    await stopped.shut()
+    await other.shut()
+
+    assert stood

@@ -121,8 +121,7 @@ def _run_in_pipeline(connection: Connection[Any], sql: PostgresSql, work: Callab
             sql.sync = pipeline.sync
             result = work(sql)
             transaction = sql.identify()
-            if sql.begun:
-                connection.execute("COMMIT")
+            sql.finish()
     except psycopg.OperationalError as error:
         told = error.sqlstate is not None and not connection.broken  # by the server, of a statement that failed
         if transaction is None or told:

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from psycopg import Connection, Cursor
@@ -54,19 +54,23 @@ class PostgresSql:
         self._clock = clock
         self._begin = begin
         self._locks: list[int] = []
+        self._unsent: list[Callable[[], object]] = []
         self._begun: Cursor[Any] | None = None
         self._transaction: str | None = None
         self._wrote = False
 
-    @property
-    def begun(self) -> bool:
-        return not self._begin
+    def finish(self) -> None:
+        """Commit what was begun, with what was not sent before."""
+        if self._unsent or not self._begin:
+            self._send()
+            self._connection.execute("COMMIT")
 
     def now(self) -> datetime:
-        self._send_locks()
-        if self._begun is not None and self.sync is not None:
-            self.sync()
-        self._learn_beginning()
+        if self._clock is None or self._begin:
+            self._send()
+            if self.sync is not None:
+                self.sync()
+            self._learn_beginning()
         assert self._clock is not None
         return self._clock()
 
@@ -86,9 +90,12 @@ class PostgresSql:
         return [cursor.fetchall() for cursor in self._ask(*asked)]
 
     def execute(self, statement: str, values: Values) -> None:
-        self._send_locks()
+        """In pipeline mode it is sent with the next statement whose rows are needed, or with the end."""
+        self._queue_locks()
         self._wrote = True
-        self._connection.execute(translate(statement), values)
+        self._unsent.append(partial(self._connection.execute, translate(statement), dict(values)))
+        if self.sync is None:
+            self._send()
 
     def count_changes(self, statement: str, values: Values) -> int:
         """PostgreSQL counts what is returned."""
@@ -134,7 +141,7 @@ class PostgresSql:
 
     def _ask(self, *asked: tuple[str, Values]) -> list[Cursor[Row]]:
         """Send all that waits and these, in one round trip. Their rows are here, and what the server said first."""
-        self._send_locks()
+        self._send()
         cursors = []
         for statement, values in asked:
             self._wrote = self._wrote or " RETURNING " in statement
@@ -144,9 +151,25 @@ class PostgresSql:
         self._learn_beginning()
         return cursors
 
-    def _send_locks(self) -> None:
-        """Begin, if that is still to be done, and take the locks."""
+    def _send(self) -> None:
+        """Begin, if that is still to be done, and send what waits, right before what is waited for.
+
+        The server counts no idle seconds after what it was sent without an end: a process that is stopped there would
+        keep its locks for as long as it stands still.
+        """
+        self._queue_locks()
+        unsent, self._unsent = self._unsent, []
+        for one in unsent:
+            one()
+
+    def _queue_locks(self) -> None:
+        """The locks are taken before what is asked next."""
         locks, self._locks = self._locks, []
+        if locks or self._begin:
+            self._unsent.append(partial(self._take_locks, locks))
+
+    def _take_locks(self, locks: Sequence[int]) -> None:
+        """Begin, if that is still to be done, and take the locks."""
         wanted = ["pg_advisory_xact_lock(%s)"] * len(locks)
         if self._begin:
             (begin, first), self._begin = self._begin, ()

@@ -33,6 +33,7 @@ from core.jobs.pace import JobPace
 from core.store import open_store
 from core.store.protocols import Store
 from core.tools.registry import ToolRegistry
+from tests.e2e.reliability.halting import HALT, open_halting_store
 from tests.e2e.reliability.machine import MACHINE, MachineTools
 
 STALE = timedelta(seconds=1)
@@ -133,12 +134,20 @@ def share(discord: DiscordSettings, store: Store) -> ShardSharing | None:
     return ShardSharing(store.shards, wanted, lease=lease, spacing=SPACING, lead=LEAD)
 
 
+async def open_once(url: str, clock: Clock) -> Store:
+    """The store, which stands still in the middle of a transaction where HALT says so. Raises StoreNotReady."""
+    silence, halt = os.environ.get(SILENCE), os.environ.get(HALT)
+    stale = timedelta(seconds=float(silence)) if silence else STALE
+    if halt:
+        return await open_halting_store(url, stale, clock, Path(halt))
+    return await open_store(url, stale=stale, wall=clock)
+
+
 async def open_when_ready(url: str, clock: Clock) -> Store:
     """The store, as soon as nobody else migrates it; `confab run` waits for that too."""
     while True:
         try:
-            silence = os.environ.get(SILENCE)
-            return await open_store(url, stale=timedelta(seconds=float(silence)) if silence else STALE, wall=clock)
+            return await open_once(url, clock)
         except StoreNotReady:
             await asyncio.sleep(0.1)
 

@@ -13,10 +13,20 @@ from typing import Any
 import aiohttp
 
 from core.domain.controls import Control
+from core.store.rules.claims import STALE
 from tests.e2e.reliability.bot import CLOCK, SILENCE
 from tests.e2e.reliability.nursery import Bot
 from tests.e2e.reliability.pair import NUMBER, Pair, answer, ask, open_rooms, wrong
 from tests.e2e.reliability.spending import count_wrong_sums
+from tests.e2e.reliability.tables import (
+    BATCHED,
+    ROOM,
+    UNFINISHED,
+    answer_row,
+    ask_tables,
+    count_wrong_tables,
+    find_unheard,
+)
 from tests.e2e.reliability.tool_kinds import AGAIN, find_buttons, use
 from tests.e2e.reliability.worlds import CONNECTING
 from tests.fakes.claude.script import Answer, last_words
@@ -33,19 +43,22 @@ WHERE requests.state = 'reserved' AND questions.outcome IS NULL AND claims.proce
 """
 """What a process asks Claude just now."""
 DIED = "SELECT count(*) FROM requests WHERE outcome = 'died'"
-SILENT = 3.0  # seconds without a heartbeat after which one has stopped: a busy machine holds none up for so long
-ASLEEP = 1.5 * SILENT
+SILENT = 3.0  # seconds without a heartbeat after which one has stopped; a busy machine holds some up for so long
+SHIPPED = STALE.total_seconds()
 LATE = re.compile(r"may have taken over its answers: (\d+)")
+PRESSED = (Control.ALLOW.label, "Start")
 PATIENCE = 300.0  # seconds until all is answered that was asked
 
 
 def answer_with_tools(body: Any) -> Answer:
-    """As `answer` does; what is to be looked up or made is that first."""
+    """As `answer` does, or to a row of a table; what is to be looked up or made is that first."""
     if any(block["type"] == "tool_result" for block in body["messages"][-1]["content"] if isinstance(block, dict)):
         asked = [NUMBER.findall(str(one["content"])) for one in body["messages"] if one["role"] == "user"]
         last = next(numbers for numbers in reversed(asked) if numbers)
         return Answer(text=f"To {', '.join(last)}: " + "a few words more. " * 12, chunk=40, delay=0.05)
     words = last_words(body)
+    if row := answer_row(words):
+        return row
     for tool in ("look", "make"):
         if f"{tool} it" in words:
             number = NUMBER.findall(words)[-1]
@@ -55,10 +68,14 @@ def answer_with_tools(body: Any) -> Answer:
 
 @dataclass(slots=True)
 class Fleet(Pair):
-    """Several processes. `offsets` are the seconds by which the clock of each is wrong."""
+    """Several processes. `offsets` are the seconds by which the clock of each is wrong.
+
+    One has stopped after `silent` seconds without a heartbeat; where that is as shipped, none is silent by itself.
+    """
 
     offsets: Sequence[float] = (0,)
     ports: Sequence[int] = ()
+    silent: float = SILENT
     in_flight: int = 0
     bots: list[Bot] = field(default_factory=list)
 
@@ -79,7 +96,7 @@ class Fleet(Pair):
 
     async def start_one(self, number: int) -> Bot:
         port = {"CONFAB_HTTP_PORT": str(self.ports[number])} if self.ports else {}
-        return await self.start(**{CLOCK: self.name_clock(number), SILENCE: str(SILENT)}, **port)
+        return await self.start(**{CLOCK: self.name_clock(number), SILENCE: str(self.silent)}, **port)
 
     async def troubling(self, chance: random.Random) -> None:
         """Kill one of them again and again and start another in its place, or let it sleep for long."""
@@ -95,7 +112,7 @@ class Fleet(Pair):
                     self.kills += 1
                 else:
                     self.naps += 1
-                    await asyncio.sleep(ASLEEP)
+                    await asyncio.sleep(1.5 * self.silent)
             if killed:
                 self.bots[number] = await self.start_one(number)
 
@@ -106,16 +123,19 @@ class Fleet(Pair):
             self.set_clocks([step] * len(self.offsets))
 
     async def pressing(self) -> None:
-        """Allow once whatever waits for its asker's word."""
+        """Allow once whatever waits for its asker's word, and start each batch that is offered."""
         pressed: dict[str, float] = {}
         while True:
-            for page, subject in find_buttons(self.world, Control.ALLOW.label):
+            for label, page, subject in [(one, *found) for one in PRESSED for found in find_buttons(self.world, one)]:
                 if time.monotonic() > pressed.get(subject, 0) + AGAIN:
                     pressed[subject] = time.monotonic()
-                    post = next(one for one in self.world.slack.world.posts.values() if one.ts == page)
-                    room = self.world.slack.world.channels[post.channel].name
-                    await self.world.slack.press("ada", room, page, Control.ALLOW.label)
+                    await self.press(page, label)
             await asyncio.sleep(0.1)
+
+    async def press(self, page: str, label: str) -> None:
+        slack = self.world.slack
+        post = next(one for one in slack.world.posts.values() if one.ts == page)
+        await slack.press("ada", slack.world.channels[post.channel].name, page, label)
 
 
 class HttpFleet(Fleet):
@@ -150,7 +170,14 @@ async def use_tools(fleet: Fleet, count: int, first: int, seconds: float) -> int
 
 
 async def storm_fleet(
-    fleet: Fleet, processes: int, threads: int, each: int, seconds: float, tools: int = 0, steps: Sequence[float] = ()
+    fleet: Fleet,
+    processes: int,
+    threads: int,
+    each: int,
+    seconds: float,
+    tools: int = 0,
+    tables: int = 0,
+    steps: Sequence[float] = (),
 ) -> dict:
     """Ask while any of the processes is troubled, let them finish, and count what is wrong."""
     began, chance, world = time.monotonic(), random.Random(7), fleet.world
@@ -163,6 +190,8 @@ async def storm_fleet(
     asking = [ask(world.slack, threads, each, chance, seconds, FILES)]
     if tools:
         asking.append(use_tools(fleet, tools, threads * each, seconds))
+    if tables:
+        asking.append(ask_tables(world, tables, seconds))
     count = sum(await asyncio.gather(*asking))
     for task in trouble:
         assert not task.done(), task
@@ -174,25 +203,31 @@ async def storm_fleet(
     await asyncio.gather(pressing, return_exceptions=True)
     for bot in fleet.bots:
         await bot.kill()
-    return count_wrong(fleet, count) | {"seconds": round(time.monotonic() - began)}
+    unheard = find_unheard(world, fleet.database)
+    figures = count_wrong(fleet, count - len(unheard)) | count_wrong_tables(world, fleet.database, tables, unheard)
+    return figures | {"seconds": round(time.monotonic() - began)}
 
 
 async def finish(fleet: Fleet) -> None:
     until = time.monotonic() + PATIENCE
-    while (fleet.world.slack.unacked or fleet.database.open) and time.monotonic() < until:
+    database = fleet.database
+    while time.monotonic() < until:
+        waiting = database.open or database.count(*UNFINISHED) or database.count("requests", "state = 'reserved'")
+        if not (fleet.world.slack.unacked or waiting):
+            return
         await asyncio.sleep(0.1)
 
 
 def count_wrong(fleet: Fleet, count: int) -> dict:
     world, database = fleet.world, fleet.database
-    found = wrong(world.slack, database)
+    found = wrong(world.slack, database, aside=ROOM)
     requests = [one for one in world.claude.requests if one.path == "/v1/messages"]
-    found["unaccounted"] = max(0, len(requests) - database.count("requests"))
+    found["unaccounted"] = max(0, len(requests) - database.count("requests", f"NOT ({BATCHED})"))
     found["lost"] += count - database.count("questions", "outcome = 'shown'") - found["given up"]
     found["wrong sums"] = count_wrong_sums(world, database)
     found["reserved"] = database.count("requests", "state = 'reserved'")
     dropped = sum(map(int, LATE.findall((fleet.folder / "log").read_text())))  # where the machine is that busy
-    found["again"] = max(0, database.rows(DIED)[0][0] - fleet.in_flight - dropped)
+    found["again"] = max(0, database.rows(DIED)[0][0] - fleet.in_flight - (0 if fleet.silent >= SHIPPED else dropped))
     found["done twice"] = sum(max(0, times - 1) for times in count_made(fleet).values())
     names = ("lost", "doubled", "given up", "cut off", "disordered", "unaccounted", "wrong sums", "reserved", "again")
     figures = {"questions": count, "kills": fleet.kills, "naps": fleet.naps, "spared": fleet.spared}

@@ -11,7 +11,7 @@ from tests.support import fork_server
 
 FOREIGN = (
     *("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_"),
-    *("DEATH", "CALLS", "MACHINE", "LEASE", "CLOCK", "SILENCE"),
+    *("DEATH", "CALLS", "MACHINE", "LEASE", "CLOCK", "SILENCE", "HALT"),
 )
 
 

@@ -154,16 +154,18 @@ async def ask(
     return len(order)
 
 
-def wrong(slack: SlackFake, database: Database) -> Counter[str]:
+def wrong(slack: SlackFake, database: Database, aside: str = "") -> Counter[str]:
     """What is lost, doubled, given up, cut off or out of order: replies against the questions they are named after.
 
-    A question that was in work whenever a process ended, as often as is allowed, is given up and not lost.
+    A question that was in work whenever a process ended, as often as is allowed, is given up and not lost. Nothing is
+    counted of the channel `aside`.
     """
     found: Counter[str] = Counter()
     tried = {question for question, _ in database.rows(TRIED)}
     replies: dict[tuple[str, str], dict[str, int]] = {}
     for channel, thread, reply, heard in database.rows(HEARD):
-        replies.setdefault((channel, thread), {})[reply] = heard
+        if channel != aside:
+            replies.setdefault((channel, thread), {})[reply] = heard
     for (channel, root), wanted in replies.items():
         posts = [post for post in slack.world.replies(slack.world.posts[channel, root]) if post.bot_id]
         named = [(post.metadata or {})["event_payload"]["question"] for post in posts]

@@ -24,7 +24,7 @@ from tests.support.drawings import draw, print_pages
 
 SPENT = "SELECT coalesce(sum(coalesce(micro_usd, bound)), 0) FROM requests"
 """What was paid, and what is set aside, at one moment."""
-PAID = "SELECT request_id, micro_usd FROM requests WHERE state = 'settled' AND request_id IS NOT NULL"
+PAID = "SELECT request_id, micro_usd FROM requests WHERE state = 'settled' AND request_id LIKE 'req%'"
 FILES = [
     [File("", f"{number}.png", "image/png", draw(size=(1500, 1500 + number)), "U0ADA") for number in range(3)],
     [File("", "plan.pdf", "application/pdf", print_pages(2), "U0ADA")],

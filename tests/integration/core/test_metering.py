@@ -6,20 +6,26 @@ import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
+from core.billing.prices import read_prices
+from core.claude.client import Claude
+from core.claude.metering import MeteredRequest, Metering
 from core.claude.streams.accumulator import AFTER_END
 from core.domain.content import Text
 from core.domain.controls import Control
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, LeaseLost
 from core.domain.events import Edited, Pressed
-from core.domain.messages import Attachment, ThreadKey
+from core.domain.messages import Attachment, Question, ThreadKey
+from core.domain.models import Model
 from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
-from core.prompting.request import Block, Request, shorten_request
+from core.prompting.request import Block, Request, build_request, shorten_request
+from core.prompting.turns import Turn
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -485,3 +491,21 @@ def test_a_shortened_request_thinks_no_longer_than_it_may():
     assert shorten_request(request, 4000).body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
     assert shorten_request(request, 1500).body["thinking"] == {"type": "disabled"}
     assert shorten_request(request, 1500).bounded
+
+
+async def test_what_another_process_has_taken_over_is_not_asked_and_nothing_stays_set_aside(store, claude, board):
+    async def lose() -> None:
+        raise LeaseLost
+
+    client = Claude(claude.key, claude.url)
+    metering = Metering(client, store.ledger, read_prices(), board.now, ensure_held=lose)
+    question = Question(ThreadKey("board:w1", "c1", "t1"), "1", "U1", START)
+    order = MeteredRequest(
+        question, None, build_request(Persona(), [Turn("user", (Text("Why?"),))], Model("claude-haiku-5-5"), "5m")
+    )
+    with pytest.raises(LeaseLost):
+        await anext(metering.stream(order))
+    await client.close()
+
+    (row,) = await store.ledger.sum_usage(WORKSPACE, START - timedelta(days=1), "model")
+    assert (bodies(claude), row.micro_usd) == ([], 0)
