@@ -62,6 +62,20 @@ async def test_a_question_about_a_message_is_answered_to_who_asked_alone_and_tel
     assert guild.world.posts[asked.original].components[0]["components"][0]["label"] == POST
 
 
+@pytest.mark.parametrize("item", ["Explain this", "Translate this"])
+async def test_a_message_is_explained_and_translated_to_who_chose_that_alone_with_a_button_to_post_it(
+    guild, running, claude, item
+):
+    message = await guild.say("bob", "general", SAID)
+    chosen = await guild.choose("ada", message, item)
+    shown = await answered(running, chosen)
+
+    assert SAID in told(claude)[-1][-1][1]
+    assert (shown, chosen.ephemeral) == (ANSWER, True)
+    assert ours(guild) == []
+    assert guild.world.posts[chosen.original].components[0]["components"][0]["label"] == POST
+
+
 async def test_a_private_answer_is_posted_once_as_a_reply_to_its_message_and_says_who_asked(guild, running, claude):
     message = await guild.say("bob", "general", SAID)
     asked = await ask(guild, running, message)
