@@ -23,7 +23,7 @@ LEASE = "'output_bound':"
 """A request to Claude is reserved: it holds the lock of the money, and a question whose turn is to be asked."""
 PLACES = [pytest.param(one, id=name) for one, name in ((LOCK, "lock"), (UNSENT, "open transaction"), (LEASE, "lease"))]
 LENGTHS = [
-    pytest.param(4.0, 9.0, id="9 seconds"),
+    pytest.param(4.0, 9.0, id="9 seconds", marks=pytest.mark.reliability),
     pytest.param(10.0, 30.0, id="30 seconds", marks=pytest.mark.reliability),
 ]
 QUESTIONS = 6

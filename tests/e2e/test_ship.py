@@ -109,7 +109,7 @@ def code(text):
 def commands(text):
     """The words that follow each `confab` that is called in code, up to what ends the command."""
     for line in code(text):
-        called = re.sub(r"docker compose exec confab|.*--entrypoint .*", "", line)
+        called = re.sub(r"docker compose (?:--file \S+ )?exec confab|.*--entrypoint .*", "", line)
         for found in re.finditer(r"(?<![\w/=.-])(?:\S*bin/)?confab +((?:[a-z-][^\s'&|;#]* *)+)", called):
             yield found[1].split()
 

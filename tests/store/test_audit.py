@@ -31,7 +31,7 @@ LONG = timedelta(seconds=30)
 async def engine(url, clock):
     """The engine of an empty database, so that rows can be altered behind the store's back."""
     backend = postgres if url.startswith("postgres") else sqlite
-    opened = await backend.open_engine(url, clock, LONG, AuditKeys([OLD]))
+    opened = await backend.open_engine(url, clock, LONG, AuditKeys([OLD]), clock)
     yield opened
     await opened.shut()
 

@@ -19,6 +19,7 @@ from core.store.places import budgets, personas
 from core.store.places.advisory_locks import lock_claims
 from core.store.postgres.engine import PostgresEngine
 from core.store.rules import claims, ingest, ledger
+from core.store.rules.processes import heartbeats
 from tests.support import postgres
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 
@@ -189,7 +190,7 @@ async def test_locks_are_taken_in_one_order(engine):
     await engine.unit(lambda sql: ingest.ingest_event(sql, asked("1")))
     order = {"claims": 0, "channel": 1, "money": 2}
 
-    for work in (claim("p1", 1), lambda sql: claims.heartbeat(sql, "p1", False, LONG)):  # noqa: FBT003
+    for work in (claim("p1", 1), lambda sql: heartbeats.heartbeat(sql, "p1", False, LONG)):  # noqa: FBT003
         taken = []
 
         class Noting(Halting):

@@ -215,7 +215,7 @@ async def test_a_row_that_was_altered_is_named_and_what_does_not_work_says_so(tm
             ("bad", "does not work", "does not accept the key"),
             ("good", "works", "answers"),
         ]
-        assert "<dt>Processes</dt><dd>3</dd>" in page
+        assert '<dt>Processes</dt><dd data-figure="processes">3</dd>' in page
     assert "of the settings of this process" in unknown
     assert "<dt>Installed by</dt><dd><bdi>Bob</bdi></dd>" in known
     assert "Token renews" in known

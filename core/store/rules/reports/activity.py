@@ -43,9 +43,10 @@ PERSON = "AND coalesce(person, '') = :person"  # not by the index of people, whi
 
 
 def count_outcomes(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[OutcomeCount]:
-    """What became of the questions of each of these days, in the order of the days."""
+    """What became of the questions of each of these days, in the order of the days, outcomes and reasons."""
     found = sql.many_each(*((_ask(OUTCOMES, scope), one) for one in _list_days(scope, midnights)))
-    return [OutcomeCount(day, **row) for day, rows in enumerate(found) for row in rows if row["count"]]
+    counted = (OutcomeCount(day, **row) for day, rows in enumerate(found) for row in rows if row["count"])
+    return sorted(counted, key=lambda one: (one.day, one.outcome, one.reason))
 
 
 def sum_own_costs(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[DayCost]:
