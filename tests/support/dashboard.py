@@ -118,15 +118,16 @@ async def open_front(
     library: str = "",
     provided: Sequence[ToolProvider] = (),
     condition: ProcessState | None = None,
+    interval: float = 0.05,
     **settings,
 ) -> AsyncIterator[Front]:
-    """A dashboard that listens on loopback, and reads live figures twenty times a second. `library` is the operator's folder of personas."""
+    """A dashboard that listens on loopback, and reads live figures each `interval` of seconds. `library` is the operator's folder of personas."""
     given = Settings(_env_file=None, confab_secret_key=SecretStr(SECRET), **settings)
     tools = ToolRegistry([BuiltinTools(), *provided])
     dashboard = open_dashboard(
         given, store, {board.name: board}, [SECRET], tools=tools, condition=condition or ProcessState(), clock=clock
     )
-    live = LiveFigures(lambda workspace, since: store.reports.take_pulse(workspace, since, 100), interval=0.05)
+    live = LiveFigures(lambda workspace, since: store.reports.take_pulse(workspace, since, 100), interval=interval)
     dashboard = replace(dashboard, desk=replace(dashboard.desk, live=live))
     dashboard.connect(make_context(store, clock, tools, library))
     async with HttpServer(dashboard.routes()).serve("127.0.0.1", 0) as port:

@@ -127,11 +127,16 @@ class Dashboard:
 async def follow_page(desk: Desk, describe: DescribePulse, request: web.Request) -> web.StreamResponse:
     """Tell a page what changes. The stream ends before the platform's word on the rank is too old."""
     visit, zone = request[VISIT], await desk.find_zone(request[VISIT])
+
+    async def has_ended(pulse: Pulse) -> bool:
+        """A pulse that others look at may be older than this session: the store is asked before a page is told so."""
+        return hash_token(visit.token) not in pulse.sessions and await desk.store.sign_ins.find(visit.token) is None
+
     left = (RANK_LIFE - (desk.clock() - visit.session.ranked_at)).total_seconds()
     with desk.live.count_stream(visit.session.number):
         pulses = desk.live.follow(visit.workspace, lambda: desk.find_start("1", zone))
         seconds = min(STAY, left) if left > 0 else STAY  # it was asked for anew just now
-        return await send_figures(request, pulses, partial(describe, visit), seconds, hash_token(visit.token))
+        return await send_figures(request, pulses, partial(describe, visit), seconds, has_ended)
 
 
 def open_dashboard(

@@ -6,9 +6,12 @@ import json
 import pytest
 
 from core.domain.messages import Outcome, Rank
+from core.store import open_store
 from core.store.records.sign_ins.sessions import RANK_LIFE
+from tests.fakes.board import Board
 from tests.support.browser import find_chromium, visit
-from tests.support.dashboard import ADA, BOB, CHANNEL, HERE
+from tests.support.clock import ManualClock
+from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, open_front
 from tests.support.talk import asked, message, thread
 
 OVERVIEW = "/dashboard/live/overview"
@@ -123,6 +126,24 @@ async def test_a_stream_ends_with_its_session_and_before_the_rank_is_older_than_
     assert ended[-1][0] == "ended"
     assert [kind for kind, _ in rest] == ["figures"]
     assert after == 403
+
+
+async def test_a_session_that_begins_while_somebody_looks_at_the_workspace_is_not_told_that_it_has_ended():
+    clock = ManualClock()
+    store = await open_store("sqlite:///:memory:", clock=clock)
+    async with open_front(store, Board(), clock, interval=3_600) as front, front.browse(ADA) as ada:
+        looking = await ada.session.get(OVERVIEW)
+        while not (await looking.content.readline()).startswith(b"event: figures"):
+            pass
+        async with front.browse(BOB) as bob:
+            told = await read_events(await bob.session.get(OVERVIEW), 1)
+            stream = await bob.session.get(OVERVIEW)
+            front.dashboard.close()
+            rest = await read_events(stream, 9)
+        looking.close()
+    await store.shut()
+
+    assert [kind for kind, _ in (*told, *rest)] == ["figures", "figures"]
 
 
 async def test_streams_end_at_once_when_the_process_does(front):

@@ -107,18 +107,22 @@ class LiveFigures:
 
 
 async def send_figures(
-    request: web.Request, pulses: AsyncGenerator[Pulse], describe: Callable[[Pulse], Values], seconds: float, token: str
+    request: web.Request,
+    pulses: AsyncGenerator[Pulse],
+    describe: Callable[[Pulse], Values],
+    seconds: float,
+    has_ended: Callable[[Pulse], Awaitable[bool]],
 ) -> web.StreamResponse:
-    """Send what changes, for so many seconds, until the session ends that is known by this hash of its token."""
+    """Send what changes, for so many seconds, until the session `has_ended`."""
     headers = {**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     told: Values = {}
-    with suppress(TimeoutError, ConnectionError):
+    with suppress(TimeoutError, ConnectionError, StoreUnavailable):
         await response.write(f"retry: {AGAIN}\n\n".encode())
         async with asyncio.timeout(seconds), aclosing(pulses) as found:
             async for pulse in found:
-                if token not in pulse.sessions:
+                if await has_ended(pulse):
                     await response.write(b"event: ended\ndata: {}\n\n")
                     break
                 values = describe(pulse)
