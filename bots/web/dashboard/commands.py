@@ -1,5 +1,6 @@
 """Commands given by forms: the same functions as in chat, with the same ranks, sentences and rows of the audit log."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import cast
 
 from bots.web.dashboard.operator_surface import OperatorSurface
 from bots.web.sign_in.guard import Visit
-from bots.web.sign_in.whois import Whois
+from bots.web.sign_in.whois import PATIENCE, Whois
 from bots.web.site.site import PageRefused
 from core.commands import TABLE
 from core.commands.registry import (
@@ -24,6 +25,7 @@ from core.domain.messages import Question, ThreadKey
 from core.domain.platform import Surface
 
 NOT_YET = (503, "Not just now", "Confab is starting. Try again in a moment.")
+AWAY = "{platform} can't be reached just now, so nothing was changed. Try again in a minute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Clerk:
 
     whois: Whois
     context: CommandContext | None = None
+    patience: float = PATIENCE
+    """Seconds that a form waits for a platform that is away."""
 
     def find_row(self, words: str) -> Command:
         """A command, with what it offers here."""
@@ -58,13 +62,10 @@ class Clerk:
         key = ThreadKey(visit.workspace, channel or visit.identity.channel, "")
         name = f"web-{secrets.token_hex(8)}"
         question = Question(key, name, visit.person, self.whois.clock(), private=True, command=words)
-        platform = self.whois.platforms.get(key.platform)
-        if platform is None:
+        if key.platform not in self.whois.platforms:
             return CommandOutcome(good=False, says=f"{key.platform.capitalize()} is not configured in this process.")
         try:
-            surface = await platform.surface(question)
-            if visit.operator:
-                surface = cast("Surface", OperatorSurface(surface))  # it passes on all that it has not itself
+            surface = await self._find_surface(visit, question)
             row = self.find_row(words)
             given = {name: value for name, value in values.items() if value.strip()}
             call = Invocation(question, parse_values(row, "", given), surface, context)
@@ -75,3 +76,13 @@ class Clerk:
             return CommandOutcome(good=False, says=str(error))
         except CannotShow:
             return CommandOutcome(good=False, says="That place is gone, or closed to Confab.")
+
+    async def _find_surface(self, visit: Visit, question: Question) -> Surface:
+        """Where the command is given. Raises CannotAnswer while the platform is away, and CannotShow."""
+        platform = question.key.platform
+        try:
+            async with asyncio.timeout(self.patience):
+                surface = await self.whois.platforms[platform].surface(question)
+        except TimeoutError:
+            raise CannotAnswer(AWAY.format(platform=platform.capitalize())) from None
+        return cast("Surface", OperatorSurface(surface)) if visit.operator else surface  # passes on what it has not

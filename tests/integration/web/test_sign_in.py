@@ -9,7 +9,7 @@ from core.store import open_store
 from core.store.records.sign_ins.sessions import LINK_LIFE, RANK_LIFE, SESSION_LIFE, Identity
 from tests.fakes.board import Board
 from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, BOB, find_token, open_front
+from tests.support.dashboard import ADA, BOB, RUNNER, find_token, open_front
 
 
 async def test_a_preview_of_a_link_shows_whom_it_signs_in_and_uses_nothing_up(front):
@@ -241,3 +241,25 @@ async def test_the_operator_signs_in_without_a_platform_and_the_audit_log_says_w
     ]
     assert front.board.told == []
     assert "rank" not in front.board.calls
+
+
+class AwayBoard(Board):
+    """A board that is not connected: who asks for a surface waits until it is."""
+
+    async def surface(self, question):
+        return await asyncio.get_running_loop().create_future()
+
+
+async def test_a_form_of_the_operator_is_answered_while_the_platform_is_away_and_changes_nothing():
+    clock = ManualClock()
+    store = await open_store("sqlite:///:memory:", clock=clock)
+    form = {"of": "workspace", "amount": "5", "per": "day"}
+    async with open_front(store, AwayBoard(), clock) as front, front.browse(RUNNER) as browser:
+        front.dashboard.clerk.patience = 0.05
+        async with asyncio.timeout(20):
+            told = await (await browser.send("/dashboard/budgets", form, shown="/dashboard/budgets")).text()
+    changed = (await store.ledger.budgets("board:w1", clock())).changes
+    await store.shut()
+
+    assert "can&#39;t be reached just now, so nothing was changed" in told
+    assert changed == ()
