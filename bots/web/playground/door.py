@@ -82,4 +82,7 @@ class Door:
 
 def _name_cookie(site: Site, request: web.Request) -> str:
     """Browsers keep cookies by host and not by port, and each playground of a machine has its own."""
-    return site.name_cookie(f"playground-{request.url.port}")
+    try:
+        return site.name_cookie(f"playground-{request.url.port}")
+    except ValueError:  # a port that there can't be
+        raise web.HTTPBadRequest from None

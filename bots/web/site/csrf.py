@@ -54,8 +54,13 @@ async def _read_form(request: web.Request) -> Mapping[str, object]:
 
 
 def _compute(key: bytes, holder: str) -> str:
-    return hmac.digest(key, holder.encode(), "sha256").hex()
+    return hmac.digest(key, _encode(holder), "sha256").hex()
 
 
 def _is_equal(wanted: str, given: str) -> bool:
-    return hmac.compare_digest(wanted.encode(), given.encode())
+    return hmac.compare_digest(wanted.encode(), _encode(given))
+
+
+def _encode(text: str) -> bytes:
+    """What a header held, also where its bytes were no text."""
+    return text.encode(errors="surrogatepass")

@@ -59,6 +59,27 @@ async def test_no_other_method_changes_anything_and_each_refusal_is_a_page_of_ou
     assert (await front.store.ledger.budgets(HERE, front.clock())).changes == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "header", "status"),
+    [
+        (b"GET /nothing", b"Cookie: confab-visit=\xff\xfe", 404),
+        (b"POST /sign-in/abc", b"Cookie: confab-visit=a\r\nContent-Length: 0\r\nX-Form-Token: \xff", 403),
+    ],
+    ids=["a cookie", "the token of a form"],
+)
+async def test_a_header_that_is_no_text_is_answered_with_a_page_and_is_no_fault_of_ours(
+    front, caplog, line, header, status
+):
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(front.address.rpartition(":")[2]))
+    writer.write(line + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + header + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Content-Security-Policy" in answer
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
 async def test_a_cookie_that_was_copied_before_signing_out_opens_nothing_after_it(front):
     async with front.browse() as ada, front.browse(None) as thief:
         cookie = "; ".join(f"{one.key}={one.value}" for one in ada.session.cookie_jar)

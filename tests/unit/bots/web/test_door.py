@@ -40,3 +40,17 @@ async def test_a_session_outlives_a_restart_and_ends_after_twelve_hours():
 
     assert found == ["inside", 200, 403, 403]
     assert told == [f"For another browser: {first.open(base, told.append)}"]
+
+
+async def test_a_port_that_there_can_not_be_is_refused_and_is_no_fault_of_ours(caplog):
+    door, site = Door(KEYS), Site([b"key"], hosts=["localhost"])
+    routes = site.frame(door.guard(site, [web.get("/", show)]))
+    async with (
+        HttpServer(routes).serve("127.0.0.1", 0) as port,
+        ClientSession() as browser,
+        browser.get(f"http://127.0.0.1:{port}/", headers={"Host": "localhost:99999"}) as page,
+    ):
+        status = page.status
+
+    assert status == 400
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
