@@ -27,7 +27,7 @@ USUAL = "30"
 BATCHES = 500  # newest ones that are shown
 NOTICE = "notice"  # the cookie of what a form brought about
 NOTICE_LIFE = 60  # seconds
-LONGEST = 1_500  # characters of a notice: a cookie holds some 4 kB
+LONGEST = 1_500  # bytes of a notice: a cookie holds some 4 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Desk:
     def go_back(self, address: str, says: str, *, good: bool = True) -> web.Response:
         """Show the page at `address`, with what was brought about."""
         response = web.Response(status=303, headers={"Location": address})
-        sealed = self.seal.close(json.dumps([good, says[:LONGEST]]))
+        cut = says.encode(errors="replace")[:LONGEST].decode(errors="ignore")
+        sealed = self.seal.close(json.dumps([good, cut], ensure_ascii=False))
         self.site.set_cookie(response, self.site.name_cookie(NOTICE), sealed, NOTICE_LIFE)
         return response
 

@@ -259,6 +259,16 @@ async def test_a_notice_that_nobody_sealed_is_not_shown(front):
     assert "password" not in await page.text()
 
 
+async def test_a_long_notice_in_any_script_fits_into_a_cookie_and_is_shown(front):
+    async with front.browse() as browser:
+        cookie = front.dashboard.desk.go_back("/dashboard", "\U0001f642 " + "я" * 3_000).cookies["confab-notice"]
+        page = await browser.get("/dashboard", headers={"Cookie": f"{cookie.key}={cookie.value}"})
+        text = await page.text()
+
+    assert len(f"{cookie.key}={cookie.value}") <= 4_096
+    assert "\U0001f642 " + "я" * 700 in text
+
+
 async def test_every_link_of_the_navigation_opens_and_what_is_none_says_so(front):
     async with front.browse() as browser:
         opened = [(await browser.get(link.address)).status for _, link in LINKS]
