@@ -25,6 +25,7 @@ from core.domain.messages import Question, ThreadKey
 from core.domain.platform import Surface
 
 NOT_YET = (503, "Not just now", "Confab is starting. Try again in a moment.")
+GONE = "That place is gone, or closed to Confab."
 AWAY = "{platform} can't be reached just now, so nothing was changed. Try again in a minute."
 
 
@@ -59,6 +60,8 @@ class Clerk:
     async def give(self, visit: Visit, words: str, values: Mapping[str, str], channel: str = "") -> CommandOutcome:
         """Give a command in a channel. Raises PageRefused."""
         context = self.find_context()
+        if not channel.isprintable():  # no platform has such an id
+            return CommandOutcome(good=False, says=GONE)
         key = ThreadKey(visit.workspace, channel or visit.identity.channel, "")
         name = f"web-{secrets.token_hex(8)}"
         question = Question(key, name, visit.person, self.whois.clock(), private=True, command=words)
@@ -75,7 +78,7 @@ class Clerk:
         except CannotAnswer as error:
             return CommandOutcome(good=False, says=str(error))
         except CannotShow:
-            return CommandOutcome(good=False, says="That place is gone, or closed to Confab.")
+            return CommandOutcome(good=False, says=GONE)
 
     async def _find_surface(self, visit: Visit, question: Question) -> Surface:
         """Where the command is given. Raises CannotAnswer while the platform is away, and CannotShow."""

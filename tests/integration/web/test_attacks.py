@@ -10,7 +10,7 @@ from bots.web.dashboard.figures.live import EACH
 from bots.web.site.csrf import FIELD
 from bots.web.site.site import HEADERS
 from core.domain.messages import FinalText, Outcome
-from tests.support.dashboard import ADA, CHANNEL, HERE, fill, find_token
+from tests.support.dashboard import ADA, CHANNEL, HERE, RUNNER, fill, find_token
 from tests.support.talk import asked, message, thread
 
 BUDGETS, LIVE = "/dashboard/budgets", "/dashboard/live/overview"
@@ -78,6 +78,20 @@ async def test_a_header_that_is_no_text_is_answered_with_a_page_and_is_no_fault_
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"Content-Security-Policy" in answer
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+async def test_nothing_is_kept_of_a_channel_that_no_platform_can_have(front):
+    budget = {"of": "channel", "channel": "c\0", "amount": "5", "per": "day"}
+    async with front.browse(RUNNER) as runner:
+        page = (await runner.get("/dashboard/personas/%00")).status
+        tuned = (await runner.send("/dashboard/personas/%00", {"do": "tune", "effort": "low"})).status
+        told = await (await runner.send(BUDGETS, budget)).text()
+        ready = await (await runner.send("/dashboard/library/translator", {"channel": "c\0"})).text()
+
+    assert (page, tuned) == (404, 404)
+    assert ("That place is gone" in told, "That place is gone" in ready) == (True, True)
+    assert (await front.store.ledger.budgets(HERE, front.clock())).changes == ()
+    assert await front.store.personas.list_places(HERE) == []
 
 
 async def test_a_cookie_that_was_copied_before_signing_out_opens_nothing_after_it(front):

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk
-from bots.web.dashboard.personas.places import HIDDEN, WORKSPACE, list_targets, reads_words, write_address
+from bots.web.dashboard.personas.places import HIDDEN, WORKSPACE, list_targets, read_channel, reads_words, write_address
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT
 from core.commands.craft.library import find_unknown_tools
@@ -25,7 +25,7 @@ async def show_library(desk: Desk, clerk: Clerk, request: web.Request) -> web.Re
     shelf = await context.library.read()
     page = cut_rows(request, shelf.personas, LISTED)
     problems = [*shelf.problems, *find_unknown_tools(shelf, context.tools)] if visit.owner else []
-    channel = request.query.get("channel", "")
+    channel = read_channel(request.query.get("channel", ""))
     query = f"?channel={quote(channel, safe='')}" if channel else ""
     return desk.render(
         request,
@@ -41,7 +41,7 @@ async def show_library_persona(desk: Desk, clerk: Clerk, request: web.Request) -
     """What one says, and where it may be used."""
     visit, file = request[VISIT], await _find_file(clerk, request)
     targets = await list_targets(desk, visit) if visit.owner else ()
-    chosen = request.query.get("channel", "")
+    chosen = read_channel(request.query.get("channel", ""))
     return desk.render(
         request,
         "dashboard/library_persona.html",

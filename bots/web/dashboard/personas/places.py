@@ -25,7 +25,7 @@ OPERATORS = (
 
 async def show_personas(desk: Desk, request: web.Request) -> web.Response:
     """Every place that has, or had, a persona of its own, or the one that somebody looks for by its channel's id."""
-    visit, wanted = request[VISIT], request.query.get("channel", "").strip().lstrip("#")
+    visit, wanted = request[VISIT], read_channel(request.query.get("channel", ""))
     if wanted:
         raise web.HTTPSeeOther(write_address(Place(visit.workspace, wanted)))
     page = cut_rows(request, await desk.store.personas.list_places(visit.workspace), LISTED)
@@ -58,8 +58,17 @@ async def reads_words(desk: Desk, visit: Visit, place: Place) -> bool:
     return not place.channel or await desk.whois.reads(visit.identity, place.channel)
 
 
+def read_channel(text: str) -> str:
+    """A channel's id; empty for what no platform calls one, and no database or address can hold."""
+    channel = text.strip().lstrip("#")
+    return channel if channel.isprintable() else ""
+
+
 def read_place(request: web.Request) -> Place:
+    """The place that an address names. Raises HTTPNotFound for what can't be one."""
     channel = request.match_info["channel"]
+    if not channel.isprintable():
+        raise web.HTTPNotFound
     return Place(request[VISIT].workspace, "" if channel == WORKSPACE else channel)
 
 
