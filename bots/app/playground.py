@@ -40,6 +40,7 @@ LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")  # under which a browser may ask for it: no name of others that leads here
 PORT = 8321  # where none is set; another one where that is taken
 TAKEN = "Another `confab web` has this database open. Use its page, or name another database with DATABASE_URL."
+PORT_TAKEN = "Can't listen on {}:{}: another program does, or you may not. Choose another port with --port."
 NO_LOOPBACK = (
     "CONFAB_WEB_OPEN: opens the playground without a key, which may be on an address of this machine alone, and "
     "CONFAB_HTTP_HOST is {}. Unset one of them."
@@ -67,6 +68,9 @@ async def serve_playground(
     settings, stop = configuration.core, catch_signals()
     if settings.confab_web_open and not is_loopback(settings.confab_http_host):
         raise SettingsError(NO_LOOPBACK.format(settings.confab_http_host))
+    wanted = settings.confab_http_port if port is None else port
+    if wanted and not await _is_free(wanted):  # here, for what is raised further in is a group of errors
+        raise SettingsError(PORT_TAKEN.format(LOOPBACK, wanted))
     if await asyncio.to_thread(hold_session, settings.database_url, "-web") is None:
         raise SettingsError(TAKEN)
     for line in (*find_misspelt_variables(), *configuration.doubt_secrets()):
@@ -83,7 +87,7 @@ async def serve_playground(
                 settings, store, playground, compose=assistant.next_request, tools=tools.names, person=person, door=door
             )
             async with connect_platforms([Supervisor(playground)], assistant.ingest):
-                server, wanted = HttpServer(routes, find_limits()), settings.confab_http_port if port is None else port
+                server = HttpServer(routes, find_limits())
                 await listen(server, port=wanted, tell=tell, stop=stop, playground=playground, show=show, door=door)
     finally:
         await store.shut()

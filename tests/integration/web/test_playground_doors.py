@@ -3,6 +3,7 @@
 Tests bots.app.playground, bots.web.playground.actions, bots.web.playground.door.
 """
 
+import asyncio
 import re
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from bots.app.playground import NO_LOOPBACK, TAKEN, find_limits, lead_to
+from bots.app.playground import NO_LOOPBACK, PORT_TAKEN, TAKEN, find_limits, lead_to
 from tests.support import fork_server
 from tests.support.web_playground import serve_playground
 
@@ -78,6 +79,18 @@ async def test_without_a_key_it_starts_only_where_the_http_server_is_on_loopback
 
     assert (refused.returncode, shown) == (2, b"")
     assert complaints.decode().strip() == NO_LOOPBACK.format("0.0.0.0")
+
+
+async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path):
+    environment = {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PATH": "/usr/bin:/bin"}
+    async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0) as other:
+        port = str(other.sockets[0].getsockname()[1])
+        pipes = {"stdout": PIPE, "stderr": PIPE}
+        refused = await fork_server.start("web", "--port", port, environment=environment, folder=tmp_path, **pipes)
+        shown, complaints = await refused.communicate()
+
+    assert (refused.returncode, shown) == (2, b"")
+    assert complaints.decode().strip() == PORT_TAKEN.format("127.0.0.1", port)
 
 
 def test_a_browser_is_started_with_a_page_that_nobody_else_reads():
