@@ -46,6 +46,18 @@ REASONS: dict[str, str] = {
         "Before Claude is asked, a question is kept and claimed, and its worst cost is set aside: two writes that are "
         "on disk before the next step, which the limit has not. Where the platform takes its time this costs nothing."
     ),
+    "short: question to request": (
+        "Before Claude is asked, a question is on disk, claimed, and its worst cost set aside; of a thread that was never "
+        "seen its messages are kept as well. Where the platform takes its time this is less than the call that it saves."
+    ),
+    "short: processor time a question": (
+        "A short answer leaves little to spread the writes over: a question passes some fourteen units of work, a fifth of "
+        "its time is SQLite's thread, and the rest is spread over hundreds of functions, none of which takes two hundredths."
+    ),
+    "short: answers a second": (
+        "On Discord Confab sends 48 requests a second at most, as Discord's documentation has it; the limit's bot sends all "
+        "at once. On Slack it is what the processor allows."
+    ),
     "throughput: processor time a question": (
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
         "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
