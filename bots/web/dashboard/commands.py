@@ -21,7 +21,7 @@ from core.commands.registry import (
     run_command,
 )
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import Question, ThreadKey
+from core.domain.messages import Question, ThreadKey, clean_text
 from core.domain.platform import Surface
 
 NOT_YET = (503, "Not just now", "Confab is starting. Try again in a moment.")
@@ -70,7 +70,7 @@ class Clerk:
         try:
             surface = await self._find_surface(visit, question)
             row = self.find_row(words)
-            given = {name: value for name, value in values.items() if value.strip()}
+            given = {name: text for name, value in values.items() if (text := clean_text(value)).strip()}
             call = Invocation(question, parse_values(row, "", given), surface, context)
             return CommandOutcome(good=True, says=(await run_command(row, call)).text)
         except UsageError as error:

@@ -156,6 +156,15 @@ async def test_a_form_that_is_older_than_somebody_elses_change_changes_nothing_a
     assert (await newest(front)).number == 5
 
 
+async def test_what_no_database_can_hold_is_taken_out_of_a_form(front):
+    page = "/dashboard/personas/workspace"
+    async with front.browse() as ada:
+        await ada.send(page, {"do": "tune", "prompts": "What is\0 new?", "why": "ca\0lmer"}, shown=page)
+    [held] = await front.store.personas.versions(Place(HERE))
+
+    assert (held.persona.prompts, held.reason) == ("What is new?", "calmer")
+
+
 async def test_the_library_shows_what_ships_and_the_operators_folder_and_gives_one_to_a_place(front):
     await spend_days(front.store, front.clock, 2)
     front.board.people |= {"#c1": "general", "#c2": "random"}
