@@ -14,7 +14,7 @@ from bots.slack.ephemeral import Whisper
 from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Throttle
 from core.domain.messages import Question, ThreadKey
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM
 from tests.fakes.slack.text import expanded
 from tests.support.answers import write_mixed
@@ -66,11 +66,17 @@ async def test_what_slack_refuses_is_cut_smaller_with_its_look(home, most_text, 
 
 async def test_what_slack_refuses_at_any_size_is_plain_text_and_tried_no_more_than_is_of_use(home):
     home.slack.world.unknown_blocks.add("markdown")
+    gate = Gate(after=4)
+    home.claude.script(Answer(text="**One** of them.", chunk=8, gate=gate))
 
-    pages = await ask(home, "**One** of them.", chunk=99)
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.slack.until(lambda: home.ours("dev", root))  # while it grows there is one kind of buttons
+    gate.opened.set()
+    await home.answered()
 
-    assert [[block["type"] for block in page] for page in pages] == [["section"]]
-    assert len([call for call in home.slack.calls if call.method == "chat.postMessage"]) <= 3
+    (page,) = home.ours("dev", root)
+    assert next(block["type"] for block in home.slack.world.posts["C0DEV", page.ts].blocks) == "section"
+    assert len(home.slack.called("chat.postMessage")) == 3  # with its button, without, and as plain text
 
 
 async def test_a_whisper_that_slack_refuses_is_cut_smaller_with_its_look(slack):

@@ -108,10 +108,13 @@ async def test_the_final_text_gets_through_limits_and_is_whole(home):
 
 
 async def test_what_slack_takes_for_too_long_is_shown_as_plain_text(home):
+    gate = Gate(after=4)
     home.slack.fail_next("chat.postMessage", Fault(error="invalid_blocks"), 2)  # with its button, and without
-    home.claude.script(Answer(text="# Plain\n\nwords"))
+    home.claude.script(Answer(text="# Plain\n\nwords", chunk=9, gate=gate))
 
     root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.slack.until(lambda: home.texts("dev", root))  # while it grows there is one kind of buttons
+    gate.opened.set()
     await home.answered()
 
     assert home.texts("dev", root) == ["# Plain\n\nwords"]
