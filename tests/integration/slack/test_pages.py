@@ -75,7 +75,7 @@ async def test_what_slack_refuses_at_any_size_is_plain_text_and_tried_no_more_th
     await home.answered()
 
     (page,) = home.ours("dev", root)
-    assert next(block["type"] for block in home.slack.world.posts["C0DEV", page.ts].blocks) == "section"
+    assert [block["type"] for block in home.slack.world.posts["C0DEV", page.ts].blocks] == ["section"]
     assert len(home.slack.called("chat.postMessage")) == 3  # with its button, without, and as plain text
 
 

@@ -12,25 +12,13 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.messages import Outcome, Rank
 from core.domain.personas import Persona, Place
-from core.store import open_store
 from core.store.records.sign_ins.sessions import Identity
-from tests.fakes.board import Board
 from tests.support.browser import NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
-from tests.support.clock import ManualClock
-from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, open_front, spend_days
+from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, spend_days
 from tests.support.talk import asked, message, thread
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium on PATH")
-
-
-@pytest.fixture
-async def front():
-    clock = ManualClock()
-    store = await open_store("sqlite:///:memory:", clock=clock)
-    async with open_front(store, Board(), clock) as opened:
-        yield opened
-    await store.shut()
 
 
 async def ask_some(front):
