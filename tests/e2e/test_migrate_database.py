@@ -22,7 +22,7 @@ from bots.ops.database_move import STOPPED, list_findings, show_progress
 from bots.ops.sealing import Seal
 from core.domain.clock import system_clock
 from core.domain.controls import Control
-from core.domain.errors import StoreUnusable
+from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
 from core.domain.personas import Persona, Place
@@ -415,6 +415,44 @@ def test_no_bot_starts_on_either_database_while_one_moves_to_the_other(source, t
     assert "another program keeps it locked" in told[0]
     assert f"not all of {source.path} has been moved to it yet; let `confab migrate-database` end" in told[1]
     assert (start_on(source), start_on(target)) == ("", "")
+
+
+async def test_a_bot_that_had_opened_the_target_before_writes_nothing_into_it_until_the_move_has_ended(source, target):
+    """Interrupted in the middle, too; when all of it is there, that bot goes on by itself."""
+    store, told = await open_store(target.url, busy=SOON), []
+
+    def write(progress):
+        if progress.phase in {"copying", "checking"} and progress.table == "questions":
+            for work in (store.questions.ingest(asked("1")), store.questions.heartbeat("early")):
+                told.append(asyncio.run_coroutine_threadsafe(try_to(work), loop).result())
+            if len(told) == 2:
+                raise Interruption
+
+    loop = asyncio.get_running_loop()
+    with pytest.raises(Interruption):
+        await asyncio.to_thread(migrate_database, source.url, target.url, write)
+    told.append(await try_to(store.questions.ingest(asked("1"))))
+    await asyncio.to_thread(migrate_database, source.url, target.url, write)
+    stands = plain(target) == plain(source)
+    late = await try_to(store.questions.ingest(asked("2")))
+    await store.shut()
+
+    refused = f"not all of {source.path} has been moved to it yet; let `confab migrate-database` end"
+    assert len(told) == 7
+    assert [one for one in told if refused not in one and "another transaction holds" not in one] == []
+    assert sum(refused in one for one in told) >= 5
+    assert stands
+    assert late == ""
+    assert target.rows("SELECT 1 FROM pg_proc WHERE proname = 'confab_moving'") == []
+
+
+async def try_to(work):
+    """Why it could not be done; nothing, if it was."""
+    try:
+        await work
+    except StoreUnavailable as error:
+        return str(error)
+    return ""
 
 
 def test_a_database_that_holds_something_else_is_refused(source, target):

@@ -17,7 +17,7 @@ from core.domain.errors import StoreUnusable
 from core.domain.wording import list_some
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, explain, name_database
-from core.store.postgres.schema import MOVING, NAMES, PATIENCE, ensure_fit, migrate, read_migrations, read_move
+from core.store.postgres.schema import MOVING, NAMES, PATIENCE, UNWHOLE, ensure_fit, migrate, read_migrations, read_move
 from core.store.sql_port import Unfit, stamp
 from core.store.transfer.portable import ColumnShape, TableShape
 
@@ -49,6 +49,22 @@ SELECT set_config(name, CASE name WHEN 'extra_float_digits' THEN '1' ELSE '0' EN
 WHERE name IN ('idle_session_timeout', 'extra_float_digits')
 """
 """Nobody ends it while the source is read, and numbers come back as they went there."""
+GUARD = "confab_moving"
+GUARD_FUNCTION = """
+CREATE OR REPLACE FUNCTION {guard}() RETURNS trigger LANGUAGE plpgsql AS $guard$
+BEGIN
+    IF current_setting('confab.moves', true) IS DISTINCT FROM 'yes' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = {told};
+    END IF;
+    RETURN NULL;
+END $guard$
+"""
+GUARD_TABLE = """
+CREATE OR REPLACE TRIGGER {guard} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION {guard}()
+"""
+"""A bot that had opened the database before it was marked writes nothing into it while it is not whole."""
+UNGUARDED = "SELECT set_config('confab.moves', 'yes', true)"
 LIVING = "SELECT count(*) FROM processes WHERE beat_at >= %s"
 
 LIVES = "a process of Confab runs on it; stop it, or wait {} seconds if it has died"
@@ -93,11 +109,17 @@ class PostgresTarget:
             return tables
 
     def begin(self, source: str) -> None:
-        """The mark stands among the migrations: versions that know of no move take it for one of a newer version."""
+        """The mark stands among the migrations: versions that know of no move take it for one of a newer version.
+
+        A bot that opened the database before is kept from writing, also after this move was interrupted.
+        """
         self._mark = MOVING + source
         with self.connection.transaction():
+            self.connection.execute(PATIENCE)
+            self.connection.execute(UNGUARDED)
             if read_move(self.connection) is None:
                 self._migrate()
+                self._guard(_list_tables(self.connection), source)
                 self._ensure_empty(_list_tables(self.connection))
                 self.connection.execute("DELETE FROM processes")  # of those that have ended
                 self.connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", (self._mark,))
@@ -133,7 +155,15 @@ class PostgresTarget:
                 compare(table, self.read(table))
                 self._count_on(table)
             self.connection.execute(_list_names("ANALYZE {}", tables))
+            self.connection.execute(_compose("DROP FUNCTION IF EXISTS {guard}() CASCADE"))
             self.connection.execute("DELETE FROM schema_migrations WHERE name = %s", (self._mark,))
+
+    def _guard(self, tables: Sequence[TableShape], source: str) -> None:
+        """Refuse what others write, once what they were writing has ended."""
+        told = sql.Literal(UNWHOLE.format(source))
+        self.connection.execute(_compose(GUARD_FUNCTION, told=told))
+        for table in tables:
+            self.connection.execute(_compose(GUARD_TABLE, table=sql.Identifier(table.name)))
 
     def _migrate(self) -> None:
         stand = _list_tables(self.connection)
@@ -169,6 +199,7 @@ class PostgresTarget:
                 raise Unfit(BUSY) from None
             if marked is None:
                 raise Unfit(ENDED)
+            self.connection.execute(UNGUARDED)
             yield
 
     def _count_on(self, table: TableShape) -> None:
@@ -244,6 +275,10 @@ def ensure_free(free: int, size: int) -> None:
     """Raises Unfit where a database of `size` bytes does not fit into `free`."""
     if free < LARGER * size:
         raise Unfit(NO_ROOM.format(free=free // MEGABYTE, needed=LARGER * size // MEGABYTE))
+
+
+def _compose(statement: str, **named: sql.Composable) -> sql.Composed:
+    return sql.SQL(statement).format(guard=sql.Identifier(GUARD), **named)
 
 
 def _write(statement: str, table: TableShape) -> sql.Composed:
