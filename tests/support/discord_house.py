@@ -50,7 +50,8 @@ async def confab(
 ) -> AsyncIterator[Running]:
     """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles.
 
-    `rules` are its assistant's. `listens`: it takes a shard, and is waited for until it has one.
+    `rules` are its assistant's. `listens`: it takes a shard, and is waited for until it has one and may answer: a
+    question that comes before is taken up a second later, when the worker polls its queue.
     """
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
     discord = Discord(
@@ -78,7 +79,7 @@ async def confab(
             try:
                 if listens:
                     await fake.until(lambda: len(fake.gateway.live) > before or connected.done())
-                    await until(lambda: heard or connected.done())
+                    await until(lambda: (heard and not discord.offline) or connected.done())
                 yield Running(discord, assistant, heard, told, connected)
             finally:
                 await assistant.worker.drain(1)

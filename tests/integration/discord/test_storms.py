@@ -17,7 +17,7 @@ from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab, idle, settled, told
 from tests.support.short_form import shorten
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
 LIST = "GET /channels/{channel}/messages"
@@ -80,7 +80,8 @@ async def test_with_a_gateway_that_breaks_again_and_again_nothing_is_lost_or_dou
             guild.gateway.forget()
         asked.append(await ask(guild, text=f"in gap {number}"))
         guild.gateway.proceed()
-        await guild.until(lambda lines=lines: guild.gateway.identified + guild.gateway.resumed > lines, 15)
+        # the library's own pauses double with each gap: a fourth may take 16 seconds by its dice
+        await guild.until(lambda lines=lines: guild.gateway.identified + guild.gateway.resumed > lines, PATIENCE)
         asked.append(await ask(guild, text=f"after gap {number}"))
     await answered(guild, running, asked)
 
