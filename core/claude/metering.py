@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -41,6 +41,8 @@ ATTEMPTS = 3  # processes that may die over the same request
 BROKE = "Something broke three times while I worked on this, so I stopped. A smaller question may work."
 OVERRUN = "a request cost %s, more than the %s that was set aside for it; CONFAB_WEB_ESTIMATE says how much that is"
 UNTRIED = Step()
+
+T = TypeVar("T")
 
 Renew: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, FileContent]]]
 """Uploads files again that Claude's API has no more: what is told in their place, by the ids that they had."""
@@ -131,6 +133,7 @@ class Metering:
         self.geo: str | None = None
         """Where answers were computed last: the organization's settings decide it, and it has a price."""
         self.warn = warn
+        self._ending: set[asyncio.Task[Any]] = set()
 
     async def stream(
         self, order: MeteredRequest
@@ -174,7 +177,8 @@ class Metering:
         finally:
             end = end if completion else order.abandon([one.block for one in accumulator.blocks])
             settlement = settlement or self._bound_settlement(order, bound, accumulator, ended, silent=silent)
-            stored = await self._settle(reserved, replace(settlement, at=self._clock()), order.request, end)
+            settling = self._settle(reserved, replace(settlement, at=self._clock()), order.request, end)
+            stored = await self._see_through(settling)
         if completion:
             yield replace(completion, stored=stored)
 
@@ -193,7 +197,7 @@ class Metering:
             reserved = await asyncio.shield(reserving)
             await self._ensure_held()
         except (asyncio.CancelledError, LeaseLost):
-            await self._take_back(reserving, order.request)
+            await self._see_through(self._take_back(reserving, order.request))
             raise
         return reserved
 
@@ -205,6 +209,13 @@ class Metering:
                 await self._settle(
                     reserved, Settlement(Usage(), "cancelled", self._clock(), None, None, 0), request, None
                 )
+
+    async def _see_through(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what ends a request to its end, also when who waits for it is cancelled, however often."""
+        ending = asyncio.create_task(work)
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return await asyncio.shield(ending)
 
     def _find_worst_cost(self, request: Request, bound: int) -> int | None:
         """The most that a request can cost, as far as anybody knows what tools will find; None without a price."""

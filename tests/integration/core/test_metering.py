@@ -45,7 +45,7 @@ from tests.support.gateway import (
     words,
 )
 from tests.support.house import house
-from tests.support.waiting import let_others_run
+from tests.support.waiting import let_others_run, until
 
 WORKSPACE = Scope("board:w1")
 
@@ -451,19 +451,27 @@ async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, cl
 
 
 class SlowLedger:
-    """A ledger that says only after a while what it has set aside."""
+    """A ledger that says only after a while what it has set aside, or is slow to begin to settle."""
 
-    def __init__(self, within) -> None:
-        self._within, self.reserved, self.go = within, asyncio.Event(), asyncio.Event()
+    def __init__(self, within, slow="reserve") -> None:
+        self._within, self._slow, self.reached, self.go = within, slow, asyncio.Event(), asyncio.Event()
 
     def __getattr__(self, name):
         return getattr(self._within, name)
 
-    async def reserve(self, spending, scopes):
-        found = await self._within.reserve(spending, scopes)
-        self.reserved.set()
-        await self.go.wait()
+    async def reserve(self, *of):
+        found = await self._within.reserve(*of)
+        await self._hold("reserve")
         return found
+
+    async def settle(self, *of):
+        await self._hold("settle")
+        return await self._within.settle(*of)
+
+    async def _hold(self, act):
+        if act == self._slow:
+            self.reached.set()
+            await self.go.wait()
 
 
 async def test_what_is_set_aside_for_an_answer_that_is_stopped_meanwhile_is_free_again(store, claude, board, tmp_path):
@@ -471,16 +479,48 @@ async def test_what_is_set_aside_for_an_answer_that_is_stopped_meanwhile_is_free
     async with house(replace(store, ledger=ledger), claude, board, alone=False) as assistant:
         event = board.said("t1", "U2", "question")
         await assistant.ingest(event)
-        await ledger.reserved.wait()
+        await ledger.reached.wait()
         await assistant.ingest(Pressed("press", event.key, "U2", Control.STOP, event.message.id, board.now()))
         await let_others_run()
         ledger.go.set()
         await assistant.worker.idle()
-    with closing(sqlite3.connect(tmp_path / "confab.db")) as db:
-        rows = db.execute("SELECT state, outcome, micro_usd FROM requests").fetchall()
 
-    assert rows == [("settled", "cancelled", 0)]
+    assert read_rows(tmp_path) == [("settled", "cancelled", 0)]
     assert bodies(claude) == []
+
+
+@pytest.mark.parametrize("slow", ["reserve", "settle"])
+async def test_nothing_stays_set_aside_for_an_answer_that_is_cancelled_again_while_it_ends(
+    store, claude, board, tmp_path, slow
+):
+    client, ledger = Claude(claude.key, claude.url), SlowLedger(store.ledger, slow)
+    metering = Metering(client, ledger, read_prices(), board.now)
+    question = Question(ThreadKey("board:w1", "c1", "t1"), "1", "U1", START)
+    order = MeteredRequest(
+        question, None, build_request(Persona(), [Turn("user", (Text("Why?"),))], Model("claude-haiku-5-5"), "5m")
+    )
+
+    async def answer():
+        async for _ in metering.stream(order):
+            pass
+
+    answering = asyncio.create_task(answer())
+    await ledger.reached.wait()
+    for _ in range(3):
+        answering.cancel()
+        await let_others_run()
+    ledger.go.set()
+    await asyncio.gather(answering, return_exceptions=True)
+    await until(lambda: read_rows(tmp_path) and all(state == "settled" for state, *_ in read_rows(tmp_path)))
+    await client.close()
+
+    assert answering.cancelled()
+    assert len(read_rows(tmp_path)) == 1
+
+
+def read_rows(folder):
+    with closing(sqlite3.connect(folder / "confab.db")) as db:
+        return db.execute("SELECT state, outcome, micro_usd FROM requests").fetchall()
 
 
 def test_a_shortened_request_thinks_no_longer_than_it_may():
