@@ -202,8 +202,10 @@ class Worker:
 
     def _list_full(self) -> list[str]:
         """The workspaces that have their share of the slots (dynamic threshold: so many times what is free)."""
-        held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
         free = self._most - len(self._answering)
+        if len(self._answering) < SHARE * free:
+            return []
+        held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
         return [workspace for workspace, count in held.items() if count >= SHARE * free]
 
     async def _rest(self) -> None:
