@@ -20,6 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, is_ended, record_audit
+from core.store.places.bot_answers import begin_anew
 from core.store.places.schedules import stop_schedules
 from core.store.places.sign_ins.sessions import end_pressed_session, end_workspace_sessions
 from core.store.rules.drafts import erase_known_files
@@ -80,9 +81,14 @@ SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at 
 """
 
 
-def ingest_event(sql: Sql, event: Event, *, full: bool = False) -> Receipt:
-    """Keep an event. Where who keeps it is `full`, others hear of the question in it."""
+def ingest_event(sql: Sql, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
+    """Keep an event. Where who keeps it is `full`, others hear of the question in it.
+
+    Where `attended`, a message in a tracked thread lets bots be answered anew in its channel.
+    """
     receipt = _ingest(sql, event)
+    if attended and receipt.new and receipt.ours:
+        begin_anew(sql, receipt.key)
     if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
         announce_change(sql, receipt.key)
     if full and (receipt.question or (receipt.new and isinstance(event, Pressed | Deleted))):
