@@ -159,6 +159,8 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
         if not tracked and event.begun_at:
             note_passed(sql, key, key.thread, event.begun_at)
         return Receipt(new=False, ours=tracked, question=False, key=key)
+    if event.hint and tracked and row is None:  # a thread that is tracked from now on is read before it is answered in
+        return Receipt(new=False, ours=True, question=False, key=key, awaited=True)
     if not tracked:
         track_thread(sql, key, event.private)
     new = _keep_message(sql, key, event.message, row, private=event.private)
@@ -300,6 +302,8 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         values=event.values,
         attachments=event.attachments,
     )
+    if event.hint and find_question(sql, key, event.id) is None:
+        return Receipt(new=False, ours=is_tracked(sql, key), question=False, key=key, awaited=True)
     new = _turn_into_command(sql, question) or _keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
 
