@@ -82,8 +82,6 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
-        self.processes = 1
-        """How many live, this one with them, as the last heartbeat told."""
 
     def has_room(self, workspace: str) -> bool:
         """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
@@ -128,7 +126,6 @@ class Worker:
             before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
-            self.processes = max(1, heartbeat.processes)
             self._emit(HeartbeatSent(heartbeat.processes))
             if heartbeat.late and before:
                 log.info("was silent for so long that others may have taken over its answers: %d", len(before))

@@ -49,7 +49,7 @@ class Replica:
         self.worker = Worker(
             self.questions, self.answer, name, lambda: ["board"], slots=slots, sleep=at_once, signals=store.signals
         )
-        self.inbox = Inbox(self.questions, self.worker, BotLoopGuard((), board.now), board.now, timedelta())
+        self.inbox = Inbox(self.questions, self.worker, BotLoopGuard((), store.bot_answers), board.now, timedelta())
 
     async def answer(self, claim, lease) -> None:
         self.taken.append((claim.question.name, time.perf_counter()))
