@@ -1,7 +1,7 @@
 """Halts: a process stops itself between two statements of a unit of work, as SIGSTOP or a frozen machine does it."""
 
-import os
 import signal
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -57,8 +57,9 @@ class HaltingSql:
         self._within.sync = stop  # type: ignore[attr-defined]
 
     def _stop(self) -> None:
+        """Here and now: a signal to the process would reach another thread first, and this one go on for a moment."""
         self._file.unlink()
-        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class HaltingEngine:
