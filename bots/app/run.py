@@ -29,7 +29,6 @@ from bots.app.health import Health
 from bots.app.supervisor import Supervisor, run_once_connected
 from bots.ops.audit_log import HeadLog
 from bots.ops.exposed_files import warn_of_exposed
-from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
 from bots.ops.secret_keys import load_audit_keys
 from core.answering.assistant import Assistant
@@ -325,7 +324,7 @@ async def answer(
     supervisors = [Supervisor(platform) for platform in platforms]
     ours = [*health.routes(supervisors), *routes, *(pages.routes() if pages else ())]
     async with (
-        listen_http(settings, HttpServer(ours)),
+        listen_http(settings, ours),
         assemble(settings, platforms, store, health, tools=tools, pace=pace, clock=clock) as assistant,
         connect_platforms(supervisors, assistant),
     ):
@@ -341,12 +340,14 @@ async def answer(
 
 
 @asynccontextmanager
-async def listen_http(settings: Settings, server: HttpServer) -> AsyncIterator[None]:
+async def listen_http(settings: Settings, routes: Sequence[web.RouteDef]) -> AsyncIterator[None]:
     """Serve HTTP while this lasts, where a port is set. Raises SettingsError."""
     if settings.confab_http_port is None:
         yield
         return
-    async with server.serve(settings.confab_http_host, settings.confab_http_port) as port:
+    from bots.ops.http_server import HttpServer  # noqa: PLC0415  without a port nobody needs it
+
+    async with HttpServer(routes).serve(settings.confab_http_host, settings.confab_http_port) as port:
         log.info("listening on http://%s:%d", settings.confab_http_host, port)
         yield
 

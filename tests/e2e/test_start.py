@@ -21,7 +21,16 @@ from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 1_000_000  # characters of a line
-UNUSED = ("bots.web", "cryptography", "jinja2", "psycopg")
+UNUSED = (
+    "bots.ops.http_server",
+    "bots.web",
+    "core.store.transfer.move",
+    "cryptography",
+    "jinja2",
+    "psycopg",
+    "wcwidth",
+    "yaml",
+)
 """What no bot needs that has no HTTP port, one workspace of Slack at most, and its database in a file."""
 
 HELD = """
