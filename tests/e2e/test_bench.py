@@ -125,10 +125,10 @@ async def test_a_large_database_of_postgres_is_measured_beside_an_empty_one(tmp_
 
 
 async def test_a_start_is_measured_of_both_sides(tmp_path):
-    (figure,) = await start("slack", tmp_path, times=1)
+    connected, answered = await start("discord", tmp_path, times=1)
 
-    assert figure.limit > 0
-    assert figure.confab > 0
+    assert answered.limit > connected.limit > 0
+    assert answered.confab > connected.confab > 0
 
 
 def test_help_is_measured():
