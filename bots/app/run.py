@@ -26,7 +26,7 @@ from bots.app.configuration import (
 )
 from bots.app.doctor import check_claude
 from bots.app.health import Health
-from bots.app.supervisor import Supervisor
+from bots.app.supervisor import Supervisor, run_once_connected
 from bots.ops.audit_log import HeadLog
 from bots.ops.exposed_files import warn_of_exposed
 from bots.ops.http_server import HttpServer
@@ -58,7 +58,7 @@ from core.settings import Settings
 from core.store import open_store
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Audit, Store
-from core.store.records.heartbeat import News, Signals
+from core.store.records.heartbeat import News
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.lease import ensure_answer_held
@@ -146,8 +146,8 @@ async def assemble(
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
     try:
-        schedules = make_schedules(store, assistant)
-        async with tools.connect(store.notes), run_worker(assistant, schedules, uploads, jobs, store.signals):
+        running = run_worker(assistant, store, uploads, jobs, platforms=platforms)
+        async with tools.connect(store.notes), running:
             yield assistant
     finally:
         await client.close()
@@ -170,10 +170,11 @@ def make_job_worker(
 @asynccontextmanager
 async def run_worker(
     assistant: Assistant,
-    schedules: ScheduleWorker,
+    store: Store,
     uploads: FileUploads | None,
     jobs: JobWorker | None,
-    signals: Signals,
+    *,
+    platforms: Sequence[Platform],
 ) -> AsyncIterator[None]:
     """Answer questions while this lasts, also those of schedules; see to batches, and delete files of no message."""
 
@@ -185,9 +186,9 @@ async def run_worker(
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
         beside = [
-            group.create_task(signals.listen(hear)),
-            group.create_task(assistant.list_models()),
-            group.create_task(schedules.run()),
+            group.create_task(store.signals.listen(hear)),
+            group.create_task(run_once_connected(platforms, assistant.list_models)),
+            group.create_task(make_schedules(store, assistant).run()),
         ]
         if uploads:
             beside.append(group.create_task(uploads.run()))
@@ -255,7 +256,7 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
         pages = await asyncio.to_thread(open_pages, settings, store, platforms, health, tools=tools)
-        async with tell_heads(store.audit), watch_claude(claude):
+        async with tell_heads(store.audit), watch_claude(claude, platforms):
             await answer(settings, platforms, store, tools=tools, health=health, routes=routes, stop=stop, pages=pages)
     finally:
         await store.shut()
@@ -292,9 +293,9 @@ async def tell_heads(audit: Audit) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def watch_claude(watch: ClaudeWatch) -> AsyncIterator[None]:
+async def watch_claude(watch: ClaudeWatch, platforms: Sequence[Platform]) -> AsyncIterator[None]:
     """Say in the log what does not work at Claude, at the start and whenever it changes, while this lasts."""
-    watching = asyncio.create_task(watch.run())
+    watching = asyncio.create_task(run_once_connected(platforms, watch.run))
     try:
         yield
     finally:
