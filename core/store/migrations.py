@@ -382,4 +382,13 @@ MIGRATIONS = (
             "until {text} NOT NULL, sums {text} NOT NULL, PRIMARY KEY (workspace, dimension, since, until)) {strict}",
         ),
     ),
+    # How far the days of a workspace are counted, whose requests begin after `until` from then on; who counts, by a
+    # token; and when somebody may again.
+    Migration(
+        "day_sum_progress",
+        (
+            "CREATE TABLE day_sum_progress (workspace {text} NOT NULL PRIMARY KEY, zone {text} NOT NULL, "
+            "until {text} NOT NULL, token {text} NOT NULL, due_at {text} NOT NULL) {strict}",
+        ),
+    ),
 )
