@@ -62,16 +62,6 @@ REASONS: dict[str, str] = {
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
         "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
     ),
-    **dict.fromkeys(
-        (
-            "pages: /dashboard?days=90, first",
-            "pages: /dashboard/usage, first",
-            "pages: /dashboard/usage?by=person&days=90, first",
-        ),
-        "What was asked and spent is counted from the rows themselves, so that nothing has to be kept beside them with each "
-        "question: 166,000 questions in thirty days, and half a million in ninety. Usage by person or channel sorts them "
-        "too. The figures stand for a minute, so that the next page costs four milliseconds.",
-    ),
 }
 """Why a figure may miss its goal, by its part and measure."""
 
