@@ -30,12 +30,15 @@ class Asked:
     """One question; times in seconds of one clock, 0 while it has not come to that."""
 
     name: str
+    speech: Speech = Speech()
     asked: float = 0.0
     requested: float = 0.0
     first_token: float = 0.0
     last_token: float = 0.0
     first_shown: float = 0.0
     last_shown: float = 0.0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether Claude was asked."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, text: str) -> None:
@@ -69,13 +72,14 @@ class Questions:
         claude.on_event(self._sent)
 
     def new(self) -> Asked:
-        asked = Asked(f"q{len(self._all)}")
+        asked = Asked(f"q{len(self._all)}", self.speech)
         self._all[asked.name] = asked
         return asked
 
     def _answer(self, body: Mapping[str, Any]) -> Answer:
-        speech = self.speech
-        return Answer(self._named(body).answer(speech.size), chunk=CHUNK, delay=speech.pause, first=speech.first)
+        asked = self._named(body)
+        speech = asked.speech
+        return Answer(asked.answer(speech.size), chunk=CHUNK, delay=speech.pause, first=speech.first)
 
     def _named(self, body: Mapping[str, Any]) -> Asked:
         return self._all[re.findall(r"question (q\d+)", last_words(body))[-1]]
@@ -87,6 +91,7 @@ class Questions:
     async def _requested(self, index: int) -> None:
         if asked := self._of(index):
             asked.requested = time.perf_counter()
+            asked.arrived.set()
 
     async def _sent(self, index: int, event: int) -> None:
         if asked := self._of(index):

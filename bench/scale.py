@@ -2,18 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import psycopg
 
 from bench import growth
-from bench.figures import Figure, at
+from bench.asked import LONGEST, Speech
+from bench.figures import Figure, at, combine
 from bench.processes import OURS, Process, process
-from bench.short import STEADY
-from bench.sides import Side, side, take_in_turn
+from bench.short import AT_ONCE, ROUNDS, STEADY
+from bench.sides import Side, SlackStage, side, take_in_turn
 from core.store import open_store
 from tests.support import postgres
 
@@ -23,6 +25,9 @@ MESSAGES_OF = 100  # each thread of the large database
 LARGE = 100_000  # threads
 ASKED = 60  # questions to the large database, and to the empty one
 GOAL = 1.2
+PASSED_ON = 60  # questions that a process without a place is told of
+HELD = 600.0  # seconds that Claude takes over the question which has that place
+SOON = 20.0  # milliseconds from such an event to the first byte of the request, at another process
 WHERE = "workspace, channel, thread"
 
 
@@ -30,11 +35,38 @@ async def replicas(folder: Path, questions: int = QUESTIONS) -> list[Figure]:
     """The "limit" is one process. Slack, Claude and the database's server run on the same machine, beside all of them."""
     found = [await _ask_all(_make_folder(folder, str(count)), count, questions) for count in PROCESSES]
     rows = ("answers a second", ""), ("processor time a question", "ms"), ("the database's own", "ms")
-    return [
+    figures = [
         Figure("scale", f"slack, {count} processes, PostgreSQL", measure, unit, found[0][which], now[which])
         for count, now in zip(PROCESSES[1:], found[1:], strict=True)
         for which, (measure, unit) in enumerate(rows)
     ]
+    asked = min(PASSED_ON, questions)
+    passed = [await _pass_on(_make_folder(folder, f"passed on {number}"), asked) for number in range(ROUNDS)]
+    return [*figures, *combine(passed)]
+
+
+async def _pass_on(folder: Path, questions: int) -> list[Figure]:
+    """Questions of a process that has no place left, which another answers: until Claude has the other's request."""
+    full = {"CONFAB_SLOTS": "1"}
+    async with _run_replicas(folder, 2, full) as (first, _):
+        assert isinstance(first.stage, SlackStage)
+        first.questions.speech = AT_ONCE
+        first.stage.tell_only(1)
+        await first.warm(1)
+        first.stage.tell_only(0)
+        first.questions.speech = Speech(first=HELD)
+        thread = await first.stage.thread(0)
+        held = first.open[thread] = first.questions.new()
+        await first.stage.ask(thread, held.name)
+        async with asyncio.timeout(LONGEST):
+            await held.arrived.wait()
+        first.questions.speech = AT_ONCE
+        taken = []
+        for _ in range(questions):
+            asked = await first.ask(await first.stage.thread(0))
+            taken.append(1000 * (asked.requested - asked.asked))
+    case = "slack, 2 processes, PostgreSQL, the one that is told has no place"
+    return [Figure("scale", case, "question to request", "ms", None, at(taken, 0.5), SOON)]
 
 
 async def _ask_all(folder: Path, count: int, questions: int) -> tuple[float, float, float]:
@@ -56,16 +88,22 @@ async def _ask_all(folder: Path, count: int, questions: int) -> tuple[float, flo
 
 
 @asynccontextmanager
-async def _run_replicas(folder: Path, count: int) -> AsyncIterator[tuple[Side, list[Process]]]:
-    """So many processes on one database and one workspace; Slack gives each event to one of them."""
+async def _run_replicas(
+    folder: Path, count: int, of_first: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[tuple[Side, list[Process]]]:
+    """So many processes on one database and one workspace; Slack gives each event to one of them.
+
+    The first has the settings `of_first` besides.
+    """
     url = postgres.create_database()
     try:
         async with AsyncExitStack() as stack:
-            first = await stack.enter_async_context(side("slack", "confab", folder, {"DATABASE_URL": url}))
+            first = await stack.enter_async_context(side("slack", "confab", folder, {"DATABASE_URL": url, **of_first}))
+            settings = {name: value for name, value in first.settings.items() if name not in of_first}
             processes = [first.process]
             for number in range(1, count):
                 place = _make_folder(folder, str(number))
-                processes.append(await stack.enter_async_context(process(OURS, first.settings, place)))
+                processes.append(await stack.enter_async_context(process(OURS, settings, place)))
             await first.stage.connected(count)
             yield first, processes
     finally:

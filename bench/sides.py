@@ -102,6 +102,10 @@ class SlackStage:
     def calls(self) -> list[str]:
         return [call.method for call in self._fake.calls]
 
+    def tell_only(self, number: int) -> None:
+        """Tell one connection alone of what is said from now on: that one, in the order in which they were opened."""
+        self._fake.sockets.told = number
+
     async def connected(self, count: int = 1) -> None:
         await self._fake.connected(count, seconds=READY)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.e2e.reliability.bot import SILENCE
-from tests.e2e.reliability.halting import HALT
+from tests.e2e.reliability.halting import HALT, UNENDED
 from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.pair import Pair, answer, ask, wrong
 from tests.e2e.reliability.worlds import slack_world
@@ -19,13 +19,17 @@ LOCK = "SELECT coalesce((SELECT beat_at"
 """A heartbeat has read the last one: it holds the lock of all claims, and the server waits for more."""
 UNSENT = "INSERT INTO processes (process, beat_at)"
 """The same heartbeat has written the new one, which goes along with what it asks next."""
+HALF = f"{UNENDED}{LOCK}"
+"""A heartbeat waits for the lock of all claims, or has it, and the server does not know that there is no more to come."""
 LEASE = "'output_bound':"
 """A request to Claude is reserved: it holds the lock of the money, and a question whose turn is to be asked."""
-PLACES = [pytest.param(one, id=name) for one, name in ((LOCK, "lock"), (UNSENT, "open transaction"), (LEASE, "lease"))]
-LENGTHS = [
-    pytest.param(4.0, 9.0, id="9 seconds", marks=pytest.mark.reliability),
-    pytest.param(10.0, 30.0, id="30 seconds", marks=pytest.mark.reliability),
+NAMES = {LOCK: "lock", UNSENT: "open transaction", HALF: "half a statement", LEASE: "lease"}
+FORMS = [pytest.param(HALF, 2.0, 4.0, id=NAMES[HALF])] + [
+    pytest.param(words, silence, asleep, id=f"{name}, {asleep:g} seconds", marks=pytest.mark.reliability)
+    for silence, asleep in ((4.0, 9.0), (10.0, 30.0))
+    for words, name in NAMES.items()
 ]
+"""Where a process stands, for how many seconds it may be silent, and for how many it stands."""
 QUESTIONS = 6
 ALL_SHOWN = "outcome = 'shown'"
 AWAKE = 2.0  # seconds in which one that woke does what it would
@@ -65,8 +69,7 @@ async def finish(pair: Pair, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
-@pytest.mark.parametrize("words", PLACES)
-@pytest.mark.parametrize(("silence", "asleep"), LENGTHS)
+@pytest.mark.parametrize(("words", "silence", "asleep"), FORMS)
 async def test_while_a_process_stands_still_in_a_transaction_others_answer_and_it_does_nothing_of_that_when_it_wakes(
     tmp_path, databases, words, silence, asleep, record_property
 ):
@@ -75,7 +78,7 @@ async def test_while_a_process_stands_still_in_a_transaction_others_answer_and_i
         figures = await halt(pair, words, silence, asleep)
         found = wrong(world.slack, pair.database)
         left = pair.database.count("requests", "state = 'reserved'")
-    record_property("figures", {"what": f"stopped in a transaction for {asleep:g} s", **figures, **found})
+    record_property("figures", {"what": f"stopped for {asleep:g} s, {NAMES[words]}", **figures, **found})
 
     assert (+found).total() == left == 0
     assert figures["shown meanwhile"] == QUESTIONS

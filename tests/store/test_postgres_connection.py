@@ -1,13 +1,17 @@
 """PostgreSQL in trouble: units of work happen once or not at all, callers get a clear line, and it recovers by itself.
 
-Tests core.store.postgres, core.store.postgres.engine, core.store.postgres.connection, core.store.postgres.problems.
+Tests core.store.postgres, core.store.postgres.engine, core.store.postgres.connection, core.store.postgres.problems,
+core.store.postgres.standstill.
 """
 
 import asyncio
 import signal
 import threading
-from contextlib import contextmanager
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 import psycopg
@@ -91,29 +95,124 @@ async def test_a_connection_that_is_lost_in_the_middle_is_work_that_is_done_once
     assert (len(tries), count_notes(admin)) == (2, 1)
 
 
-async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long(engine, admin):
+def end_before(sql):
+    """All was sent to an end, and the answer is here: the server counts idle seconds."""
+    sql.lock("claims")
+    sql.one("SELECT 1 AS there", {})
+
+
+def end_nothing(sql):
+    """All was sent, and the end was not: the server counts nothing."""
+    sql.sync = lambda: None
+    end_before(sql)
+
+
+def hold_a_row(sql):
+    sql.sync = lambda: None
+    sql.count_changes("UPDATE notes SET value = 'y' WHERE name = 'n'", {})
+
+
+def read_nothing(sql):
+    """The server cannot get rid of its answer."""
+    end_before(sql)
+    wire = sql._connection.pgconn
+    wire.send_query_params(b"SELECT repeat('x', 1000) FROM generate_series(1, 20000)", None)
+    wire.flush()
+
+
+def want_all(sql):
+    sql.lock("claims")
+    return sql.count_changes("UPDATE notes SET value = 'z' WHERE name = 'n'", {})
+
+
+@pytest.fixture
+async def hasty(postgres_url):
+    """One that stands still is ended after half a second. It has the note n."""
+    opened = PostgresEngine(postgres_url, timedelta(seconds=1))
+    await opened.open()
+    await opened.unit(lambda sql: sql.insert("notes", {"name": "n", "value": "x"}))
+    yield opened
+    await opened.shut()
+
+
+@pytest.mark.parametrize("stand", [end_before, end_nothing, hold_a_row, read_nothing])
+async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long_wherever_it_stands(hasty, admin, stand):
     stopped, go_on = threading.Event(), threading.Event()
     tries = []
 
     def stop(sql):
-        sql.lock("claims")
-        tries.append(sql.one("SELECT 1 AS there", {}))
+        tries.append(1)
         if len(tries) == 1:
+            stand(sql)
             stopped.set()
             go_on.wait(30)
         return sql.count_changes(NOTE, {"name": "stopped"})
 
-    def wait(sql):
-        sql.lock("claims")
-        return sql.count_changes(NOTE, {"name": "waited"})
-
-    holding = asyncio.create_task(engine.unit(stop))
+    holding = asyncio.create_task(hasty.unit(stop))
     await asyncio.to_thread(stopped.wait)
-    assert await engine.unit(wait) == 1
+    assert await hasty.unit(want_all) == 1
     go_on.set()
 
     assert await holding == 1
     assert (len(tries), count_notes(admin)) == (2, 2)
+
+
+async def test_one_that_was_stopped_in_several_transactions_holds_nobody_up_for_much_longer(hasty):
+    """What waits with it for the same lock gets it next, and stands still as well, until all have waited too long."""
+    go_on = threading.Event()
+    tries = Counter()
+
+    def stop(sql, name):
+        tries[name] += 1
+        if tries[name] == 1:
+            end_nothing(sql)
+            go_on.wait(30)
+
+    holding = [asyncio.create_task(hasty.unit(partial(stop, name=name))) for name in "abcd"]
+    await until(lambda: tries.keys() == set("abcd"))
+    began = time.monotonic()
+    while True:
+        with suppress(StoreUnavailable):
+            assert await hasty.unit(want_all) == 1
+            break
+    waited = time.monotonic() - began
+    go_on.set()
+    await asyncio.gather(*holding, return_exceptions=True)
+
+    assert waited < 2.4  # of the 12 seconds in which a process is taken over, a fifth, as all else here
+
+
+async def test_who_works_for_long_is_waited_for_and_does_it_once(hasty):
+    tries = []
+
+    def work(sql):
+        tries.append(1)
+        sql.lock("claims")
+        sql.one("SELECT pg_sleep(0.8)", {})
+
+    working = asyncio.create_task(hasty.unit(work))
+    await until(lambda: tries)
+
+    assert await hasty.unit(want_all) == 1
+    await working
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["COPY notes (name, value) FROM STDIN", "DECLARE rows CURSOR FOR SELECT * FROM notes"]
+)
+async def test_a_move_and_a_backup_may_take_their_time(hasty, postgres_url, statement):
+    with psycopg.connect(postgres_url, application_name="confab") as other:
+        other.pgconn.exec_(b"BEGIN")
+        other.pgconn.exec_(statement.encode())
+        with pytest.raises(StoreUnavailable, match="another transaction holds what this one needs"):
+            await hasty.unit(lambda sql: sql.many("LOCK TABLE notes", {}))
+
+        if other.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+            other.pgconn.put_copy_end()
+            assert other.pgconn.get_result().status == psycopg.pq.ExecStatus.COMMAND_OK
+            other.pgconn.get_result()
+        assert other.execute("SELECT count(*) FROM notes").fetchone() == (1,)
 
 
 class Cut:

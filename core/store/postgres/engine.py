@@ -20,6 +20,7 @@ from core.store.postgres.connection import STATEMENT, CommitLost, LastingConnect
 from core.store.postgres.listener import Listener
 from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
+from core.store.postgres.standstill import StandstillWatch
 from core.store.records.heartbeat import News
 from core.store.sql_port import Sql, Unfit
 
@@ -57,6 +58,7 @@ class PostgresEngine:
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
         self._idle: list[LastingConnection] = []
         self._made: list[LastingConnection] = []
+        self._standstill = StandstillWatch(url, self.name, busy / 2)
         self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
 
@@ -74,11 +76,14 @@ class PostgresEngine:
         What did not happen for certain is repeated for a while: after a deadlock, or when the connection was lost.
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
+        late = self._standstill.expect_end()
         try:
             async with asyncio.timeout((self._longest + self._busy).total_seconds()):
                 return await self._run(partial(self._run_unit, work))
         except TimeoutError as error:
             raise StoreUnavailable(f"The database {self.name} cannot be used just now: it does not answer.") from error
+        finally:
+            late.cancel()
 
     def sweep_soon(self) -> None:
         """Begin to vacuum what was erased, and wait for nothing. Between two sweeps there is a rest."""
@@ -100,6 +105,7 @@ class PostgresEngine:
     async def shut(self) -> None:
         """Do what waits, close all connections and end their threads."""
         await self.finish_sweep()
+        await self._standstill.shut()
         await asyncio.to_thread(self._executor.shutdown)
         for connection in self._idle:
             connection.close()

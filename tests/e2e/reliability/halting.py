@@ -1,7 +1,7 @@
 """Halts: a process stops itself between two statements of a unit of work, as SIGSTOP or a frozen machine does it."""
 
-import os
 import signal
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ from core.store.sql_port import Engine, Sql
 
 HALT = "HALT"
 """The variable that names a file; while it says words, the process stops after the next statement that has them."""
+UNENDED = "unended "
+"""Begins such words where it stops before that: it has sent the statement, and not yet that it waits for its rows."""
 ASKS = {"one", "many", "many_each", "execute", "count_changes", "insert", "insert_numbered", "insert_new", "update"}
 
 T = TypeVar("T")
@@ -32,14 +34,32 @@ class HaltingSql:
             return call
 
         def ask(*given: Any, **named: Any) -> Any:
+            words, asked = self._file.read_text() if self._file.exists() else "", " ".join(map(str, given))
+            if words.startswith(UNENDED) and words.removeprefix(UNENDED) in asked:
+                self._stop_before_end()
             answer = call(*given, **named)
             words = self._file.read_text() if self._file.exists() else ""
-            if words and words in " ".join(map(str, given)):
-                self._file.unlink()
-                os.kill(os.getpid(), signal.SIGSTOP)
+            if words and words in asked:
+                self._stop()
             return answer
 
         return ask
+
+    def _stop_before_end(self) -> None:
+        """In the statement that comes now, on PostgreSQL."""
+        end = self._within.sync  # type: ignore[attr-defined]  # of that engine alone
+
+        def stop() -> None:
+            self._within.sync = end  # type: ignore[attr-defined]
+            self._stop()
+            end()
+
+        self._within.sync = stop  # type: ignore[attr-defined]
+
+    def _stop(self) -> None:
+        """Here and now: a signal to the process would reach another thread first, and this one go on for a moment."""
+        self._file.unlink()
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class HaltingEngine:

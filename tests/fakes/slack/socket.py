@@ -50,6 +50,8 @@ class Sockets:
         self.outbox = outbox
         self.ack_seconds = ack_seconds
         self.links: list[Link] = []
+        self.told: int | None = None
+        """The number of the only one of `links` that is told of anything; without it each in its turn."""
         self.connections = 0
         self.heartbeats = 0
         self._turn = itertools.count()
@@ -62,7 +64,7 @@ class Sockets:
 
     def carry(self, envelope: Envelope, delivery: Delivery) -> None:
         """Send an envelope to the next socket, and expect its ack."""
-        link = self.links[next(self._turn) % len(self.links)]
+        link = self.links[(next(self._turn) if self.told is None else self.told) % len(self.links)]
         key = self.world.name("env-")
         self._sent[key] = envelope.id
         events = envelope.kind == "events_api"

@@ -21,9 +21,13 @@ from core.store import open_store
 from core.tools.registry import ToolRegistry
 from core.worker import worker as limits
 from core.worker.worker import Worker
+from tests.fakes.claude.script import Answer, Gate, last_words
 from tests.support import postgres
 from tests.support.house import at_once
 from tests.support.waiting import until
+
+SOON = 0.02  # seconds
+ROUNDS = 10
 
 
 class Counted:
@@ -49,7 +53,7 @@ class Replica:
         self.worker = Worker(
             self.questions, self.answer, name, lambda: ["board"], slots=slots, sleep=at_once, signals=store.signals
         )
-        self.inbox = Inbox(self.questions, self.worker, BotLoopGuard((), board.now), board.now, timedelta())
+        self.inbox = Inbox(self.questions, self.worker, BotLoopGuard((), store.bot_answers), board.now, timedelta())
 
     async def answer(self, claim, lease) -> None:
         self.taken.append((claim.question.name, time.perf_counter()))
@@ -173,13 +177,14 @@ async def test_who_answers_learns_at_once_what_another_process_is_told_of_its_th
 async def test_a_process_that_drains_leaves_its_questions_to_others_at_once(url, board):
     async with replicas(url, board, 100, 100) as (first, second):
         name, _ = await say(first, board, "t1")
-        await until(lambda: first.taken)
+        await until(lambda: first.taken or second.taken)
+        one, other = (first, second) if first.taken else (second, first)
         began = time.perf_counter()
-        await first.worker.drain(0)
-        await until(lambda: second.taken)
+        await one.worker.drain(0)
+        await until(lambda: other.taken)
         waited = time.perf_counter() - began
 
-    assert second.taken[0][0] == name
+    assert other.taken[0][0] == name
     assert waited < limits.HEARTBEAT
 
 
@@ -200,6 +205,53 @@ async def test_a_process_that_is_gone_is_taken_over_within_twelve_seconds(url, b
     record_property("figures", {"what": "taken over", "seconds": round(waited, 2)})
 
     assert 9 < waited < 12
+
+
+@asynccontextmanager
+async def assistants(url, board, claude, *slots):
+    """Whole processes with so many places each, which hear of each other."""
+    given = {"anthropic_api_key": claude.key, "anthropic_base_url": claude.url, "confab_model": "claude-haiku-5-5"}
+    async with AsyncExitStack() as stack:
+        found = []
+        for places in slots:
+            store = await open_store(url)
+            stack.push_async_callback(store.shut)
+            settings = Settings(**given, confab_slots=places, _env_file=None)
+            found.append(await stack.enter_async_context(assemble(settings, [board], store, tools=ToolRegistry())))
+        await until(lambda: all(one.worker._hears for one in found))
+        yield found
+
+
+async def test_what_a_full_process_is_told_reaches_claude_through_another_within_20_ms_of_the_event(
+    url, board, claude, record_property
+):
+    """The median of ten at rest: where the machine is busy, of the best ten of a few."""
+    arrived, gate = {}, Gate()
+
+    async def note(index):
+        body = claude.requests[index].body
+        arrived[last_words(body).split()[-1]] = time.perf_counter()
+
+    claude.on_request(note)
+    claude.script(Answer(text="fine", gate=gate))
+    medians = []
+    async with assistants(url, board, claude, 1, 100) as (full, _):
+        await full.ingest(board.said("first", "U1", "hello"))
+        await gate.reached.wait()
+        while len(medians) < ROUNDS and min(medians, default=1) >= SOON:
+            seconds = []
+            for number in range(10):
+                name = f"q{len(medians)}-{number}"
+                event, began = board.said(name, "U1", f"hello {name}"), time.perf_counter()
+                await full.ingest(event)
+                await until(lambda name=name: name in arrived, every=0.001)
+                seconds.append(arrived[name] - began)
+                await board.until(name, "fine")
+            medians.append(statistics.median(seconds))
+        gate.opened.set()
+    record_property("figures", {"what": "from the event to Claude, through another", "median": min(medians)})
+
+    assert min(medians) < SOON
 
 
 @pytest.mark.reliability
