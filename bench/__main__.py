@@ -66,16 +66,6 @@ REASONS: dict[str, str] = {
         "All of it is the start: until it is connected Confab takes 0.3 to 0.5 s of the processor more than the limit. From the "
         "question on, the first answer costs no more than any other."
     ),
-    **dict.fromkeys(
-        (
-            "pages: /dashboard?days=90, first",
-            "pages: /dashboard/usage, first",
-            "pages: /dashboard/usage?by=person&days=90, first",
-        ),
-        "What was asked and spent is counted from the rows themselves, so that nothing has to be kept beside them with each "
-        "question: 166,000 questions in thirty days, and half a million in ninety. Usage by person or channel sorts them "
-        "too. The figures stand for a minute, so that the next page costs four milliseconds.",
-    ),
 }
 """Why a figure may miss its goal, by its part and measure."""
 

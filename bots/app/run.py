@@ -129,13 +129,11 @@ async def assemble(
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
     metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts, ensure_held=ensure_answer_held)
-    inline = settings.confab_files == "inline"
+    inline, most = settings.confab_files == "inline", int(settings.confab_max_cost * 1_000_000)
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
-        completions=Completions(
-            client, metering, store.notes, clock, max_cost=int(settings.confab_max_cost * 1_000_000)
-        ),
+        completions=Completions(client, metering, store.notes, clock, max_cost=most),
         platforms=named,
         rules=make_rules(settings),
         clock=clock,
@@ -150,7 +148,7 @@ async def assemble(
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
     beside = [*make_timed_work(settings, store, assistant, clock, pace), *([uploads.run] if uploads else [])]
-    beside.append(partial(run_once_connected, platforms, assistant.list_models))
+    beside += [partial(run_once_connected, platforms, assistant.list_models)]
     try:
         async with tools.connect(store.notes), run_worker(assistant, beside, jobs, store.signals):
             yield assistant

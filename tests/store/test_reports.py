@@ -46,6 +46,8 @@ async def test_questions_are_counted_by_what_became_of_them_and_commands_and_oth
         OutcomeCount(1, "open", "", 1),
         OutcomeCount(1, "refused", "", 1),
     ]
+    days = [at(900 - 86_400 * days) for days in range(9, -1, -1)]  # more than are counted in one unit of work
+    assert [one.day for one in await store.reports.count_outcomes(Scope(HERE), days)] == [8, 9, 9]
     assert await store.reports.count_outcomes(Scope(HERE), [at(902)]) == [OutcomeCount(0, "open", "", 1)]
     assert await store.reports.count_outcomes(Scope(HERE, person="U2"), [at(0), at(900)]) == [counted[2]]
 

@@ -261,15 +261,17 @@ async def test_all_who_wait_hear_why_figures_could_not_be_counted_and_the_next_p
 
 
 async def test_figures_that_are_being_counted_when_all_is_forgotten_are_no_other_pages():
-    recent, count = Recent(), Counting()
+    recent, old, new = Recent(), Counting(), Counting()
+    new.times = 1
 
-    (before,) = await start(recent.load("a", count))
+    (before,) = await start(recent.load("a", old))
     recent.forget()
-    (after,) = await start(recent.load("a", count))
-    count.may.set()
+    (after,) = await start(recent.load("a", new))
+    new.may.set()
+    await asyncio.wait([after])
+    old.may.set()
 
-    assert await asyncio.gather(before, after) == [1, 2]
-    assert await recent.load("a", count) == 2
+    assert [await before, await after, await recent.load("a", old)] == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
