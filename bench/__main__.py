@@ -62,6 +62,11 @@ REASONS: dict[str, str] = {
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
         "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
     ),
+    "scale: question to request": (
+        "Who is told of a question and has no place keeps it, and tells the others with that transaction; the other one then "
+        "passes the eleven units of work that each question in a fresh thread does, at one to three round trips each. Told to "
+        "that one itself it takes nearly as long."
+    ),
     **dict.fromkeys(
         (
             "pages: /dashboard?days=90, first",
