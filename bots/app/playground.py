@@ -86,7 +86,7 @@ async def serve_playground(
             routes = build_routes(
                 settings, store, playground, compose=assistant.next_request, tools=tools.names, person=person, door=door
             )
-            async with connect_platforms([Supervisor(playground)], assistant.ingest):
+            async with connect_platforms([Supervisor(playground)], assistant):
                 server = HttpServer(routes, find_limits())
                 await listen(server, port=wanted, tell=tell, stop=stop, playground=playground, show=show, door=door)
     finally:

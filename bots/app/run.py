@@ -43,7 +43,6 @@ from core.claude.metering import Metering
 from core.commands.overview import Overviews
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreNotReady
-from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.files.made_files import MadeFiles
@@ -327,7 +326,7 @@ async def answer(
     async with (
         listen_http(settings, HttpServer(ours)),
         assemble(settings, platforms, store, health, tools=tools, pace=pace, clock=clock) as assistant,
-        connect_platforms(supervisors, assistant.ingest),
+        connect_platforms(supervisors, assistant),
     ):
         if pages:
             pages.connect(assistant.commands)
@@ -352,11 +351,12 @@ async def listen_http(settings: Settings, server: HttpServer) -> AsyncIterator[N
 
 
 @asynccontextmanager
-async def connect_platforms(supervisors: Sequence[Supervisor], ingest: Ingest) -> AsyncIterator[None]:
+async def connect_platforms(supervisors: Sequence[Supervisor], assistant: Assistant) -> AsyncIterator[None]:
     """Keep each platform running while this lasts, and close it at the end."""
+    ingest, wake = assistant.ingest, assistant.worker.wake
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one.run(ingest), name=one.platform.name) for one in supervisors]
+            running = [group.create_task(one.run(ingest, wake), name=one.platform.name) for one in supervisors]
             try:
                 yield
             finally:

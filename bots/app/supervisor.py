@@ -9,7 +9,7 @@ from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect
 from core.domain.events import Ingest
-from core.domain.platform import Platform
+from core.domain.platform import Connected, Platform, ignore_connected
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two tries, the first and at most
 WELL = 60.0  # seconds of running after which a failure counts as the first one
@@ -36,11 +36,11 @@ class Supervisor:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
         return self._failure or self.platform.offline
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Keep the platform running until cancelled. After it ran well for a while, it is restarted at once."""
         while True:
             await backoff.retry(
-                lambda: self._run_once(ingest),
+                lambda: self._run_once(ingest, connected),
                 Exception,
                 self._sleep,
                 first=FIRST_PAUSE,
@@ -48,11 +48,11 @@ class Supervisor:
                 named_pause=_name_pause,
             )
 
-    async def _run_once(self, ingest: Ingest) -> None:
+    async def _run_once(self, ingest: Ingest, connected: Connected) -> None:
         """Run the platform to its end. Raises what ended it, unless it ran well before."""
         began, self._failure = self._clock(), ""
         try:
-            await self.platform.run(ingest)
+            await self.platform.run(ingest, connected)
             failure: Exception = RuntimeError("it stopped without a word")
         except Exception as error:
             failure = error

@@ -53,6 +53,7 @@ from core.domain.messages import (
     Message,
     Question,
 )
+from core.domain.platform import Connected, ignore_connected
 from core.library.library import PersonaLibrary
 from core.store.records.calls import WaitingCall
 from core.store.records.jobs import FOLLOW
@@ -129,7 +130,7 @@ class Console:
             raise UnreadableFile(str(error)) from error
         return ""
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         with self.terminal.open(self._complete_line):
             if self._message:
                 self.greeted.set()

@@ -44,6 +44,7 @@ from core.domain.controls import Control
 from core.domain.errors import CannotConnect, CannotShow, ConfabError, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
+from core.domain.platform import Connected, ignore_connected
 from core.rendering.paginator import cut
 from core.store.protocols import Notes
 from core.store.records.installations import Installations
@@ -154,14 +155,16 @@ class Discord:
             return "not connected"
         return client.trouble
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
         self._point_library()
         source = BackfillSource(self._rest, lambda: self._connected, self._pause, self._admission)
         backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause)
         try:
             while True:
-                await self._connect(self.make_client(backfill.ingest))
+                client = self.make_client(backfill.ingest)
+                client.connected = connected
+                await self._connect(client)
         finally:
             await backfill.stop()
             if self._intake:

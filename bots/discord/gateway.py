@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from bots.discord.invite import build_intents
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight
 from core.domain.errors import StoreUnavailable
+from core.domain.platform import Connected, ignore_connected
 from core.store.protocols import Notes
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
@@ -28,6 +29,8 @@ OURS = {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BU
 NOTE = "discord:commands:{}"
 UNUSED = ("presences", "voice_states", "stage_instances", "guild_scheduled_events", "soundboard_sounds", "emojis")
 """What a server is told with, and nobody here reads: the library would keep it as long as we are in there."""
+CONNECTING = {"READY", "RESUMED", "GUILD_CREATE", "GUILD_DELETE"}
+"""What may make us ready, once the library has read it."""
 UNHEARD = ("STAGE_INSTANCE_CREATE", "STAGE_INSTANCE_UPDATE", "STAGE_INSTANCE_DELETE")
 
 Accept = Callable[[str, Json], None]
@@ -73,6 +76,9 @@ class Client(discord.AutoShardedClient):
         self.tree = app_commands.CommandTree(self)
         self.online: Callable[[], None] = lambda: None
         """Called once we are logged in, and may make requests."""
+        self.connected: Connected = ignore_connected
+        """Called whenever a shard is connected, and when we are ready."""
+        self._untold = UntoldServers()
         self._notes = notes
         self._inflight = inflight
         self._quick = quick
@@ -91,7 +97,25 @@ class Client(discord.AutoShardedClient):
             theirs = () if name in OURS else (parse,)
             if name == "GUILD_CREATE":
                 theirs = (trim_server, *theirs)
+            if name in CONNECTING:
+                theirs = (*theirs, partial(self._note_connection, name))
             parsers[name] = partial(_run_guarded, name, (partial(accept, name), *theirs))
+
+    def _note_connection(self, name: str, payload: Json) -> None:
+        """Be ready as soon as each shard has told us of all its servers.
+
+        The library waits two seconds more, for servers that come late; so do we where some are in an outage.
+        """
+        whole = name != "RESUMED" and self._untold.note(name, payload)
+        if whole and self._untold.is_whole(self._connection.shard_ids):
+            self._handle_ready()
+        elif name in {"READY", "RESUMED"}:
+            self.connected()
+
+    def _handle_ready(self) -> None:
+        """The library calls this, too, when it has waited long enough."""
+        super()._handle_ready()
+        self.connected()
 
     @property
     def trouble(self) -> str:
@@ -155,6 +179,30 @@ class SessionResumer:
             await self._shard.reidentify(ReconnectWebSocket(self._shard.id, resume=True))
         else:
             await self._anew()
+
+
+class UntoldServers:
+    """By shard, the servers that its session has announced and not told us of yet."""
+
+    def __init__(self) -> None:
+        self._untold: dict[int, set[int]] = {}
+
+    def note(self, name: str, payload: Json) -> bool:
+        """Note a READY, or that a server was told, or is out of reach; whether its shard has told of all by that."""
+        if name == "READY":
+            shard, _ = payload.get("shard") or (0, 1)
+            self._untold[shard] = {int(one["id"]) for one in payload["guilds"]}
+            return not self._untold[shard]
+        server = int(payload["id"])
+        waiting = next((one for one in self._untold.values() if server in one), None)
+        if waiting is None:
+            return False
+        waiting.discard(server)
+        return not waiting
+
+    def is_whole(self, shards: Iterable[int]) -> bool:
+        """Whether each of these shards has told of all its servers."""
+        return all(shard in self._untold and not self._untold[shard] for shard in shards)
 
 
 def trim_server(payload: Json) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 
@@ -111,8 +110,8 @@ class Metrics:
 
     def _spend(self, model: str, usage: Usage, micro_usd: int) -> None:
         self._cost.labels(model).inc(micro_usd / 1_000_000)
-        for kind, tokens in asdict(usage).items():
-            if kind in KINDS and tokens:
+        for kind in KINDS:
+            if tokens := getattr(usage, kind):
                 self._tokens.labels(model, kind).inc(tokens)
         self._used += usage
         if self._used.prompt:

@@ -28,6 +28,7 @@ from core.domain.controls import Control
 from core.domain.errors import CannotConnect, CannotShow, StoreUnavailable, TokenRefused
 from core.domain.events import Ingest
 from core.domain.messages import Question
+from core.domain.platform import Connected, ignore_connected
 from core.telemetry import Emit, discard_event
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Slack:
         offer: float = OFFER,
     ) -> None:
         self.offline = NOT_YET
+        self._connected = ignore_connected
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
         self._clients = Clients(
@@ -121,8 +123,9 @@ class Slack:
             return pages
         return [*pages, *http_mode.build_routes(lambda: self._app, self._signing_secret)]
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Connect, and ingest every event, until cancelled. Raises CannotConnect."""
+        self._connected = connected
         names = await self._workspaces.connect()
         if self._installed:
             log.info("Slack: workspaces install Confab at %s", self._installed.pages.address)
@@ -164,7 +167,8 @@ class Slack:
             await socket.run()
             return
         await persist(ingest, build_gap(names, self._clients.clock()), self._clients.sleep)
-        self._app, self.offline = app, ""
+        self._app = app
+        self._set_offline("")
         try:
             await asyncio.Event().wait()
         finally:
@@ -196,7 +200,9 @@ class Slack:
         await found.tell(person, text, answer, button)
 
     def _set_offline(self, offline: str) -> None:
-        self.offline = offline
+        returned, self.offline = bool(self.offline and not offline), offline
+        if returned:
+            self._connected()
 
     async def close(self) -> None:
         """Close the HTTP session. Answers under way need it, so that it outlives `run`."""

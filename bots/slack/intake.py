@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,20 +11,25 @@ from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.ephemeral import Whisper
+from bots.slack.history import HistoryReader
 from bots.slack.home.field_errors import build_field_errors
 from bots.slack.home.home import Home
 from bots.slack.parse import Raw
 from bots.slack.slash import build_form, parse_shortcut, parse_slash_command, parse_submission
+from core.commands import TABLE
+from core.commands.craft.attached_files import takes_files
 from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
-from core.domain.events import Event, Ingest, Missed, Pressed, Receipt
-from core.domain.messages import Question
+from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, StoreUnavailable, Uncertain
+from core.domain.events import Commanded, Event, Ingest, Missed, Posted, Pressed, Receipt
+from core.domain.messages import Question, ThreadKey
 
 NO_FORM = "I could not open the form just now. Please choose it again."
 
 TRIGGER = 2.8  # seconds within which a form is opened; Slack takes none after three
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
+LATE = 0.7  # seconds that it waits once more; whoever was told of the other one may have died
+READ = 1.0  # seconds within which the message is read then; Slack takes no ack after three
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +48,9 @@ class Intake:
 
     async def accept(self, body: Raw) -> Raw | None:
         """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
-        if body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention":
-            await self._sleep(TWIN)
+        mention = body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention"
         try:
-            receipts = await self._redelivery.store_events(await self._parse(body))
+            receipts = await (self._store_mention(body) if mention else self._store_events(body))
         except UsageError as error:
             return build_field_errors(body["view"], {error.parameter: str(error)})
         faults = next((one.faults for one in receipts or () if one.faults), None)
@@ -56,6 +61,37 @@ class Intake:
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
+
+    async def _store_events(self, body: Raw) -> Sequence[Receipt] | None:
+        return await self._redelivery.store_events(await self._parse(body))
+
+    async def _store_mention(self, body: Raw) -> Sequence[Receipt] | None:
+        """Store what a mention tells, which comes without files: if need be as Slack shows its message."""
+        await self._sleep(TWIN)
+        events = await self._parse(body)
+        hints = [_build_hint(event) for event in events]
+        try:
+            receipts = [await self._ingest(hint) for hint in hints]
+            if _is_awaited(receipts):
+                await self._sleep(LATE)
+                receipts = [await self._ingest(hint) for hint in hints]
+        except StoreUnavailable:
+            return await self._redelivery.store_events(events)
+        if not _is_awaited(receipts):
+            return receipts
+        return await self._redelivery.store_events(await self._read_mention(body) or events)
+
+    async def _read_mention(self, body: Raw) -> Sequence[Event]:
+        """The events of a mention's message as Slack shows it; none where it does not, or not in time."""
+        event = body["event"]
+        key = ThreadKey(self._web.us.workspace, event["channel"], event.get("thread_ts") or "")
+        try:
+            async with asyncio.timeout(READ):
+                raw = await HistoryReader(self._web).read_message(key, event["ts"])
+        except (TimeoutError, CannotShow, CannotAnswer, Rejected) as error:
+            log.warning("files of a mention are not known, for its message could not be read: %s", error)
+            return []
+        return await self._parse({**body, "event": {**event, **raw, "type": "message"}}) if raw else []
 
     async def _ingest(self, event: Event) -> Receipt:
         """Store an event. What comes of a press is said beside the ack, for which Slack waits three seconds."""
@@ -134,6 +170,19 @@ class Intake:
             log.warning("a form could not be opened: %s", error)
             return False
         return True
+
+
+def _build_hint(event: Event) -> Event:
+    """What a mention tells, as a hint at what may have files that it has not."""
+    if isinstance(event, Posted) and not event.message.attachments:
+        return replace(event, hint=True)
+    if isinstance(event, Commanded) and not event.attachments and takes_files(TABLE, event.line):
+        return replace(event, hint=True)
+    return event
+
+
+def _is_awaited(receipts: Sequence[Receipt]) -> bool:
+    return any(receipt.awaited for receipt in receipts)
 
 
 def _parse_presses(body: Raw) -> Sequence[Event]:

@@ -178,13 +178,17 @@ def _render_fallback(attachment: Raw) -> str:
 
 def _join_once(carriers: Iterable[str], more: Iterable[str] = ()) -> str:
     """The `carriers`, of which those go that another says whole, and all of `more` that is not said by one."""
+    told = dict.fromkeys(carrier.strip("\n") for carrier in carriers if carrier.strip())
+    beside = [text.strip("\n") for text in more if text.strip()]
+    if len(told) + len(beside) < 2:  # nearly always, and to count words takes as long as all else of a message
+        return "".join([*told, *beside])
     kept: list[tuple[str, Counter[str]]] = []
-    for carrier in filter(str.strip, carriers):
+    for carrier in told:
         words = _count_words(carrier)
         if not _is_said(words, kept):
             kept = [(text, known) for text, known in kept if not known <= words]
-            kept.append((carrier.strip("\n"), words))
-    added = [text.strip("\n") for text in more if text.strip() and not _is_said(_count_words(text), kept)]
+            kept.append((carrier, words))
+    added = [text for text in beside if not _is_said(_count_words(text), kept)]
     return "\n\n".join([*(text for text, _ in kept), *added])
 
 

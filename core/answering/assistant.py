@@ -69,7 +69,7 @@ class Assistant:
     ) -> None:
         self._store, self._completions, self._rules, self._platforms = store, completions, rules, platforms
         tools, reader, library = tools or ToolRegistry(), files or FileReader(), library or PersonaLibrary()
-        loop_guard = BotLoopGuard(rules.bots, clock, lambda: self.worker.processes)
+        loop_guard = BotLoopGuard(rules.bots, store.bot_answers)
         fallback, turns = Fallback(store.questions, platforms), semaphore or FairSemaphore()
         self.commands = commands = self._build_command_context(clock, tools, reader, library)
         """What commands work with, also those that are not given in a conversation."""

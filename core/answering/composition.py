@@ -218,7 +218,7 @@ class Composition:
             code=any(tool.name == CODE_TOOL for tool in tools),
             limit=limit_thread(persona, model, sum(one.tokens_bound for one in definitions), notes),
         )
-        if not conversation.turns:
+        if not conversation.cut.entries:
             raise CannotAnswer(EMPTY)
         self.files = self.shown = conversation.files
         self.renew, self.joined = conversation.renew, conversation.continuation

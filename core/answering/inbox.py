@@ -67,8 +67,9 @@ class Inbox:
         )  # the claim follows at once, in the transaction that keeps the question
         if early:
             self._worker.wake()
-        receipt = await self._questions.ingest(admitted, full=self._is_full(admitted))
-        self._loop_guard.reset_after(event, receipt)
+        receipt = await self._questions.ingest(
+            admitted, full=self._is_full(admitted), attended=self._loop_guard.is_attended(event)
+        )
         if isinstance(event, Deleted) and not receipt.ours:
             self._deleted[locate_message(event)] = None
         if receipt.question and not early:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.asides.follow_ups import Doubt, FollowUpJudge
-from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
+from core.answering.bot_loop_guard import STOPPED, BotLoopGuard
 from core.answering.final_answer import Answer, decline
 from core.billing.cache_lifetimes import AUTO, CacheSetting
 from core.commands.registry import MEMBERS_ONLY
@@ -17,6 +17,7 @@ from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.prompting.asides.follow_ups import mentions_somebody
 from core.store.protocols import Notes, Thread
+from core.store.records.bot_loops.answers import Verdict
 from core.store.records.claims import Claim
 
 SMART = "smart"  # how a persona says that a model decides on follow-ups
@@ -106,7 +107,7 @@ class Policy:
         if is_doubtful(claim, persona):
             doubt = Doubt(claim, thread, surface, persona, version)
             return await self._decide_doubtful(doubt, changed or asyncio.Event())
-        verdict = self._loop_guard.verdict(claim)
+        verdict = await self._loop_guard.verdict(claim)
         if verdict is Verdict.SILENCE:
             return Ignore(declined=True)
         if claim.question.command is None and not await self._may_ask(claim, surface):
@@ -119,7 +120,7 @@ class Policy:
         """An answer, or silence whatever hinders it. The loop guard counts only what is answered."""
         claim = doubt.claim
         try:
-            if self._loop_guard.is_stopped(claim) or not await self._may_ask(claim, doubt.surface):
+            if await self._loop_guard.is_stopped(claim) or not await self._may_ask(claim, doubt.surface):
                 return Ignore()
             if self._judge and not await self._judge.is_meant(doubt, changed):
                 return Ignore()
@@ -128,7 +129,7 @@ class Policy:
         except Exception:  # nobody may have asked, so nobody is told of it
             log.exception("whether a message is meant for Claude is not known, so it is not answered")
             return Ignore()
-        return Proceed() if self._loop_guard.verdict(claim) is Verdict.ANSWER else Ignore()
+        return Proceed() if await self._loop_guard.verdict(claim) is Verdict.ANSWER else Ignore()
 
     async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
         """Whether all who ask may: members, guests where they are welcome, and bots that are allowed."""

@@ -157,8 +157,7 @@ class Metering:
             yield reserved
             return
         accumulator, ended, silent, completion = MessageAccumulator(), "cancelled", False, None
-        settlement: Settlement | None = None
-        end: StepEnd | None = None
+        settlement, end = None, None
         try:
             async with aclosing(self._claude.stream(order.request, accumulator)) as events:
                 async for event in events:

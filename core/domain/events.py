@@ -29,6 +29,8 @@ class Posted:
     """Of a private question about a message: the ids of that and of its thread."""
     by_form: bool = False
     """Whether it was asked by a form that is still open: where that message is gone, it is said there."""
+    hint: bool = False
+    """Another event tells the same with its files. A hint at what is not kept yet in a tracked thread keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Commanded:
     """Files that hang on its message, where it takes them."""
     by_form: bool = False
     """Whether its form is still open: what is wrong with it is said there, and then nothing is stored."""
+    hint: bool = False
+    """Another event tells the same with its files. A hint at what is not kept yet keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ class Receipt:
     """Of a press: one sentence for who pressed, alone: a vote was noted, or why nothing comes of it. Often empty."""
     faults: Mapping[str, str] = field(default_factory=dict)
     """Of what was given by a form: why it was not stored, by parameters; the empty one where it is no single one."""
+    awaited: bool = False
+    """Of a hint: the event that tells the same with its files has not come."""
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]

@@ -1,6 +1,6 @@
 """Platform: the protocols that a chat platform's adapter implements, and the view that it has of a reply."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,13 @@ from typing import Protocol
 from core.domain.controls import Control
 from core.domain.events import Ingest
 from core.domain.messages import Attachment, File, History, LinkTarget, Message, PastMessages, PastRange, Question, Rank
+
+Connected = Callable[[], None]
+"""Told each time that a platform may show answers again: what was asked before waits for that."""
+
+
+def ignore_connected() -> None:
+    """Nothing was asked before."""
 
 
 class ReplyView(Protocol):
@@ -237,8 +244,11 @@ class Platform(Protocol):
     def offline(self) -> str:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
 
-    async def run(self, ingest: Ingest) -> None:
-        """Connect, and tell every event, until cancelled. Raises CannotConnect."""
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
+        """Connect, and tell every event, until cancelled. Raises CannotConnect.
+
+        `connected` is called whenever `offline` may have become empty, and no event says so.
+        """
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""

@@ -1,6 +1,6 @@
 """Clock notes: which day and time it is, in a line above a message, as the speaker's clock shows it. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from core.domain.clock import UTC_NAMES
 
@@ -9,8 +9,8 @@ PAUSE = timedelta(hours=1)  # after which the time is told again on the same day
 
 def needs_time(before: datetime, at: datetime) -> bool:
     """Whether the time has to be told: the day, the time zone or its clock is another, or the pause was long."""
-    same = (before.date(), str(before.tzinfo), before.utcoffset()) == (at.date(), str(at.tzinfo), at.utcoffset())
-    return not same or at.astimezone(UTC) - before.astimezone(UTC) >= PAUSE  # in one zone they'd be clock faces
+    same = (before.date(), before.utcoffset(), str(before.tzinfo)) == (at.date(), at.utcoffset(), str(at.tzinfo))
+    return not same or at - before >= PAUSE  # as long as the clock faces have it, in one zone with one offset
 
 
 def describe_time(at: datetime, zone: str) -> str:

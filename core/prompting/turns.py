@@ -51,9 +51,7 @@ class _Entry:
     """It is all that Claude said to a question."""
     at: datetime | None = None
     clock: str = ""
-    """The time at which a person said it, as a note has it."""
-    clocked: bool = False
-    """Whether the note stands above it."""
+    """The note that stands above it: the time at which a person said it."""
     edited: datetime | None = None
     shown: tuple[Image | Document, ...] = ()
     """They stand below the words."""
@@ -61,7 +59,7 @@ class _Entry:
 
     @property
     def text(self) -> str:
-        return f"{self.clock}\n{self.words}" if self.clocked and self.clock else self.words
+        return f"{self.clock}\n{self.words}" if self.clock else self.words
 
     @property
     def size(self) -> int:
@@ -143,10 +141,10 @@ def cut_thread(
         return told, _find_cuts(told, limit)
 
     told, cuts = choose(files)
-    kept = {entry.message for entry in _keep_newest(told, cuts) if entry.words != _REFUSED}
+    kept = {entry.message for entry in _keep_newest(told, cuts, zones) if entry.words != _REFUSED}
     if (moved := _move_files(files, kept)) is not files:
         told, cuts = choose(moved)
-    return CutThread(tuple(_keep_newest(told, cuts)), _list_steps(told, cuts, messages), pending)
+    return CutThread(tuple(_keep_newest(told, cuts, zones)), _list_steps(told, cuts, messages), pending)
 
 
 def _move_files(files: Files, told: Collection[str]) -> Files:
@@ -300,21 +298,22 @@ def _is_edited_since(entry: _Entry, at: datetime | None) -> bool:
 
 def _set_clocks(entries: Sequence[_Entry], zones: Mapping[str, str]) -> list[_Entry]:
     """The entries with the time above those that need it. The first zone holds also for what was said before it."""
-    zone = next((zones[entry.message] for entry in entries if entry.message in zones), None)
+    zone = _find_zone(entries, zones)
     if zone is None:
         return list(entries)
     found: list[_Entry] = []
     before: datetime | None = None
     for entry in entries:
         zone = zones.get(entry.message, zone)
-        if entry.at is None:
-            found.append(entry)
-            continue
-        at = entry.at.astimezone(ZoneInfo(zone))
-        clocked = before is None or needs_time(before, at)
-        found.append(replace(entry, clock=describe_time(at, zone), clocked=clocked))
-        before = at
+        at = entry.at and entry.at.astimezone(ZoneInfo(zone))
+        shown = at and (before is None or needs_time(before, at))
+        found.append(replace(entry, clock=describe_time(at, zone)) if at and shown else entry)
+        before = at or before
     return found
+
+
+def _find_zone(entries: Iterable[_Entry], zones: Mapping[str, str]) -> str | None:
+    return next((zones[entry.message] for entry in entries if entry.message in zones), None)
 
 
 def _find_cuts(entries: Sequence[_Entry], limit: int) -> list[int]:
@@ -341,14 +340,17 @@ def _find_cuts(entries: Sequence[_Entry], limit: int) -> list[int]:
     return cuts
 
 
-def _keep_newest(entries: Sequence[_Entry], cuts: Sequence[int]) -> list[_Entry]:
+def _keep_newest(entries: Sequence[_Entry], cuts: Sequence[int], zones: Mapping[str, str]) -> list[_Entry]:
     """The first entry and those behind the last cut, the first of which has the time above it."""
     if not cuts:
         return list(entries)
     start = cuts[-1]
-    timed = next((at for at in range(start, len(entries)) if entries[at].clock), start)
-    rest = [replace(entry, clocked=entry.clocked or at == timed) for at, entry in enumerate(entries[start:], start)]
-    return [entries[0], *rest]
+    kept = [entries[0], *entries[start:]]
+    place = next((place for place, entry in enumerate(kept[1:], 1) if entry.at), None)
+    zone = _find_zone(entries[start + place - 1 :: -1], zones) or _find_zone(entries, zones) if place else None
+    if place and zone and (at := kept[place].at):
+        kept[place] = replace(kept[place], clock=describe_time(at.astimezone(ZoneInfo(zone)), zone))
+    return kept
 
 
 def _list_steps(entries: Sequence[_Entry], cuts: Sequence[int], messages: Sequence[Message]) -> tuple[CutStep, ...]:

@@ -13,6 +13,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.records.bot_loops.answers import BotAnswers
 from core.store.records.calls import CallState, StoredCall, WaitingCall
 from core.store.records.channel_notes import ChannelNote, ChannelNotes
 from core.store.records.claims import Claim, FirstStep
@@ -118,12 +119,13 @@ class Questions(Protocol):
     def in_order(self) -> bool:
         """Whether a claim that is asked for while a question is ingested sees that question."""
 
-    async def ingest(self, event: Event, *, full: bool = False) -> Receipt:
+    async def ingest(self, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
         """Keep an event, once. Where who keeps it is `full`, the other processes hear of the question in it.
 
         A message that certainly asks makes its thread a tracked one. There messages are kept, edited and deleted;
         elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
-        question. What is older than what is kept changes nothing; a deletion leaves a tombstone.
+        question. What is older than what is kept changes nothing; a deletion leaves a tombstone. Where `attended`, a
+        message that is kept lets bots be answered anew in its channel.
         """
 
     async def is_kept(self, key: ThreadKey, name: str) -> bool:
@@ -348,6 +350,7 @@ class Store:
     jobs: Jobs
     batches: BatchWork
     pauses: Pauses
+    bot_answers: BotAnswers
     sign_ins: SignIns
     shards: Shards
     reports: Reports

@@ -18,6 +18,7 @@ from core.store.installation_repository import InstallationRepository
 from core.store.pause_repository import PauseRepository
 from core.store.persona_repository import PersonaRepository
 from core.store.places import audit, budgets
+from core.store.places.bot_answers import BotAnswerRepository
 from core.store.places.key_values import NoteRepository
 from core.store.places.shards.leases import ShardRepository
 from core.store.post_repository import PostRepository
@@ -60,8 +61,8 @@ class QuestionRepository:
     def in_order(self) -> bool:
         return self._engine.in_order
 
-    async def ingest(self, event: Event, *, full: bool = False) -> Receipt:
-        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full))
+    async def ingest(self, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
+        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full, attended=attended))
 
     async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
         """A claim that the database may have given while it could not say so is asked for again."""
@@ -358,6 +359,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         jobs=JobRepository(engine),
         batches=BatchRepository(engine),
         pauses=PauseRepository(engine),
+        bot_answers=BotAnswerRepository(engine),
         sign_ins=SignInRepository(engine),
         shards=ShardRepository(engine),
         reports=ReportRepository(engine),

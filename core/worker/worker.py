@@ -82,8 +82,6 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
-        self.processes = 1
-        """How many live, this one with them, as the last heartbeat told."""
 
     def has_room(self, workspace: str) -> bool:
         """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
@@ -128,7 +126,6 @@ class Worker:
             before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
-            self.processes = max(1, heartbeat.processes)
             self._emit(HeartbeatSent(heartbeat.processes))
             if heartbeat.late and before:
                 log.info("was silent for so long that others may have taken over its answers: %d", len(before))
@@ -202,8 +199,10 @@ class Worker:
 
     def _list_full(self) -> list[str]:
         """The workspaces that have their share of the slots (dynamic threshold: so many times what is free)."""
-        held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
         free = self._most - len(self._answering)
+        if len(self._answering) < SHARE * free:
+            return []
+        held = Counter(claim.question.key.workspace for claim, _ in self._answering.values())
         return [workspace for workspace, count in held.items() if count >= SHARE * free]
 
     async def _rest(self) -> None:

@@ -49,7 +49,7 @@ class Broken(Board):
         super().__init__()
         self.ran = asyncio.Event()
 
-    async def run(self, ingest):
+    async def run(self, ingest, connected=None):
         self.ran.set()
         raise ExceptionGroup("all of it", [OSError("no route")])
 
@@ -61,7 +61,7 @@ class Talking(Board):
         super().__init__()
         self.listening = asyncio.Event()
 
-    async def run(self, ingest):
+    async def run(self, ingest, connected=None):
         self.ingest = ingest
         self.listening.set()
         await super().run(ingest)

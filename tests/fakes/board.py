@@ -24,7 +24,7 @@ from core.domain.messages import (
     Reach,
     ThreadKey,
 )
-from core.domain.platform import ReplyView
+from core.domain.platform import Connected, ReplyView, ignore_connected
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
 US = "U0"
@@ -89,8 +89,9 @@ class Board:
         self._newest = 0
         self._slept = timedelta()
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         self.offline = ""
+        connected()
         await asyncio.get_running_loop().create_future()
 
     async def surface(self, question: Question) -> "BoardSurface":

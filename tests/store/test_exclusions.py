@@ -15,9 +15,10 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
 from core.domain.events import Missed
 from core.domain.personas import Persona, Place, Version
-from core.store.places import budgets, personas
+from core.store.places import bot_answers, budgets, personas
 from core.store.places.advisory_locks import lock_claims
 from core.store.postgres.engine import PostgresEngine
+from core.store.records.bot_loops.answers import Verdict
 from core.store.rules import claims, ingest, ledger
 from core.store.rules.processes import heartbeats
 from tests.support import postgres
@@ -183,6 +184,18 @@ async def test_a_backfill_begins_once(engine, locks):
 
     assert [one.workspace for one in (*first.missed, *second.missed)] == [KEY.workspace] * 2
     assert first.missed == second.missed  # whoever comes second looks where the first does
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])
+async def test_the_last_answer_to_bots_is_given_once(engine, locks):
+    def judge(name):
+        return lambda sql: bot_answers.reach_verdict(sql, KEY, name, [(2, LONG)])
+
+    await engine.unit(judge("1"))
+
+    found = await overlap(engine, judge("2"), judge("3"), locks)
+
+    assert found == [Verdict.ANSWER, Verdict.SAY_SO if locks else Verdict.ANSWER]
 
 
 async def test_locks_are_taken_in_one_order(engine):

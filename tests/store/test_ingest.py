@@ -537,3 +537,32 @@ async def test_an_edit_takes_a_question_back_until_something_of_the_answer_is_sh
     await store.questions.ingest(edited("8", "never mind", 20, asks=Asks.NO))
 
     assert (await store.questions.count_open())[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "key", "awaited", "kept"),
+    [
+        (asked("2", hint=True), KEY, True, ["1"]),
+        (asked("1", hint=True), KEY, False, ["1"]),
+        (asked("7", thread("7"), hint=True), thread("7"), False, ["7"]),
+        (asked("2"), KEY, False, ["1", "2"]),
+    ],
+    ids=["unknown in a tracked thread", "kept", "in a thread that is tracked from now on", "no hint"],
+)
+async def test_a_hint_at_a_message_that_is_not_kept_keeps_nothing_and_says_so(store, event, key, awaited, kept):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(said("3", thread("3")))
+
+    receipt = await store.questions.ingest(event)
+
+    assert (receipt.awaited, [one.id for one in (await store.threads.thread(key)).messages]) == (awaited, kept)
+    assert await store.questions.is_kept(key, event.message.id) is not awaited
+
+
+async def test_a_hint_at_a_command_that_is_not_kept_keeps_nothing_and_says_so(store):
+    before = await store.questions.ingest(commanded("9", "batch", hint=True))
+    kept = await store.questions.is_kept(KEY, "9")
+    await store.questions.ingest(commanded("9", "batch"))
+    after = await store.questions.ingest(commanded("9", "batch", hint=True))
+
+    assert (before.awaited, kept, after.awaited, after.new) == (True, False, False, False)

@@ -50,8 +50,7 @@ async def confab(
 ) -> AsyncIterator[Running]:
     """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles.
 
-    `rules` are its assistant's. `listens`: it takes a shard, and is waited for until it has one and may answer: a
-    question that comes before is taken up a second later, when the worker polls its queue.
+    `rules` are its assistant's. `listens`: it takes a shard, and is waited for until it has one and may answer.
     """
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
     discord = Discord(
@@ -74,7 +73,7 @@ async def confab(
                 return kept
 
             told: Ingest = through(ingest) if through else ingest
-            connected = asyncio.create_task(discord.run(told))
+            connected = asyncio.create_task(discord.run(told, assistant.worker.wake))
             before = len(fake.gateway.live)
             try:
                 if listens:

@@ -101,7 +101,7 @@ async def living(
     server = HttpServer(platform.routes())
     try:
         async with server.serve("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:
-            running = asyncio.create_task(platform.run(assistant.ingest))
+            running = asyncio.create_task(platform.run(assistant.ingest, assistant.worker.wake))
             try:
                 await _connected(slack, platform, running, http)
                 if http:

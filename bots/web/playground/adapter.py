@@ -10,6 +10,7 @@ from core.domain.clock import Clock, system_clock
 from core.domain.controls import Control
 from core.domain.events import Ingest
 from core.domain.messages import Question, ThreadKey
+from core.domain.platform import Connected, ignore_connected
 from core.store.records.posts.stored_posts import Posts
 
 INSTRUCTIONS = """\
@@ -28,7 +29,7 @@ class Playground:
     def __init__(self, posts: Posts, clock: Clock = system_clock) -> None:
         self.history = PlaygroundHistory(posts, clock)
 
-    async def run(self, ingest: Ingest) -> None:
+    async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Tell what an earlier process kept and could not tell any more, then all that is said."""
         self.history.connect(ingest)
         await self.history.ingest_waiting()

@@ -24,7 +24,8 @@ LIST = """
 SELECT * FROM audit WHERE workspace = :workspace AND {place} AND number < :before ORDER BY number DESC LIMIT {listed}
 """
 
-# What an index is for stands in these as it does there: with a parameter in its place no engine would use it.
+# What an index is for stands in these as it does there: with a parameter in its place no engine would use it. Nor does
+# any stand beside it for the same column: SQLite would compile the statement anew each time, to compare the two.
 ENDED = f"""
 SELECT 1 AS told FROM audit WHERE workspace = :workspace AND action = '{AuditAction.INSTALLATION_ENDED.value}'
 AND at >= :at LIMIT 1
@@ -32,7 +33,8 @@ AND at >= :at LIMIT 1
 STILL_ENDED = f"""
 SELECT 1 AS told FROM audit AS ended WHERE workspace = :workspace AND action = '{AuditAction.INSTALLATION_ENDED.value}'
 AND at >= :at AND NOT EXISTS (
-    SELECT 1 FROM audit WHERE workspace = ended.workspace AND number > ended.number AND action = :installed
+    SELECT 1 FROM audit WHERE workspace = ended.workspace AND number > ended.number
+    AND action = '{AuditAction.INSTALLATION.value}'
 ) LIMIT 1
 """  # noqa: S608  ours
 
@@ -56,8 +58,7 @@ def is_end_recorded(sql: Sql, workspace: str, at: datetime) -> bool:
 
 def is_ended(sql: Sql, workspace: str, at: datetime) -> bool:
     """Whether an installation ended at that time, or later, and there was none since."""
-    values = {"workspace": workspace, "at": stamp(at), "installed": AuditAction.INSTALLATION.value}
-    return sql.one(STILL_ENDED, values) is not None
+    return sql.one(STILL_ENDED, {"workspace": workspace, "at": stamp(at)}) is not None
 
 
 def list_heads(sql: Sql) -> list[AuditHead]:

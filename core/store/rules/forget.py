@@ -6,6 +6,7 @@ from core.billing.ledger_rows import Scope
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims
 from core.store.places.audit import record_audit
+from core.store.places.bot_answers import erase_bot_answers
 from core.store.places.channel_notes import erase_notes
 from core.store.places.posts import erase_posts
 from core.store.places.schedules import erase_schedules
@@ -141,6 +142,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     count += erase_known_files(sql, scope.workspace, channel=scope.channel, thread=scope.thread, author=scope.person)
     forget_jobs(sql, scope)
     erase_posts(sql, scope)
+    erase_bot_answers(sql, scope)
     noted, scheduled = erase_notes(sql, scope), erase_schedules(sql, scope)
     if withdrawn or summaries or names or count or held or noted or scheduled:
         record_erasure(sql, scope.workspace, scope.channel, now)

@@ -20,6 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.places.audit import is_end_recorded, is_ended, record_audit
+from core.store.places.bot_answers import begin_anew
 from core.store.places.schedules import stop_schedules
 from core.store.places.sign_ins.sessions import end_pressed_session, end_workspace_sessions
 from core.store.rules.drafts import erase_known_files
@@ -80,9 +81,14 @@ SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at 
 """
 
 
-def ingest_event(sql: Sql, event: Event, *, full: bool = False) -> Receipt:
-    """Keep an event. Where who keeps it is `full`, others hear of the question in it."""
+def ingest_event(sql: Sql, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
+    """Keep an event. Where who keeps it is `full`, others hear of the question in it.
+
+    Where `attended`, a message in a tracked thread lets bots be answered anew in its channel.
+    """
     receipt = _ingest(sql, event)
+    if attended and receipt.new and receipt.ours:
+        begin_anew(sql, receipt.key)
     if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
         announce_change(sql, receipt.key)
     if full and (receipt.question or (receipt.new and isinstance(event, Pressed | Deleted))):
@@ -153,6 +159,8 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
         if not tracked and event.begun_at:
             note_passed(sql, key, key.thread, event.begun_at)
         return Receipt(new=False, ours=tracked, question=False, key=key)
+    if event.hint and tracked and row is None:  # a thread that is tracked from now on is read before it is answered in
+        return Receipt(new=False, ours=True, question=False, key=key, awaited=True)
     if not tracked:
         track_thread(sql, key, event.private)
     new = _keep_message(sql, key, event.message, row, private=event.private)
@@ -294,6 +302,8 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         values=event.values,
         attachments=event.attachments,
     )
+    if event.hint and find_question(sql, key, event.id) is None:
+        return Receipt(new=False, ours=is_tracked(sql, key), question=False, key=key, awaited=True)
     new = _turn_into_command(sql, question) or _keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
 

@@ -31,6 +31,7 @@ MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
+STATEMENTS = 512  # that stay compiled: all of them, about 4 kB each
 EXHAUSTED = object()
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
@@ -129,7 +130,9 @@ class DatabaseThread:
     def _open(self) -> None:
         try:
             create(self.path)
-            self._db = Database(sqlite3.connect(self.path, self.busy.total_seconds()), execute_plugins=False)
+            busy = self.busy.total_seconds()
+            connection = sqlite3.connect(self.path, busy, cached_statements=STATEMENTS)
+            self._db = Database(connection, execute_plugins=False)
             prepare(self._db)
             with transaction(self._db):
                 migrate(self._db)
@@ -152,7 +155,7 @@ class DatabaseThread:
             with transaction(sql.db):
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())
-                    units[-1].do(sql.db, sql)
+                    units[-1].do(sql.db, sql, first=len(units) == 1)
         except Exception as error:
             units = self._fail(error, units)
         loop.call_soon_threadsafe(self._resolve, loop, units)

@@ -34,9 +34,15 @@ class Unit:
         self._result: Any = None
         self._error: Exception | None = None
 
-    def do(self, db: Database, sql: Sql) -> None:
-        """Do it inside the open transaction, unless nobody waits for it. Raises what ended the transaction of all."""
+    def do(self, db: Database, sql: Sql, *, first: bool = False) -> None:
+        """Do it inside the open transaction, unless nobody waits for it. Raises what ended the transaction of all.
+
+        Before the first there is nothing to be kept: what fails it ends the transaction, which costs no savepoint.
+        """
         if self.answered.cancelled():
+            return
+        if first:
+            self._result = self._work(sql)
             return
         db.execute("SAVEPOINT unit")
         try:

@@ -122,14 +122,16 @@ async def _connected(process: Process, server: HttpServer, told: Told, socket: b
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         process.tasks.append(asyncio.create_task(_serving(server, ready)))
         process.port = await ready
-    process.tasks += [asyncio.create_task(_run(platform, ingest)) for platform in (process.slack, process.discord)]
+    process.tasks += [
+        asyncio.create_task(_run(platform, ingest, process.assistant)) for platform in (process.slack, process.discord)
+    ]
     async with asyncio.timeout(100):
         while process.slack.offline or process.discord.offline or not {"slack", "discord"} <= gaps:
             await asyncio.sleep(0.01)
 
 
-async def _run(platform: Slack | Discord, ingest: Ingest) -> None:
-    await platform.run(ingest)
+async def _run(platform: Slack | Discord, ingest: Ingest, assistant: Assistant) -> None:
+    await platform.run(ingest, assistant.worker.wake)
 
 
 async def _serving(server: HttpServer, ready: asyncio.Future[int]) -> None:

@@ -59,11 +59,14 @@ class Outbox:
         """Keep everything back until `release`."""
         self._held = []
 
-    def release(self, backwards: bool = False) -> None:
-        """Deliver what was held, the newest first if `backwards`."""
+    def release(self, backwards: bool = False, without: str = "") -> None:
+        """Deliver what was held, the newest first if `backwards`. Events `without` go to who dies over them."""
         held, self._held = self._held or [], None
         for envelope in held[::-1] if backwards else held:
-            self._offer(envelope, Delivery(envelope.id, 0))
+            if without and envelope.payload["event"]["type"] == without:
+                self._lose(envelope.id)
+            else:
+                self._offer(envelope, Delivery(envelope.id, 0))
 
     def connected(self) -> None:
         """The app is back: deliver what waited."""

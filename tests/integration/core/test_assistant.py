@@ -31,9 +31,9 @@ class Unheard:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def ingest(self, event, *, full=False):
+    async def ingest(self, event, **how):
         self._looked_for.clear()
-        heard = await self._within.ingest(event, full=full)
+        heard = await self._within.ingest(event, **how)
         await self._looked_for.wait()
         return heard
 

@@ -111,16 +111,16 @@ class SlowToIngest:
         self._questions, self._looks = questions, looks
         self.in_order = questions.in_order
 
-    async def ingest(self, event, *, full=False):
+    async def ingest(self, event, **how):
         for _ in range(self._looks):
             assert await self._questions.claim_next("another process", ["board"]) is None
-        return await self._questions.ingest(event, full=full)
+        return await self._questions.ingest(event, **how)
 
 
 async def test_a_question_that_is_ingested_slowly_is_answered_as_soon_as_it_is_kept(on_postgres, board):
     speaker, looks = Speaker(on_postgres), 20  # of another's, in which ours has long looked too
     async with open_floor(on_postgres, speaker, poll=3600) as worker:
-        guard = BotLoopGuard((), board.now)
+        guard = BotLoopGuard((), on_postgres.bot_answers)
         inbox = Inbox(SlowToIngest(on_postgres.questions, looks), worker, guard, board.now, timedelta())
         event = board.said("t1", "U1", "hello")
         await inbox.ingest(event)

@@ -24,10 +24,10 @@ class Failing(Board):
         self.well = asyncio.Event()
         self.connection = Supervisor(self, self.sleep, lambda: self.now_at)
 
-    async def run(self, ingest):
+    async def run(self, ingest, connected):
         if not self.ends:
             self.well.set()
-            await super().run(ingest)
+            await super().run(ingest, connected)
         seconds, error = self.ends.pop(0)
         self.now_at += seconds
         if error is not None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.answering.bot_loop_guard import BotLoopGuard, Verdict
-from core.domain.events import Receipt
+from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.messages import Asks, Question
+from core.store.records.bot_loops.answers import Verdict
 from core.store.records.claims import Claim
 from tests.support.talk import KEY, NOON, asked, deleted, message, perhaps, said, thread
 
@@ -17,9 +17,13 @@ ANSWER, SAY_SO, SILENCE = Verdict.ANSWER, Verdict.SAY_SO, Verdict.SILENCE
 QUESTION = Question(KEY, "1", "B1", NOON)
 
 
+class Unasked:
+    """What counts answers, where nothing is to be counted: whoever asks it is wrong."""
+
+
 @pytest.fixture
-def loop_guard(clock):
-    return BotLoopGuard({"B1", "B2"}, clock)
+def loop_guard(store):
+    return BotLoopGuard({"B1", "B2"}, store.bot_answers)
 
 
 def claim(name: str, *people: str, channel: str = "C1") -> Claim:
@@ -30,12 +34,8 @@ def claim(name: str, *people: str, channel: str = "C1") -> Claim:
     return Claim(1, questions[0], "p", tuple(questions[1:]))
 
 
-def verdicts(loop_guard, *names: str, **where: str) -> list[Verdict]:
-    return [loop_guard.verdict(claim(name, **where)) for name in names]
-
-
-def heard(loop_guard, event, ours: bool = True, new: bool = True) -> None:
-    loop_guard.reset_after(event, Receipt(new=new, ours=ours, question=True, key=event.key))
+async def verdicts(loop_guard, *names: str, **where: str) -> list[Verdict]:
+    return [await loop_guard.verdict(claim(name, **where)) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -56,67 +56,59 @@ def test_what_is_not_said_counts_as_it_is(loop_guard):
     assert loop_guard.admit(deleted("1")) == deleted("1")
 
 
-@pytest.mark.parametrize(("processes", "answers"), [(2, 2), (5, 1), (50, 1)])
-def test_processes_that_share_a_database_share_the_answers_to_bots(clock, processes, answers):
-    loop_guard = BotLoopGuard({"B1"}, clock, lambda: processes)
-
-    assert verdicts(loop_guard, *"123") == [ANSWER] * answers + [SAY_SO, SILENCE][: 3 - answers]
+async def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(loop_guard):
+    assert await verdicts(loop_guard, *"12345678") == [ANSWER] * 5 + [SAY_SO, SILENCE, SILENCE]
 
 
-def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(loop_guard):
-    assert verdicts(loop_guard, *"12345678") == [ANSWER] * 5 + [SAY_SO, SILENCE, SILENCE]
+async def test_a_question_taken_up_again_gets_the_same_verdict(loop_guard):
+    assert await verdicts(loop_guard, *"123456") == await verdicts(loop_guard, *"123456") == [ANSWER] * 5 + [SAY_SO]
 
 
-def test_a_question_taken_up_again_gets_the_same_verdict(loop_guard):
-    assert verdicts(loop_guard, *"123456") == verdicts(loop_guard, *"123456") == [ANSWER] * 5 + [SAY_SO]
+async def test_each_channel_has_its_own(loop_guard):
+    await verdicts(loop_guard, *"123456")
+
+    assert await verdicts(loop_guard, "7", channel="C2") == [ANSWER]
 
 
-def test_each_channel_has_its_own(loop_guard):
-    verdicts(loop_guard, *"123456")
+async def test_it_is_known_without_counting_that_bots_are_stopped(loop_guard):
+    await verdicts(loop_guard, *"1234")
+    before = [await loop_guard.is_stopped(claim(name)) for name in "5678"]
+    await verdicts(loop_guard, *"56")
 
-    assert verdicts(loop_guard, "7", channel="C2") == [ANSWER]
+    assert before == [False] * 4
+    assert [await loop_guard.is_stopped(claim(name)) for name in "567"] == [False, True, True]
 
 
-def test_people_are_always_answered_also_together_with_bots(loop_guard):
-    verdicts(loop_guard, *"123456")
+async def test_what_a_person_asks_is_answered_also_together_with_bots_and_nothing_is_looked_up():
+    loop_guard = BotLoopGuard({"B1", "B2"}, Unasked())
 
-    assert loop_guard.verdict(claim("7", "U1")) is ANSWER
-    assert loop_guard.verdict(claim("8", "B1", "U1")) is ANSWER
-    assert loop_guard.verdict(claim("9", "B1", "B2")) is SILENCE
+    for people in (("U1",), ("B1", "U1"), ("U1", "B1")):
+        assert await loop_guard.verdict(claim("7", *people)) is ANSWER
+        assert not await loop_guard.is_stopped(claim("7", *people))
 
 
 @pytest.mark.parametrize(
-    ("event", "seen", "verdict"),
+    ("event", "attended"),
     [
-        (perhaps(message("9", author="U1")), {}, ANSWER),
-        (said(message("9", author="U1")), {"ours": False}, SILENCE),
-        (said(message("9", author="U1")), {"new": False}, SILENCE),
-        (said(message("9", author="B1", bot=True)), {}, SILENCE),
-        (said(message("9", author="BOT", mine=True)), {}, SILENCE),
-        (deleted("9"), {}, SILENCE),
+        (perhaps(message("9", author="U1")), True),
+        (said(message("9", author="B1", bot=True)), False),
+        (said(message("9", author="BOT", mine=True)), False),
+        (deleted("9"), False),
     ],
-    ids=["a person", "a person, in no thread of ours", "a person, told twice", "a bot", "ourselves", "a deletion"],
+    ids=["a person", "a bot", "ourselves", "a deletion"],
 )
-def test_only_a_person_in_a_thread_of_ours_lets_bots_go_on(loop_guard, event, seen, verdict):
-    verdicts(loop_guard, *"123456")
-    heard(loop_guard, event, **seen)
+async def test_only_a_person_who_writes_lets_bots_go_on(loop_guard, store, event, attended):
+    await store.questions.ingest(asked("1"))
+    await verdicts(loop_guard, *"1234567")
+    await store.questions.ingest(event, attended=loop_guard.is_attended(event))
 
-    assert verdicts(loop_guard, "7") == [verdict]
-
-
-def test_after_a_while_it_goes_on_and_says_so_again_when_it_stops_again(loop_guard, clock):
-    verdicts(loop_guard, *"1234567")
-    clock.tick(600)
-
-    assert verdicts(loop_guard, *"abcdefg") == [ANSWER] * 5 + [SAY_SO, SILENCE]
+    assert await verdicts(loop_guard, "8") == [ANSWER if attended else SILENCE]
 
 
-def test_slow_talk_is_stopped_too_for_a_day(loop_guard, clock):
-    found = []
-    for number in range(30):
-        clock.tick(200)
-        found += verdicts(loop_guard, f"{number}")
-    clock.tick(24 * 3600)
-
-    assert found == [ANSWER] * 20 + [SAY_SO] + [SILENCE] * 9
-    assert verdicts(loop_guard, "later") == [ANSWER]
+@pytest.mark.parametrize(
+    ("bots", "attended"),
+    [((), False), (("B1",), True), (("T1:B1",), True), (("T2:B1",), False), (("T2:B1", "B2"), True)],
+    ids=["none", "one everywhere", "one here", "one elsewhere", "one elsewhere and one everywhere"],
+)
+def test_a_person_is_heeded_only_where_a_bot_may_ask(bots, attended):
+    assert BotLoopGuard(bots, Unasked()).is_attended(said("1")) is attended

@@ -35,8 +35,8 @@ MEMBERS = {"U1": Rank.MEMBER, "G1": Rank.GUEST}
 
 
 @pytest.fixture
-def policy(store, clock):
-    return Policy(Rules(Persona(), bots={"B1"}), BotLoopGuard({"B1"}, clock), store.notes)
+def policy(store):
+    return Policy(Rules(Persona(), bots={"B1"}), BotLoopGuard({"B1"}, store.bot_answers), store.notes)
 
 
 def question(name: str, person: str, command: str | None = None) -> Claim:
@@ -106,9 +106,9 @@ async def test_a_guest_never_rides_on_the_question_of_another(policy, people):
     assert decision == AnswerWith(decline(MEMBERS_ONLY, whispered=True))
 
 
-async def test_where_guests_are_welcome_nobodys_rank_is_asked_for(store, clock):
+async def test_where_guests_are_welcome_nobodys_rank_is_asked_for(store):
     members = Members({})
-    policy = Policy(Rules(Persona(), guests=True), BotLoopGuard((), clock), store.notes)
+    policy = Policy(Rules(Persona(), guests=True), BotLoopGuard((), store.bot_answers), store.notes)
 
     assert await policy.decide(question("1", "G1"), thread(), members) == Proceed()
     assert members.asked == []

@@ -1,0 +1,114 @@
+"""A mention in Slack comes without files: another event has them, and whoever was told of that one may have died.
+
+Tests the part of bots.slack.intake, bots.slack.history and core.store.rules.ingest.
+"""
+
+import pytest
+
+from bots.slack import intake
+from tests.fakes.slack.faults import Fault
+from tests.fakes.slack.nouns import File
+from tests.support.drawings import draw
+from tests.support.slack_house import at_home, brisk
+
+READS = {"conversations.replies", "conversations.history"}
+PLAN = File("", "plan.png", "image/png", draw(), "U0ADA")
+WORDS = File("", "words.csv", "text/csv", b"id,text\n1,Hello\n2,Goodbye\n", "U0ADA")
+
+
+def count_reads(home) -> int:
+    return sum(call.method in READS for call in home.slack.calls)
+
+
+def list_images(body) -> list[dict]:
+    return [block for turn in body["messages"] for block in turn["content"] if block["type"] == "image"]
+
+
+async def begin(home) -> str:
+    """A thread that is fresh."""
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    return root
+
+
+async def say_alone(home, text: str, root: str | None = None, files=()) -> str:
+    """Say something of which only the mention is told."""
+    home.slack.outbox.hold()
+    ts = await home.slack.say("ada", "dev", text, root, files=list(files))
+    home.slack.outbox.release(without="message")
+    return ts
+
+
+async def say_whole(home, text: str, root: str, files) -> None:
+    """Say something of which all is told."""
+    await home.slack.say("ada", "dev", text, root, files=files)
+
+
+async def test_a_mention_in_a_thread_whose_message_nobody_kept_is_answered_with_its_file(home):
+    root = await begin(home)
+    reads = count_reads(home)
+
+    await say_alone(home, "<@U0BOT> what is this?", root, [PLAN])
+    await home.answered(2)
+
+    assert len(list_images(home.asked[1])) == 1
+    assert count_reads(home) == reads + 1
+
+
+async def test_a_mention_that_begins_a_thread_and_whose_message_nobody_kept_is_answered_with_its_file(home):
+    await say_alone(home, "<@U0BOT> what is this?", files=[PLAN])
+    await home.answered()
+
+    assert len(list_images(home.asked[0])) == 1
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["in the channel", "in a thread"])
+async def test_a_command_that_takes_files_and_whose_message_nobody_kept_has_its_file(home, inside):
+    root = await begin(home) if inside else None
+
+    ts = await say_alone(home, "<@U0BOT> !batch Translate {text}", root, [WORDS])
+    await home.slack.until(lambda: any("2 rows of words.csv" in text for text in home.texts("dev", root or ts)))
+
+
+async def test_a_command_without_files_is_carried_out_at_once(home):
+    reads = count_reads(home)
+
+    ts = await say_alone(home, "<@U0BOT> !usage")
+    await home.rest()
+
+    assert len(home.ours("dev", ts)) == 1
+    assert count_reads(home) == reads
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
+    waits = []
+
+    async def sleep(seconds: float) -> None:
+        """Let the message be kept while the mention waits for it, also where it comes late."""
+        if seconds == intake.LATE:
+            waits.append(seconds)
+            home.slack.outbox.again(home.slack.outbox.lost[-1])
+        if seconds in {intake.TWIN, intake.LATE}:
+            await home.slack.until(lambda: len(home.slack.unacked) == 1)
+        await brisk(seconds)
+
+    async with at_home(sleep=sleep) as home:
+        root = await begin(home)
+        reads = count_reads(home)
+        say = say_alone if late else say_whole
+        await say(home, "<@U0BOT> what is this?", root, [PLAN])
+        await home.answered(2)
+
+    assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
+
+
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(error="not_in_channel"), Fault(status=429)], ids=repr)
+async def test_where_slack_shows_no_message_a_lone_mention_is_answered_with_its_words(home, fault):
+    root = await begin(home)
+    home.slack.fail_next("conversations.replies", fault, 20)
+
+    await say_alone(home, "<@U0BOT> what is this?", root, [PLAN])
+    await home.answered(2)
+
+    assert home.prompt()[-1] == ("user", "Ada: what is this?")
