@@ -110,10 +110,12 @@ async def test_postgres_is_measured_beside_sqlite(tmp_path):
 
 @pytest.mark.reliability
 async def test_several_processes_are_measured_beside_one(tmp_path):
-    figures = await replicas(tmp_path, questions=4)
+    *figures, passed_on = await replicas(tmp_path, questions=4)
 
     assert {one.case for one in figures} == {f"slack, {count} processes, PostgreSQL" for count in (2, 4)}
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+    assert (passed_on.measure, passed_on.goal) == ("question to request", 20)
+    assert passed_on.confab > 0
 
 
 @pytest.mark.reliability
