@@ -35,6 +35,7 @@ PAGES = [
     "/usage",
     "/usage?by=person&days=90",
     "/personas",
+    "/library/translator",
     "/budgets",
     "/tools",
     "/work",
@@ -74,8 +75,7 @@ async def _measure_all(front: Front, case: str) -> list[Figure]:
         counted = await _count_days(front, case)
         ever = [await _read(front, browser, page) for page in PAGES]
         await _change(front, NEWEST)
-        first = [await _read(front, browser, page) for page in PAGES]
-        again = [await _read(front, browser, page, fresh=False) for page in PAGES]
+        twice = [(await _read(front, browser, page), await _read(front, browser, page, fresh=False)) for page in PAGES]
         sizes = [await _weigh(front, browser, page) for page in PAGES]
     return counted + [
         Figure("pages", case, f"/dashboard{page}, {measure}", unit, None, found[number], goal)
@@ -83,8 +83,8 @@ async def _measure_all(front: Front, case: str) -> list[Figure]:
         for measure, unit, found, goal in (
             ("before days are counted", "ms", before, None),
             ("first ever", "ms", ever, GOAL),
-            ("first", "ms", first, GOAL),
-            ("again", "ms", again, GOAL),
+            ("first", "ms", [one for one, _ in twice], GOAL),
+            ("again", "ms", [one for _, one in twice], GOAL),
             ("transfer", "kB", sizes, TRANSFER),
         )
     ]
@@ -92,7 +92,7 @@ async def _measure_all(front: Front, case: str) -> list[Figure]:
 
 async def _count_days(front: Front, case: str) -> list[Figure]:
     """What the count of all days costs, and one step of it."""
-    spent = list[float]()
+    spent = [time.process_time()]
 
     async def rest(_seconds: float) -> None:
         spent.append(time.process_time())

@@ -41,7 +41,7 @@ async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
 async def test_each_page_of_the_dashboard_is_measured_and_sent_in_few_bytes(tmp_path):
     figures = await pages(tmp_path, 100, 4)
 
-    assert len(figures) == 4 * len(PAGES)
+    assert len(figures) == 3 + 5 * len(PAGES)
     assert [one.measure for one in figures if one.unit == "kB" and not (one.met and one.confab > 1)] == []
 
 
