@@ -7,11 +7,11 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -48,6 +48,7 @@ from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.jobs.collection import Collection
+from core.jobs.day_sums import DaySumWorker
 from core.jobs.pace import PACE, JobPace
 from core.jobs.schedules import ScheduleWorker
 from core.jobs.submission import Submission
@@ -57,7 +58,7 @@ from core.settings import Settings
 from core.store import open_store
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Audit, Store
-from core.store.records.heartbeat import News
+from core.store.records.heartbeat import News, Signals
 from core.telemetry import Emit, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.lease import ensure_answer_held
@@ -70,6 +71,9 @@ if TYPE_CHECKING:  # what answers on other platforms needs no terminal, and who 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 RETRY = 5.0  # seconds between two tries to open the database
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+"""What runs until it is cancelled."""
 
 log = logging.getLogger(__name__)
 
@@ -124,13 +128,11 @@ async def assemble(
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
     metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts, ensure_held=ensure_answer_held)
-    inline = settings.confab_files == "inline"
+    inline, most = settings.confab_files == "inline", int(settings.confab_max_cost * 1_000_000)
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
-        completions=Completions(
-            client, metering, store.notes, clock, max_cost=int(settings.confab_max_cost * 1_000_000)
-        ),
+        completions=Completions(client, metering, store.notes, clock, max_cost=most),
         platforms=named,
         rules=make_rules(settings),
         clock=clock,
@@ -144,17 +146,20 @@ async def assemble(
     )
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
+    beside = [*make_timed_work(settings, store, assistant, clock, pace), *([uploads.run] if uploads else [])]
+    beside += [partial(run_once_connected, platforms, assistant.list_models)]
     try:
-        running = run_worker(assistant, store, uploads, jobs, platforms=platforms)
-        async with tools.connect(store.notes), running:
+        async with tools.connect(store.notes), run_worker(assistant, beside, jobs, store.signals):
             yield assistant
     finally:
         await client.close()
 
 
-def make_schedules(store: Store, assistant: Assistant) -> ScheduleWorker:
-    """Make what leaves the runs of schedules to the assistant's worker."""
-    return ScheduleWorker(store.schedules, assistant.list_connected, assistant.worker.wake)
+def make_timed_work(settings: Settings, store: Store, assistant: Assistant, clock: Clock, pace: JobPace) -> list[Work]:
+    """Make what leaves the runs of schedules to the assistant's worker, and what counts days that are over."""
+    schedules = ScheduleWorker(store.schedules, assistant.list_connected, assistant.worker.wake)
+    days = DaySumWorker(store.day_sums, settings.confab_time_zone, clock, pace=pace)
+    return [schedules.run, days.run]
 
 
 def make_job_worker(
@@ -169,13 +174,11 @@ def make_job_worker(
 @asynccontextmanager
 async def run_worker(
     assistant: Assistant,
-    store: Store,
-    uploads: FileUploads | None,
+    beside: Sequence[Work],
     jobs: JobWorker | None,
-    *,
-    platforms: Sequence[Platform],
+    signals: Signals,
 ) -> AsyncIterator[None]:
-    """Answer questions while this lasts, also those of schedules; see to batches, and delete files of no message."""
+    """Answer questions while this lasts, see to batches, and do what runs `beside` them."""
 
     def hear(news: News) -> None:
         assistant.worker.hear(news)
@@ -183,21 +186,15 @@ async def run_worker(
             jobs.hear(news)
 
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(assistant.worker.run())
-        beside = [
-            group.create_task(store.signals.listen(hear)),
-            group.create_task(run_once_connected(platforms, assistant.list_models)),
-            group.create_task(make_schedules(store, assistant).run()),
-        ]
-        if uploads:
-            beside.append(group.create_task(uploads.run()))
+        running = [group.create_task(one()) for one in (assistant.worker.run, *beside)]
+        running.append(group.create_task(signals.listen(hear)))
         if jobs:
-            beside.append(group.create_task(jobs.run()))
+            running.append(group.create_task(jobs.run()))
         try:
             yield
         finally:
             await assistant.worker.drain(0)
-            for task in (running, *beside):
+            for task in running:
                 task.cancel()
 
 

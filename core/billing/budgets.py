@@ -102,6 +102,12 @@ def find_period_start(period: Period, now: datetime, zone: str) -> datetime:
     return today - timedelta(days=days[period])  # wall time: a day of 23 or 25 hours is a day
 
 
+def list_midnights(first: datetime, now: datetime, zone: str) -> list[datetime]:
+    """With which the days of a span begin, today with them; a day may have 23 hours, or 25."""
+    days = (now.astimezone(ZoneInfo(zone)).date() - first.date()).days
+    return [first + timedelta(days=number) for number in range(days + 1)]  # wall time
+
+
 def find_period_end(period: Period, now: datetime, zone: str) -> datetime:
     """When the period that `now` lies in ends, and the budget renews."""
     beginning = find_period_start(period, now, zone)

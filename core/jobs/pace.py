@@ -22,6 +22,10 @@ class JobPace:
     """After which a batch that nobody knows the outcome of, and that is not listed, was never made."""
     requests: int = 20_000
     """Of one batch: as many as the store takes up at once while others wait. The API takes five times as many."""
+    settling: float = 60.0
+    """Seconds after the start until days that are over are counted: by then what waited is answered."""
+    days: float = 600.0
+    """Seconds between two looks for days to be counted."""
     idle: float = 10.0
     """Seconds between two looks, once nothing was to be done for a while and news of other processes is heard."""
 

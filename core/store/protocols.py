@@ -26,6 +26,7 @@ from core.store.records.knowledge import Personas
 from core.store.records.posts.stored_posts import Posts
 from core.store.records.replies import Asked, DeletedReply, Ending, GivenCommand, ListFiles
 from core.store.records.reports.activity import Reports
+from core.store.records.reports.day_sums import DaySums
 from core.store.records.reports.pauses import Pauses
 from core.store.records.schedules import Schedules
 from core.store.records.searches import ChannelPast
@@ -354,6 +355,7 @@ class Store:
     sign_ins: SignIns
     shards: Shards
     reports: Reports
+    day_sums: DaySums
     posts: Posts
     signals: Signals
     shut: Callable[[], Awaitable[None]]  # closes the database; nothing may be called afterwards

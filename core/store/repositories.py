@@ -42,6 +42,7 @@ from core.store.rules.processes.signal_repository import SignalRepository
 from core.store.rules.questions import find_question
 from core.store.rules.refresh import refresh_thread
 from core.store.rules.reports.activity import ReportRepository
+from core.store.rules.reports.day_sum_progress import DaySumRepository
 from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
@@ -363,6 +364,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         sign_ins=SignInRepository(engine),
         shards=ShardRepository(engine),
         reports=ReportRepository(engine),
+        day_sums=DaySumRepository(engine),
         posts=PostRepository(engine),
         signals=SignalRepository(engine),
         shut=engine.shut,

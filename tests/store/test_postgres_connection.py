@@ -69,6 +69,15 @@ async def test_work_that_comes_one_by_one_goes_through_one_connection_and_meets_
     assert len({await engine.unit(find_server_process) for _ in range(20)}) == 1
 
 
+async def test_the_server_starts_no_processes_for_a_unit_of_work_and_goes_on_doing_so_for_others(engine, postgres_url):
+    name = "max_parallel_workers_per_gather"
+    shown = await engine.unit(lambda sql: sql.one(f"SHOW {name}", {}))
+    with psycopg.connect(postgres_url) as other:
+        (usual,) = other.execute(f"SHOW {name}").fetchone()
+
+    assert (shown, usual > "0") == ({name: "0"}, True)
+
+
 async def test_connections_that_the_server_ended_are_made_again_and_nobody_notices(engine, admin):
     await asyncio.gather(
         *(engine.unit(lambda sql, name=name: sql.count_changes(NOTE, {"name": name})) for name in "abcd")

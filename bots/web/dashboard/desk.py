@@ -14,8 +14,8 @@ from bots.web.dashboard.figures.recent import Recent
 from bots.web.sign_in.guard import VISIT, Guard, Visit
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import Site
-from core.billing.budgets import Budgets, Period, find_period_start
-from core.billing.ledger_rows import Scope
+from core.billing.budgets import Budgets, Period, find_period_start, list_midnights
+from core.billing.ledger_rows import Scope, UsageRow
 from core.domain.clock import Clock
 from core.domain.personas import Persona
 from core.store.protocols import Store
@@ -85,6 +85,12 @@ class Desk:
     def find_start(self, days: str, zone: str) -> datetime:
         """The midnight with which a span of so many days begins, today with them."""
         return find_period_start(Period.DAY, self.clock(), zone) - timedelta(days=int(days) - 1)
+
+    async def sum_usage(self, workspace: str, zone: str, since: datetime, by: str) -> Sequence[UsageRow]:
+        """What a workspace used since a midnight of its time zone, as it was within the last minute."""
+        midnights = list_midnights(since, self.clock(), zone)
+        key = ("usage", workspace, zone, since, by)
+        return await self.recent.load(key, lambda: self.store.reports.sum_usage(workspace, midnights, by))
 
     async def take_pulse(self, visit: Visit, zone: str) -> Pulse:
         """How the workspace stands now, with what was asked today."""

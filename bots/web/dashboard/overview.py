@@ -4,8 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from aiohttp import web
 
@@ -13,7 +12,7 @@ from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
 from bots.web.dashboard.figures.charts import Point, draw_columns
 from bots.web.sign_in.guard import VISIT, Visit
 from bots.web.site.templates import write_number
-from core.billing.budgets import dollars
+from core.billing.budgets import dollars, list_midnights
 from core.billing.ledger_rows import Scope
 from core.commands.overview import Overviews
 from core.domain.controls import Votes
@@ -137,12 +136,6 @@ async def load_figures(desk: Desk, visit: Visit, scope: Scope, days: str, zone: 
         await store.ledger.count_votes(scope, midnights[0]),
         overview.limits,
     )
-
-
-def list_midnights(first: datetime, now: datetime, zone: str) -> list[datetime]:
-    """With which the days of a span begin, today with them; a day may have 23 hours, or 25."""
-    days = (now.astimezone(ZoneInfo(zone)).date() - first.date()).days
-    return [first + timedelta(days=number) for number in range(days + 1)]  # wall time
 
 
 def join_days(counts: Sequence[OutcomeCount], costs: Sequence[DayCost], midnights: Sequence[datetime]) -> list[Day]:

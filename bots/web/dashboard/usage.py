@@ -7,7 +7,6 @@ from aiohttp import web
 
 from bots.web.dashboard.desk import SPANS, USUAL, Desk, choose
 from bots.web.dashboard.figures.charts import Chart, Point, draw_columns, measure_bar
-from bots.web.dashboard.overview import list_midnights
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
 from core.billing import reports
@@ -30,7 +29,7 @@ async def show_usage(desk: Desk, request: web.Request) -> web.Response:
     page = cut_rows(request, found.lines, LINES)
     most = max((line.micro_usd for line in found.lines), default=0)
     names = await _load_names(desk, visit, by, page.rows)
-    misses = await _sum_usage(desk, visit, desk.find_start(days, zone), "miss")
+    misses = await _sum_usage(desk, visit, zone, desk.find_start(days, zone), "miss")
     return desk.render(
         request,
         "dashboard/usage.html",
@@ -84,23 +83,18 @@ async def _load(desk: Desk, request: web.Request) -> tuple[UsageReport, str, str
     days, zone = choose(request, "days", SPANS, USUAL), await desk.find_zone(visit)
     since = desk.find_start(days, zone)
     if by == "day" and visit.owner:
-        lines = await _sum_usage(desk, visit, since, by)
+        lines = await _sum_usage(desk, visit, zone, since, by)
         return UsageReport("", by, tuple(lines), visit.workspace), by, days, zone
-    lines = await _sum_usage(desk, visit, since, "quarter" if by == "day" else by)
+    lines = await _sum_usage(desk, visit, zone, since, "quarter" if by == "day" else by)
     return reports.build_report("", by, lines, zone, visit.workspace), by, days, zone
 
 
-async def _sum_usage(desk: Desk, visit: Visit, since: datetime, by: str) -> Sequence[UsageRow]:
+async def _sum_usage(desk: Desk, visit: Visit, zone: str, since: datetime, by: str) -> Sequence[UsageRow]:
     """A person's own requests are few; the workspace's are added up by day, each of which begins in its zone."""
-    scope = Scope(visit.workspace) if visit.owner else Scope(visit.workspace, person=visit.person)
-
-    async def count() -> Sequence[UsageRow]:
-        if not visit.owner:
-            return await desk.store.ledger.sum_usage(scope, since, by)
-        midnights = list_midnights(since, desk.clock(), await desk.find_zone(visit))
-        return await desk.store.reports.sum_usage(visit.workspace, midnights, by)
-
-    return await desk.recent.load(("usage", scope, since, by), count)
+    if visit.owner:
+        return await desk.sum_usage(visit.workspace, zone, since, by)
+    scope = Scope(visit.workspace, person=visit.person)
+    return await desk.recent.load(("usage", scope, since, by), lambda: desk.store.ledger.sum_usage(scope, since, by))
 
 
 async def _load_names(desk: Desk, visit: Visit, by: str, lines: Sequence[UsageRow]) -> Mapping[str, str]:

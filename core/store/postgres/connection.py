@@ -27,10 +27,12 @@ MILLISECOND = timedelta(milliseconds=1)
 STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over millions of requests takes less
 
 # For this transaction alone, so that nothing is left behind on a server connection that a proxy shares. A process that
-# is stopped in a transaction loses its locks before those who wait for them give up.
+# is stopped in a transaction loses its locks before those who wait for them give up. And a unit of work reads so little
+# that to start two more processes for it takes longer than they save: three times as long for an overview of 90 days.
 LIMITS = (
     "set_config('statement_timeout', '{statement}', true), set_config('lock_timeout', '{lock}', true), "
-    "set_config('idle_in_transaction_session_timeout', '{idle}', true)"
+    "set_config('idle_in_transaction_session_timeout', '{idle}', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true)"
 )
 
 

@@ -75,6 +75,11 @@ FROM requests WHERE {scope} AND at >= :since
 GROUP BY 1 ORDER BY 1
 """
 
+REOPEN_DAYS = """
+UPDATE day_sum_progress SET until = :at, token = '', due_at = :at WHERE workspace = :workspace AND until > :at
+"""
+"""A request of a process whose clock is behind: the sums of its day hold no more, and whoever counts it begins anew."""
+
 WORKSPACES = "SELECT DISTINCT workspace FROM requests ORDER BY workspace"
 
 
@@ -89,6 +94,7 @@ def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) 
     same = (name for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd"))
     record = {name: getattr(planned, name) for name in same}
     more = {"at": stamp(planned.at), "bound": planned.micro_usd, "state": "reserved"}
+    sql.execute(REOPEN_DAYS, {"workspace": planned.key.workspace, "at": more["at"]})
     number = sql.insert_numbered("requests", {**thread_values(planned.key), **record, **more})
     return Reservation(number, planned.key.workspace)
 

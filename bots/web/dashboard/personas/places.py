@@ -8,7 +8,6 @@ from aiohttp import web
 from bots.web.dashboard.desk import Desk
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
-from core.billing.ledger_rows import Scope
 from core.domain.personas import Persona, Place, Version, list_settings
 
 ADDRESS = "/dashboard/personas"
@@ -43,10 +42,7 @@ async def list_targets(desk: Desk, visit: Visit) -> Sequence[tuple[str, str]]:
     """Channels that a persona may be meant for, by id and name: those that have one, and where somebody asked."""
     places = [one.channel for one in await desk.store.personas.list_places(visit.workspace) if one.channel]
     zone = await desk.find_zone(visit)
-    scope, since = Scope(visit.workspace), desk.find_start("90", zone)
-    asked = await desk.recent.load(
-        ("usage", scope, since, "channel"), lambda: desk.store.ledger.sum_usage(scope, since, "channel")
-    )
+    asked = await desk.sum_usage(visit.workspace, zone, desk.find_start("90", zone), "channel")
     channels = list(dict.fromkeys([*places, *(one.group for one in asked)]))[:OFFERED]
     names = await desk.fetch_names(visit, {f"#{one}" for one in channels})
     named = [(one, names[f"#{one}"]) for one in channels if one in places or names[f"#{one}"] != f"#{one}"]

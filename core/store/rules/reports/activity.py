@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.billing.ledger_rows import Scope, UsageRow
 from core.store.places.schedules import list_workspace_schedules
@@ -10,7 +11,7 @@ from core.store.records.reports.live import Pulse
 from core.store.records.schedules import Schedule
 from core.store.rules.reports.day_sums import sum_costs_of_days, sum_usage_by_day, sum_usage_of_days
 from core.store.rules.reports.live import take_pulse
-from core.store.sql_port import Engine, Sql, parse_stamp, stamp
+from core.store.sql_port import Engine, Sql, Values, parse_stamp, stamp
 
 # Day by day, and what was shown apart: so few rows are grouped that nothing large is sorted.
 OUTCOMES = """
@@ -39,13 +40,15 @@ SELECT asked.at AS at, min(messages.at) AS page FROM (
 AND messages.answers = asked.name AND messages.mine GROUP BY asked.id, asked.at
 """
 
+TOGETHER = 7  # days that are counted in a unit of work, so that nobody waits for all of them
+
 PERSON = "AND coalesce(person, '') = :person"  # not by the index of people, which has all times
 
 
-def count_outcomes(sql: Sql, scope: Scope, midnights: Sequence[datetime]) -> list[OutcomeCount]:
-    """What became of the questions of each of these days, in the order of the days, outcomes and reasons."""
-    found = sql.many_each(*((_ask(OUTCOMES, scope), one) for one in _list_days(scope, midnights)))
-    counted = (OutcomeCount(day, **row) for day, rows in enumerate(found) for row in rows if row["count"])
+def count_outcomes(sql: Sql, scope: Scope, days: Sequence[Values], first: int) -> list[OutcomeCount]:
+    """What became of the questions of each of these days, whose numbers begin with `first`, by outcome and reason."""
+    found = sql.many_each(*((_ask(OUTCOMES, scope), one) for one in days))
+    counted = (OutcomeCount(day, **row) for day, rows in enumerate(found, first) for row in rows if row["count"])
     return sorted(counted, key=lambda one: (one.day, one.outcome, one.reason))
 
 
@@ -68,7 +71,11 @@ class ReportRepository:
         self.engine = engine
 
     async def count_outcomes(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[OutcomeCount]:
-        return await self.engine.unit(lambda sql: count_outcomes(sql, scope, midnights))
+        days, counted = _list_days(scope, midnights), list[OutcomeCount]()
+        for first in range(0, len(days), TOGETHER):
+            some = days[first : first + TOGETHER]
+            counted += await self.engine.unit(partial(count_outcomes, scope=scope, days=some, first=first))
+        return counted
 
     async def sum_costs(self, scope: Scope, midnights: Sequence[datetime]) -> Sequence[DayCost]:
         if scope.person is None:

@@ -1,110 +1,83 @@
 """Day sums: what the requests of each ended day came to, kept by group, so that a long report adds up few rows.
 
-A settled request never changes, and none begins in a day that is over. So the sums of a day hold for good once none of
-its requests is under way; until then that day is counted anew each time.
+A settled request never changes, and none begins in a day that is over, but by a clock that is behind. So the sums of a
+day hold for good once none of its requests is under way. They are kept by `day_sum_progress`; here they are read, and
+the requests of all other days are counted, a part at a time, so that nobody waits for all of them.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from core.billing.ledger_rows import UsageRow
 from core.domain.usage import Usage
 from core.store.records.reports.activity import DayCost
-from core.store.rules.ledger import COUNTS, GROUPS, KINDS, USED
-from core.store.sql_port import Engine, Sql, parse_stamp, stamp
+from core.store.records.reports.day_sums import Day, DayPart, Sums
+from core.store.rules.ledger import COUNTS, KINDS
+from core.store.rules.reports.day_parts import NUMBERS, add_sums, count_parts
+from core.store.sql_port import Engine, Sql, stamp
 
-LATE = timedelta(hours=1)  # after a day, in which a process whose clock is behind may still begin a request of it
-KEPT = timedelta(days=100)  # longer than any page looks back
+COST = "miss"  # the dimension of the fewest groups
 END = "9"  # after every time
-NUMBERS = (*COUNTS, *KINDS)
-COST = "miss"  # has the fewest groups
 
-UNDER_WAY = """
-SELECT 1 FROM requests WHERE workspace = :workspace AND at >= :since AND at < :until AND state = 'reserved' LIMIT 1
+KEPT = """
+SELECT since, until, sums FROM day_sums WHERE workspace = :workspace AND dimension = :by AND since >= :since
+AND until <= (SELECT until FROM day_sum_progress WHERE workspace = :workspace)
 """
-STANDING = """
-SELECT since, until{sums} FROM day_sums WHERE workspace = :workspace AND dimension = :by AND since >= :since
-"""
-DROP_OLD = "DELETE FROM day_sums WHERE workspace = :workspace AND since < :oldest"
 
-Day = tuple[str, str]
-"""When it begins, and when the next one does."""
-Sums = Mapping[str, Sequence[int]]
-"""`NUMBERS` of each group."""
+Parts = Mapping[Day, list[Sums | str]]
+"""The sums of the parts of each day; as they are kept, where all of one is."""
 
 
 async def sum_usage_of_days(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> list[UsageRow]:
     """Lines by group, in the order of their names, from the first of these midnights until now."""
-    days = await _keep_days(engine, workspace, midnights, by)
-    return await engine.unit(lambda sql: _make_rows(_read_days(sql, workspace, days, by)))
+    found = await _load_parts(engine, workspace, midnights, by)
+    return await engine.unit(lambda _: _make_rows(part for parts in found.values() for part in parts))  # on its thread
 
 
 async def sum_usage_by_day(engine: Engine, workspace: str, midnights: Sequence[datetime]) -> list[UsageRow]:
     """A line for each of these days that has requests, by its date where it begins."""
-    days = await _keep_days(engine, workspace, midnights, COST)
-    found = await engine.unit(lambda sql: _read_days(sql, workspace, days, COST))
-    nothing = (UsageRow(f"{one:%Y-%m-%d}", 0, 0, Usage()) for one in midnights)
-    return [sum(_make_rows([sums]), empty) for empty, sums in zip(nothing, found, strict=True) if sums]
+    found = await _load_parts(engine, workspace, midnights, COST)
+    days = zip(midnights, (_make_rows(parts) for parts in found.values()), strict=True)
+    return [sum(rows, UsageRow(f"{begins:%Y-%m-%d}", 0, 0, Usage())) for begins, rows in days if rows]
 
 
 async def sum_costs_of_days(engine: Engine, workspace: str, midnights: Sequence[datetime]) -> list[DayCost]:
     """What the requests of each of these days came to."""
-    days = await _keep_days(engine, workspace, midnights, COST)
-    found = await engine.unit(lambda sql: _read_days(sql, workspace, days, COST))
-    return [sum((_make_cost(row) for row in _make_rows([one])), DayCost()) for one in found]
+    found = await _load_parts(engine, workspace, midnights, COST)
+    return [sum((_make_cost(row) for row in _make_rows(parts)), DayCost()) for parts in found.values()]
 
 
-async def _keep_days(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> list[Day]:
-    """Keep the sums of the days that have none yet, each in a unit of its own, so that nobody waits for all of them."""
+def list_days(midnights: Sequence[datetime]) -> list[Day]:
+    """The days that begin with these midnights; the last one lasts."""
     starts = [stamp(one) for one in midnights]
-    days = list(zip(starts, [*starts[1:], END], strict=True))
-    for day in await engine.unit(lambda sql: _list_missing(sql, workspace, days, by)):
-        await engine.unit(partial(_keep_day, workspace=workspace, day=day, by=by))
-    return days
+    return list(zip(starts, [*starts[1:], END], strict=True))
 
 
-def _list_missing(sql: Sql, workspace: str, days: Sequence[Day], by: str) -> list[Day]:
-    """The days that are over and have no sums."""
-    values = {"workspace": workspace, "by": by, "since": days[0][0]}
-    standing = {(row["since"], row["until"]) for row in sql.many(STANDING.format(sums=""), values)}
-    over = stamp(sql.now() - LATE)
-    return [day for day in days if day not in standing and day[1] <= over]
+async def _load_parts(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> Parts:
+    """What is kept of these days, and what is counted of all others, which need not be of one moment."""
+    days = list_days(midnights)
+    kept = await engine.unit(lambda sql: _read_kept(sql, workspace, days[0][0], by))
+    found: Parts = {day: [kept[day]] if day in kept else [] for day in days}
+    left = [DayPart(day, *day) for day in days if day not in kept]
+    while left:
+        counted, left = await engine.unit(partial(count_parts, workspace=workspace, left=left, dimensions=[by]))
+        for part, (sums,) in counted:
+            found[part.day].append(sums)
+    return found
 
 
-def _keep_day(sql: Sql, workspace: str, day: Day, by: str) -> None:
-    """Keep the sums of a day, unless a request of it is under way."""
-    since, until = day
-    values = {"workspace": workspace, "since": since, "until": until}
-    if sql.one(UNDER_WAY, values):
-        return
-    sums = json.dumps(_sum_day(sql, workspace, day, by), separators=(",", ":"))
-    sql.insert_new("day_sums", {**values, "dimension": by, "sums": sums})
-    sql.execute(DROP_OLD, {"workspace": workspace, "oldest": stamp(min(parse_stamp(since), sql.now() - KEPT))})
+def _read_kept(sql: Sql, workspace: str, since: str, by: str) -> dict[Day, str]:
+    rows = sql.many(KEPT, {"workspace": workspace, "by": by, "since": since})
+    return {(row["since"], row["until"]): row["sums"] for row in rows}
 
 
-def _read_days(sql: Sql, workspace: str, days: Sequence[Day], by: str) -> list[Sums]:
-    """The sums of each of these days, kept or counted."""
-    values = {"workspace": workspace, "by": by, "since": days[0][0]}
-    rows = sql.many(STANDING.format(sums=", sums"), values)
-    standing = {(row["since"], row["until"]): row["sums"] for row in rows}
-    return [json.loads(standing[day]) if day in standing else _sum_day(sql, workspace, day, by) for day in days]
-
-
-def _sum_day(sql: Sql, workspace: str, day: Day, by: str) -> Sums:
-    statement = USED.format(group=GROUPS[by], scope="workspace = :workspace AND at < :until")
-    rows = sql.many(statement, {"workspace": workspace, "since": day[0], "until": day[1]})
-    return {row["name"]: [row[name] for name in NUMBERS] for row in rows}
-
-
-def _make_rows(days: Iterable[Sums]) -> list[UsageRow]:
-    """The sums of several days together."""
+def _make_rows(parts: Iterable[Sums | str]) -> list[UsageRow]:
+    """The sums of all these parts together."""
     whole: dict[str, Sequence[int]] = {}
-    for sums in days:
-        for name, numbers in sums.items():
-            known = whole.get(name)
-            whole[name] = numbers if known is None else [a + b for a, b in zip(known, numbers, strict=True)]
+    for part in parts:
+        add_sums(whole, json.loads(part) if isinstance(part, str) else part)
     return [_make_row(name, dict(zip(NUMBERS, numbers, strict=True))) for name, numbers in sorted(whole.items())]
 
 

@@ -4,6 +4,7 @@ Tests bots.web.dashboard.audit, bots.web.dashboard.commands, bots.web.dashboard.
 bots.web.sign_in.whois and bots.web.sign_in.guard over sockets: see tests/integration/web.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,15 +16,16 @@ from bots.web.dashboard.dashboard import list_links
 from bots.web.dashboard.desk import read_number
 from bots.web.dashboard.figures.charts import HEIGHT, Point, draw_columns, measure_bar
 from bots.web.dashboard.figures.recent import SECONDS, Recent
-from bots.web.dashboard.overview import count_reasons, join_days, list_midnights
+from bots.web.dashboard.overview import count_reasons, join_days
 from bots.web.dashboard.personas.differences import DifferenceLine, compare_lines, fold_difference
 from bots.web.dashboard.tools import list_lines
 from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind
 from bots.web.site.templates import mark_code
+from core.billing.budgets import list_midnights
 from core.billing.ledger_rows import DIRECT, Scope, UsageRow
 from core.commands.dashboard.sign_in import ROWS
-from core.domain.errors import SettingsError
+from core.domain.errors import SettingsError, StoreUnavailable
 from core.domain.messages import Rank
 from core.domain.usage import Usage
 from core.settings import Settings
@@ -201,6 +203,75 @@ async def test_figures_are_counted_again_after_a_minute():
 
     assert first == [1, 1, 2]
     assert await recent.load("a", count) == 3
+
+
+class Counting:
+    """Counts as often as it is asked to, and not before it may."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.may, self.times, self.error = asyncio.Event(), 0, error
+
+    async def __call__(self) -> int:
+        self.times += 1
+        number = self.times
+        await self.may.wait()
+        if self.error:
+            raise self.error
+        return number
+
+
+async def start(*waiting):
+    """Tasks of these, each as far as it goes."""
+    tasks = [asyncio.create_task(one) for one in waiting]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_opens_a_page_while_its_figures_are_counted_waits_for_that_count():
+    recent, count = Recent(), Counting()
+
+    tasks = await start(*(recent.load("a", count) for _ in range(50)))
+    count.may.set()
+
+    assert await asyncio.gather(*tasks) == [1] * 50
+    assert await recent.load("a", count) == 1
+
+
+async def test_of_who_waits_for_figures_somebody_counts_when_who_did_went_away():
+    recent, count = Recent(), Counting()
+
+    gone, *others = await start(*(recent.load("a", count) for _ in range(3)))
+    gone.cancel()
+    await asyncio.wait([gone])
+    count.may.set()
+
+    assert await asyncio.gather(*others) == [2, 2]
+
+
+async def test_all_who_wait_hear_why_figures_could_not_be_counted_and_the_next_page_counts():
+    recent, count = Recent(), Counting(StoreUnavailable("away"))
+
+    tasks = await start(*(recent.load("a", count) for _ in range(3)))
+    count.may.set()
+    told = await asyncio.gather(*tasks, return_exceptions=True)
+    count.error = None
+
+    assert [str(one) for one in told] == ["away"] * 3
+    assert await recent.load("a", count) == 2
+
+
+async def test_figures_that_are_being_counted_when_all_is_forgotten_are_no_other_pages():
+    recent, old, new = Recent(), Counting(), Counting()
+    new.times = 1
+
+    (before,) = await start(recent.load("a", old))
+    recent.forget()
+    (after,) = await start(recent.load("a", new))
+    new.may.set()
+    await asyncio.wait([after])
+    old.may.set()
+
+    assert [await before, await after, await recent.load("a", old)] == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
