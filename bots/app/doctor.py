@@ -191,6 +191,7 @@ async def check_claude(settings: Settings) -> CheckResults:
 async def _check_key(settings: Settings, key: str, usable: list[str]) -> CheckResults:
     """Check the key and the models; the ids of those that work are added to `usable`."""
     client = Claude(key, settings.anthropic_base_url, silence=SECONDS)
+    await client.open()
     try:
         known = [model.id for model in await _limit_time(client.models())]
         wanted = await _list_models(settings)

@@ -18,7 +18,7 @@ from core.domain.errors import SettingsError, UnreadableFile, VersionConflict
 from core.domain.personas import REASON, Persona, Place
 from core.domain.wording import list_some
 from core.library.library import ENDING, PersonaLibrary, read_folder
-from core.library.persona_files import PersonaFile, apply_persona_file, write_persona_file
+from core.library.persona_files import PersonaFile, apply_persona_file
 from core.prompting.personas.check import refuse_model
 from core.store import open_existing, open_store
 from core.store.audit_log import OPERATOR
@@ -128,6 +128,8 @@ async def _set_persona(personas: Personas, place: Place, file: PersonaFile) -> s
 
 def _write_file(folder: Path, place: Place, persona: Persona) -> str:
     """Write the file of a place. Raises UnreadableFile."""
+    from core.library.front_matter import write_persona_file  # noqa: PLC0415  it loads YAML, and bots load this module
+
     path = folder / f"{quote(place.channel, safe='') or WORKSPACE}{ENDING}"
     name = re.sub(r"[^a-z0-9]+", "-", (place.channel or WORKSPACE).lower()).strip("-")[:40].rstrip("-") or "channel"
     about = ABOUT.format(_name_place(place))[:80]

@@ -26,7 +26,7 @@ from bots.app.configuration import (
 )
 from bots.app.doctor import check_claude
 from bots.app.health import Health
-from bots.app.supervisor import Supervisor
+from bots.app.supervisor import Supervisor, run_once_connected
 from bots.ops.audit_log import HeadLog
 from bots.ops.exposed_files import warn_of_exposed
 from bots.ops.http_server import HttpServer
@@ -129,13 +129,11 @@ async def assemble(
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
     metering = Metering(client, store.ledger, known, clock, emit=emit, warn=alerts, ensure_held=ensure_answer_held)
-    inline = settings.confab_files == "inline"
+    inline, most = settings.confab_files == "inline", int(settings.confab_max_cost * 1_000_000)
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
-        completions=Completions(
-            client, metering, store.notes, clock, max_cost=int(settings.confab_max_cost * 1_000_000)
-        ),
+        completions=Completions(client, metering, store.notes, clock, max_cost=most),
         platforms=named,
         rules=make_rules(settings),
         clock=clock,
@@ -150,6 +148,7 @@ async def assemble(
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
     beside = [*make_timed_work(settings, store, assistant, clock, pace), *([uploads.run] if uploads else [])]
+    beside += [partial(run_once_connected, platforms, assistant.list_models)]
     try:
         async with tools.connect(store.notes), run_worker(assistant, beside, jobs, store.signals):
             yield assistant
@@ -188,7 +187,7 @@ async def run_worker(
             jobs.hear(news)
 
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one()) for one in (assistant.worker.run, assistant.list_models, *beside)]
+        running = [group.create_task(one()) for one in (assistant.worker.run, *beside)]
         running.append(group.create_task(signals.listen(hear)))
         if jobs:
             running.append(group.create_task(jobs.run()))
@@ -254,7 +253,7 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
         pages = await asyncio.to_thread(open_pages, settings, store, platforms, health, tools=tools)
-        async with tell_heads(store.audit), watch_claude(claude):
+        async with tell_heads(store.audit), watch_claude(claude, platforms):
             await answer(settings, platforms, store, tools=tools, health=health, routes=routes, stop=stop, pages=pages)
     finally:
         await store.shut()
@@ -291,9 +290,9 @@ async def tell_heads(audit: Audit) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def watch_claude(watch: ClaudeWatch) -> AsyncIterator[None]:
+async def watch_claude(watch: ClaudeWatch, platforms: Sequence[Platform]) -> AsyncIterator[None]:
     """Say in the log what does not work at Claude, at the start and whenever it changes, while this lasts."""
-    watching = asyncio.create_task(watch.run())
+    watching = asyncio.create_task(run_once_connected(platforms, watch.run))
     try:
         yield
     finally:

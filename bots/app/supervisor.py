@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from core.domain import backoff
 from core.domain.clock import Sleep
@@ -13,6 +13,7 @@ from core.domain.platform import Connected, Platform, ignore_connected
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two tries, the first and at most
 WELL = 60.0  # seconds of running after which a failure counts as the first one
+LOOK, LONGEST_START = 0.05, 10.0  # seconds between two looks whether all are connected, and of looking at most
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,17 @@ class Supervisor:
         else:
             log.error("%s failed and will be run again: %r", name, failure, exc_info=failure)
             self._failure = f"failed: {type(failure).__name__}"
+
+
+async def run_once_connected(
+    platforms: Sequence[Platform], work: Callable[[], Awaitable[None]], sleep: Sleep = asyncio.sleep
+) -> None:
+    """Run `work`, which loads what a start does not need, as soon as all platforms are connected, or soon after."""
+    for _ in range(round(LONGEST_START / LOOK)):
+        if not any(one.offline for one in platforms):
+            break
+        await sleep(LOOK)
+    await work()
 
 
 def _name_pause(failure: BaseException) -> float | None:

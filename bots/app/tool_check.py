@@ -71,6 +71,7 @@ async def _ask_claude(settings: Settings, hosted: Sequence[Tool]) -> tuple[Model
     if settings.anthropic_api_key is None:
         return None, {}
     client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
+    await client.open()
     try:
         async with asyncio.timeout(SECONDS):
             model = await client.model(settings.confab_model)

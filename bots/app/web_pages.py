@@ -2,11 +2,10 @@
 
 import ipaddress
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bots.app.health import Health
 from bots.ops.secret_keys import load_audit_keys, read_secret_keys
-from bots.web.dashboard.dashboard import Dashboard, open_dashboard
-from bots.web.dashboard.desk import ProcessState
 from core.domain.errors import SettingsError
 from core.domain.platform import Platform
 from core.settings import Settings
@@ -15,6 +14,9 @@ from core.store.audit_log import OPERATOR
 from core.store.protocols import Store
 from core.store.records.sign_ins.sessions import PATH, Identity
 from core.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from bots.web.dashboard.dashboard import Dashboard
 
 NO_PORT = "CONFAB_HTTP_PORT: not set, so no browser reaches the dashboard. Set it, and start `confab run` again."
 NOT_HERE = (
@@ -27,10 +29,13 @@ NONE_YET = "Nobody has asked anything yet. Say with --workspace whose dashboard 
 
 def open_pages(
     settings: Settings, store: Store, platforms: Sequence[Platform], health: Health, *, tools: ToolRegistry
-) -> Dashboard | None:
+) -> "Dashboard | None":
     """The dashboard of these platforms; None where no browser may reach it. It may read the file of keys."""
     if settings.confab_http_port is None or not (settings.confab_public_url or is_loopback(settings.confab_http_host)):
         return None
+    from bots.web.dashboard.dashboard import open_dashboard  # noqa: PLC0415  no browser, no pages
+    from bots.web.dashboard.desk import ProcessState  # noqa: PLC0415
+
     named = {platform.name: platform for platform in platforms}
     condition = ProcessState(
         lambda name: named[name].offline if name in named else "not configured here",

@@ -119,7 +119,7 @@ class DiscordSurface:
         if self._installer and person != self._installer:  # what is one person's own, nobody else manages
             return min(await self._resources.directory.fetch_rank(None, self._place.at, person), Rank.MEMBER)
         theirs = person == (self._address.person or self._question.person)
-        granted = self._address.permissions if theirs and self._is_new() else None
+        granted = self._address.permissions if theirs and abs(self._count_age()) < SECONDS else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
     async def is_secluded(self) -> bool:
@@ -277,9 +277,8 @@ class DiscordSurface:
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
         rest = self._measure_rest()
-        ends = isinstance(target, ByToken) or (
-            isinstance(target, Privately) and rest > 0
-        )  # else a clock is wrong, or Discord says so
+        # Without any rest a clock is wrong, or Discord says so.
+        ends = isinstance(target, ByToken) or (isinstance(target, Privately) and rest > 0)
         return Publisher(
             reply,
             target,
@@ -310,18 +309,18 @@ class DiscordSurface:
         workspace = self._question.key.workspace
         return None if workspace == DIRECT else workspace.partition(":")[2]
 
-    def _is_new(self) -> bool:
-        """Whether what the server said with the command may still be believed."""
-        return (self._resources.clock() - self._question.at).total_seconds() < SECONDS
-
     @property
     def _installer(self) -> str | None:
         """Whose own place it is, where we are no member."""
         return read_installer(self._question.key)
 
     def _measure_rest(self) -> float:
-        """Seconds in which an interaction's token still shows something."""
-        return self._resources.token - (self._resources.clock() - self._question.at).total_seconds()
+        """Seconds in which an interaction's token still shows something; no more of them where our clock is slow."""
+        return self._resources.token - max(0.0, self._count_age())
+
+    def _count_age(self) -> float:
+        """Seconds from the question, by Discord's clock, to now, by ours; below zero where ours is slow."""
+        return (self._resources.clock() - self._question.at).total_seconds()
 
     async def _choose_target(self, reply: ReplyView) -> Target:
         resources, name = self._resources, self._question.name

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from core.domain.wording import count_noun
-from core.store import Moved, Progress
+from core.store.transfer.move import Moved, Progress
 
 REST = 5.0  # seconds between two lines, where there is no terminal
 NAMED = ("threads", "messages", "questions", "requests")

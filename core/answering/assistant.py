@@ -76,7 +76,7 @@ class Assistant:
         self._rehearsals = Rehearsals(commands, platforms)
         self._composer = self._make_composer(clock, reader, tools, made_files or MadeFiles())
         policy, runs = self._make_policy(loop_guard), RunCheck(store, platforms, completions.sender.sleep)
-        responder = Responder(self._composer, policy, fallback, turns, commands, emit, self._heartbeat, runs)
+        responder = Responder(self._composer, policy, fallback, turns, commands, emit, self._learn_withdrawals, runs)
         self.worker = Worker(
             store.questions,
             responder.answer,
@@ -124,6 +124,9 @@ class Assistant:
             file_hints={name: platform.file_hint for name, platform in self._platforms.items()},
             public_url=rules.public_url,
         )
+
+    async def _learn_withdrawals(self) -> None:
+        await self.worker.heartbeat()
 
     async def _heartbeat(self) -> None:
         """Learn what was withdrawn, and look for what goes on, without waiting for the next poll."""

@@ -1,24 +1,23 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
+from __future__ import annotations
+
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-import anthropic
 import httpx2
-from anthropic._streaming import SSEDecoder
-from anthropic.types import ModelInfo
 
+from core.claude import sdk
 from core.claude.batches.message_batches import MessageBatches
 from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
 from core.claude.files import FileStorage
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
 from core.claude.streams.accumulator import (
-    GROWING,
     MalformedStream,
     MessageAccumulator,
     count_tokens,
@@ -27,7 +26,6 @@ from core.claude.streams.accumulator import (
     read_usage,
     read_word,
 )
-from core.claude.streams.decoder import LenientDecoder, name_event
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
 from core.domain.tools import Container, ToolCall, drop_repeated_calls, find_flaw
 from core.domain.usage import Usage
@@ -38,11 +36,9 @@ log = logging.getLogger(__name__)
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 PINGING = 3600.0  # seconds of nothing but pings: the SDK takes no answer for longer than an hour
-CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
-load_certificates = cache(httpx2.create_ssl_context)  # once in a process: it holds the loop for 50 ms
 OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
 HOSTED = (WEB_SEARCH, CODE_EXECUTION)  # which stand among a model's server tools
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control", "tools")  # what counts need
@@ -118,25 +114,30 @@ class Claude:
         pinging: float = PINGING,
     ) -> None:
         self._stand_in = transport.name if transport else None
-        timeout = anthropic.Timeout(silence, connect=CONNECT)
-        self._client = _Anthropic(
-            pinging,
-            api_key=key,
-            base_url=base_url,
-            max_retries=0,
-            timeout=timeout,
-            http_client=_aiohttp_client()
-            if transport is None
-            else anthropic.DefaultAsyncHttpxClient(transport=transport),
-            open_telemetry=False,
-        )
-        self.files = None if transport else FileStorage(self._client, key)
+        self._key, self._base_url, self._transport = key, base_url, transport
+        self._silence, self._pinging = silence, pinging
+        self._client: sdk.AsyncAnthropic | None = None
+        api_key = _make_fingerprint(base_url, key)
+        self.files = None if transport else FileStorage(self.open, api_key)
         """Where its files are stored; a stand-in has no such place."""
-        self.batches = MessageBatches(self._client, self.files.api_key) if self.files else None
+        self.batches = None if transport else MessageBatches(self.open, api_key)
         """Where requests can be given in at half the price."""
 
+    async def open(self) -> sdk.AsyncAnthropic:
+        """Make the SDK's client, once. Where the SDK is not loaded yet, that is waited for beside the event loop."""
+        if self._client is None:
+            await sdk.load()
+        if self._client is None:
+            from core.claude.streams.lenient_client import make_client  # noqa: PLC0415  it loads the SDK
+
+            self._client = make_client(
+                self._key, self._base_url, self._transport, silence=self._silence, pinging=self._pinging
+            )
+        return self._client
+
     async def close(self) -> None:
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     def name_priced_model(self, request: Request) -> str:
         """The model whose price a request has: that which is asked, unless a stand-in answers for it."""
@@ -151,10 +152,11 @@ class Claude:
 
         `accumulator` has what came so far, however this ends.
         """
-        accumulator, request_id = accumulator or MessageAccumulator(), None
+        client, request_id = await self.open(), None
+        accumulator = accumulator or MessageAccumulator()
         accumulator.documents = list_documents(block for one in request.body["messages"] for block in one["content"])
         try:
-            sent = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
+            sent = client.messages.create(**request.body, extra_headers=request.headers, stream=True)
             async with await sent as stream:
                 request_id = stream.response.headers.get(REQUEST)
                 async for event in stream:
@@ -164,7 +166,7 @@ class Claude:
                         yield Activity(words)
                 _check_end(accumulator, stream.response, request.model)
             yield _read_completion(accumulator, request, request_id)
-        except (anthropic.APIError, *BROKEN, ValueError) as error:
+        except (sdk.APIError, *BROKEN, ValueError) as error:
             if not accumulator.is_complete:
                 raise _classify(error, request.model, begun=accumulator.message is not None) from error
             log.info("the stream broke after its message was whole: %r", error)
@@ -173,13 +175,14 @@ class Claude:
     async def count(self, request: Request) -> int:
         """About how many tokens the prompt has; nothing is billed. Raises ClaudeError."""
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
+        client = await self.open()
         try:
-            counted = await self._client.messages.count_tokens(**asked)
+            counted = await client.messages.count_tokens(**asked)
             if tokens := count_tokens(counted, "input_tokens"):
                 return tokens
             raise MalformedStream("no count of tokens")
         except (
-            anthropic.APIError,
+            sdk.APIError,
             *BROKEN,
             AttributeError,
             TypeError,
@@ -189,9 +192,10 @@ class Claude:
 
     async def model(self, name: str) -> Model:
         """What a model can do and how long it is served. Raises ClaudeError, `no model` when there never was one."""
+        client = await self.open()
         try:
-            return read_model(await self._client.models.retrieve(name))
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
+            return read_model(await client.models.retrieve(name))
+        except (sdk.APIError, *BROKEN, AttributeError, TypeError) as error:
             raise _classify(error, name) from error
         except ValueError as error:  # a name that no address can have
             raise ClaudeError("no model", name, str(error), billed=False) from error
@@ -199,8 +203,9 @@ class Claude:
     async def models(self) -> list[Model]:
         """All models that this key may use, newest first; what has no model's id is none. Raises ClaudeError."""
         found: dict[str, Model] = {}
+        client = await self.open()
         try:
-            pages = await self._client.models.list(limit=100)
+            pages = await client.models.list(limit=100)
             if not isinstance(read_field(pages, "data"), list):
                 raise MalformedStream("no list of models")
             async for one in pages:
@@ -210,46 +215,21 @@ class Claude:
                 if isinstance(name, str) and is_model_id(name):
                     found[name] = read_model(one)
             return list(found.values())
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:
+        except (sdk.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:
             raise _classify(error, "") from error
 
 
-class _Anthropic(anthropic.AsyncAnthropic):
-    """The SDK's client, which also reads what gateways send that are less strict than Claude."""
-
-    def __init__(self, pinging: float, **named: Any) -> None:
-        super().__init__(**named)
-        self._pinging = pinging
-
-    def _make_sse_decoder(self) -> SSEDecoder:
-        return LenientDecoder(self._pinging)
-
-    def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
-        """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it.
-
-        Words that grow, nearly all of what comes, stay as they were sent: an object for each would cost a quarter of
-        reading them.
-        """
-        name = name_event(data)
-        if name == "error":
-            raise self._make_status_error(str(data), body=data, response=response)
-        if name == "content_block_delta" and read_field(read_field(data, "delta"), "type") in GROWING:
-            return data
-        return super()._process_response_data(data=data, cast_to=cast_to, response=response)
+def _make_fingerprint(base_url: str, key: str) -> str:
+    """What names a key and the place where it is used, and tells neither: no id of a file is known anywhere else."""
+    url = httpx2.URL(base_url)
+    whole = url if url.raw_path.endswith(b"/") else url.copy_with(raw_path=url.raw_path + b"/")
+    return hashlib.sha256(f"{whole} {key}".encode()).hexdigest()[:16]
 
 
 def _classify(error: Exception, model: str, *, begun: bool = False) -> ClaudeError:
     """An error of the SDK's or of a stream's; after message_start (`begun`) its tokens are billed, whatever it is."""
-    if isinstance(error, anthropic.APIError):
-        found = classify_error(error, model)
-    else:
-        found = classify_broken_stream(error, model)
+    found = classify_error(error, model) if isinstance(error, sdk.APIError) else classify_broken_stream(error, model)
     return replace(found, billed=found.billed or begun)
-
-
-def _aiohttp_client() -> httpx2.AsyncClient:
-    """The SDK's other client: reading a stream through aiohttp costs half of what it costs through httpx2."""
-    return anthropic.DefaultAioHttpClient(verify=load_certificates())
 
 
 def _check_end(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> None:
@@ -267,7 +247,7 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         detail = "the stream ended without a stop_reason"
         raise ClaudeError("broken off", asked.model, detail, request, transient=True)
     usage = read_usage(message.usage, asked.ttl)
-    blocks = [block for block in message.content or [] if isinstance(block, anthropic.BaseModel)]
+    blocks = [block for block in message.content or [] if isinstance(block, sdk.BaseModel)]
     return Completion(
         text="".join(str(read_field(block, "text") or "") for block in blocks if block.type == "text"),
         stop=str(message.stop_reason),
@@ -291,13 +271,13 @@ def _read_container(told: object) -> Container | None:
     return Container(name, _read_date(read_field(told, "expires_at"))) if name else None
 
 
-def _find_flaw(block: anthropic.BaseModel) -> str:
+def _find_flaw(block: sdk.BaseModel) -> str:
     """Why a tool can't be called with the input of this block; empty for others, and for one without any."""
     given = read_field(block, "input")
     return "" if given is None else find_flaw(given)
 
 
-def _dump_block(block: anthropic.BaseModel) -> dict[str, Any]:
+def _dump_block(block: sdk.BaseModel) -> dict[str, Any]:
     """A block as it goes back. What is null is left out, but the titles of what is cited, which the API wants named.
 
     Input that could not be read goes back as an empty object: the API takes no other kind, and nobody knows how deep
@@ -310,7 +290,7 @@ def _dump_block(block: anthropic.BaseModel) -> dict[str, Any]:
     return dumped
 
 
-def read_model(info: ModelInfo) -> Model:
+def read_model(info: sdk.types.ModelInfo) -> Model:
     """What a model can do, and how long it is served. A gateway may tell nothing of it, or anything."""
     capabilities = read_field(info, "capabilities")
     effort, thinking = read_field(capabilities, "effort"), read_field(capabilities, "thinking")

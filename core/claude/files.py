@@ -1,14 +1,14 @@
 """Files at Claude's API: uploaded once, told by their ids, deleted; those that code made are downloaded. No retries."""
 
+from __future__ import annotations
+
 import asyncio
-import hashlib
 import io
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import anthropic
-
+from core.claude import sdk
 from core.claude.errors import FileStorageError
 from core.claude.sdk_errors import BROKEN
 from core.claude.streams.accumulator import read_field, read_word
@@ -34,16 +34,16 @@ class StorageEntry:
 class FileStorage:
     """The files of one API key. Each call is one request, but for the list, which has pages."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, key: str, seconds: float = SECONDS) -> None:
-        self._client = client
+    def __init__(self, open_client: sdk.OpenClient, api_key: str, seconds: float = SECONDS) -> None:
+        self._open_client = open_client
         self._seconds = seconds
-        self.api_key = hashlib.sha256(f"{client.base_url} {key}".encode()).hexdigest()[:16]
+        self.api_key = api_key
         """The fingerprint of the key and of where it is used: no id is known anywhere else."""
 
     async def upload(self, name: str, content: bytes, media_type: str) -> str:
         """Store a file under a name; its id. Raises FileStorageError."""
-        async with self._asking():
-            stored = await self._client.files.upload(file=(name, io.BytesIO(content), media_type))  # sent in pieces
+        async with self._asking() as client:
+            stored = await client.files.upload(file=(name, io.BytesIO(content), media_type))  # sent in pieces
             if file_id := read_word(stored, "id"):
                 return file_id
         raise FileStorageError(NO_STORAGE, unsupported=True)
@@ -51,8 +51,8 @@ class FileStorage:
     async def delete(self, file_id: str) -> bool:
         """Delete a file. Whether it was there. Raises FileStorageError."""
         try:
-            async with self._asking():
-                await self._client.files.delete(file_id)
+            async with self._asking() as client:
+                await client.files.delete(file_id)
         except FileStorageError as error:
             if not error.missing:
                 raise
@@ -61,15 +61,15 @@ class FileStorage:
 
     async def describe(self, file_id: str) -> StorageEntry:
         """The name, media type and size of a file. Raises FileStorageError."""
-        async with self._asking():
-            told = await self._client.files.retrieve_metadata(file_id)
+        async with self._asking() as client:
+            told = await client.files.retrieve_metadata(file_id)
             size = read_field(told, "size_bytes")
             return StorageEntry(str(told.filename), str(told.mime_type), size if isinstance(size, int) else 0)
 
     async def download(self, file_id: str, most: int) -> bytes:
         """The bytes of a file that code made, `most` at most. Raises FileStorageError."""
         content = bytearray()
-        async with self._asking(), self._client.files.with_streaming_response.download(file_id) as response:
+        async with self._asking() as client, client.files.with_streaming_response.download(file_id) as response:
             async for piece in response.iter_bytes(CHUNK):
                 content += piece
                 if len(content) > most:
@@ -80,8 +80,8 @@ class FileStorage:
         """The ids of the files that were stored under these names. Raises FileStorageError."""
         found: dict[str, str] = {}
         seen = set[str]()
-        async with self._asking():
-            pages = await self._client.files.list(limit=LISTED)
+        async with self._asking() as client:
+            pages = await client.files.list(limit=LISTED)
             if not isinstance(read_field(pages, "data"), list):
                 raise FileStorageError(NO_STORAGE, unsupported=True)
             async for one in pages:
@@ -94,16 +94,17 @@ class FileStorage:
         return found
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
+    async def _asking(self) -> AsyncIterator[sdk.AsyncAnthropic]:
         """One request, within its time. Raises FileStorageError for all that can go wrong with it."""
+        client = await self._open_client()
         try:
             async with asyncio.timeout(self._seconds):
-                yield
-        except anthropic.APIStatusError as error:
+                yield client
+        except sdk.APIStatusError as error:
             raise _classify(error) from error
         except TimeoutError as error:
             raise FileStorageError(f"no answer in {self._seconds:g} seconds") from error
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:  # a gateway's, perhaps
+        except (sdk.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:  # a gateway's, perhaps
             raise FileStorageError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from error
 
 
@@ -120,7 +121,7 @@ def list_made_files(content: Iterable[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(file_id for file_id in found if file_id))
 
 
-def _classify(error: anthropic.APIStatusError) -> FileStorageError:
+def _classify(error: sdk.APIStatusError) -> FileStorageError:
     """An answer below 500 says that nothing happened."""
     status = error.status_code
     code, words = read_word(error, "error_code"), read_word(error, "api_message") or read_field(error, "type")

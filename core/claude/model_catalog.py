@@ -96,6 +96,7 @@ class ModelCatalog:
     async def list_models(self) -> list[Model]:
         """All models that answer for this key, newest first. Raises ClaudeError, also where none is listed."""
         if self._list is None or self._clock() - self._list[0] >= LISTED:
+            await self._claude.open()  # which takes none of the API's time
             now = self._clock()
             models = [one for one in await self._limit_time(self._claude.models()) if not one.is_retired(now)]
             if not models:
@@ -132,6 +133,7 @@ class ModelCatalog:
         await self._notes.put(MODELS, CHOICES.dump_json(shown).decode())
 
     async def _ask(self, name: str) -> Model:
+        await self._claude.open()
         model = replace(await self._limit_time(self._claude.model(name)), id=name)
         now = self._clock()
         self._held[name] = _Held(now, model, told=True)

@@ -1,12 +1,14 @@
 """Errors of Anthropic's SDK and of its streams, classified as `ClaudeError`."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Mapping
 
-import anthropic
 import httpx2
 
+from core.claude import sdk
 from core.claude.errors import TRANSIENT, ClaudeError
 from core.claude.streams.accumulator import MalformedStream, read_word
 from core.domain.backoff import parse_retry_after
@@ -48,12 +50,12 @@ BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, RecursionE
 """What a stream raises that breaks off, or that is none of Claude's."""
 
 
-def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
+def classify_error(error: sdk.APIError, model: str) -> ClaudeError:
     """The kind of an SDK error, raised before a stream or in it before message_start.
 
     Until then nothing was generated, and no error is billed that the API tells; one that tells no reason may be.
     """
-    if not isinstance(error, anthropic.APIStatusError):
+    if not isinstance(error, sdk.APIStatusError):
         return _classify_no_answer(error, model)
     kind = "no file" if _misses_file(error) else "rejected" if _misses_container(error) else _kind_of(error)
     detail = read_word(error, "api_message") or _first_line(error.message)
@@ -74,7 +76,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     )
 
 
-def _kind_of(error: anthropic.APIStatusError) -> str:
+def _kind_of(error: sdk.APIStatusError) -> str:
     """By the API's word for it, else by the status. A page of HTML comes from something in between."""
     words, named = (read_word(error, "api_message") or "").lower(), read_word(error, "type")
     if "organization has been disabled" in words or "account has been disabled" in words:
@@ -94,19 +96,19 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
     return _BY_TYPE.get(named or "", _BY_STATUS.get(status, others))
 
 
-def _misses_file(error: anthropic.APIStatusError) -> bool:
+def _misses_file(error: sdk.APIStatusError) -> bool:
     """Whether a file that the request tells by its id is gone."""
     words = (read_word(error, "api_message") or "").lower()
     return error.error_code in _GONE or (error.status_code in {400, 404} and bool(_FILE.search(words)))
 
 
-def _misses_container(error: anthropic.APIStatusError) -> bool:
+def _misses_container(error: sdk.APIStatusError) -> bool:
     """Whether the container that the request names is gone, or not of this kind: a new one will do."""
     words = (read_word(error, "api_message") or "").lower()
     return error.status_code in {400, 404, 410} and "container" in words
 
 
-def _list_places(error: anthropic.APIStatusError) -> list[str]:
+def _list_places(error: sdk.APIStatusError) -> list[str]:
     """The positions of the blocks that an error is about, where it says so beside its words."""
     body = error.body if isinstance(error.body, dict) else {}
     details = body["error"].get("details") if isinstance(body.get("error"), dict) else None
@@ -114,12 +116,12 @@ def _list_places(error: anthropic.APIStatusError) -> list[str]:
     return [one for one in paths if isinstance(one, str)] if isinstance(paths, list) else []
 
 
-def _is_streamed(error: anthropic.APIStatusError) -> bool:
+def _is_streamed(error: sdk.APIStatusError) -> bool:
     """Whether it is an event of an answer under way, and not a whole response."""
     return error.status_code < 300 and "json" not in error.response.headers.get("content-type", "")
 
 
-def _read_status(error: anthropic.APIStatusError) -> int:
+def _read_status(error: sdk.APIStatusError) -> int:
     """The status, which a gateway whose answer has begun tells in the error's code."""
     named = error.body.get("error") if isinstance(error.body, dict) else None
     code = str(named.get("code")) if isinstance(named, dict) else ""
@@ -135,16 +137,16 @@ def _classify_rejection(words: str) -> str:
     return "spent" if "usage limit" in words or "spend" in words else "rejected"
 
 
-def _is_page(error: anthropic.APIStatusError) -> bool:
+def _is_page(error: sdk.APIStatusError) -> bool:
     """Whether it is a proxy's or a gateway's page, not an error as the API words it."""
     if error.type is not None:
         return False
     return "html" in error.response.headers.get("content-type", "") or bool(_PAGE.search(error.message[:500]))
 
 
-def _classify_no_answer(error: anthropic.APIError, model: str) -> ClaudeError:
+def _classify_no_answer(error: sdk.APIError, model: str) -> ClaudeError:
     """No answer came. Whoever could not connect sent nothing, and only such an error of aiohttp's has an `os_error`."""
-    if isinstance(error, anthropic.APIConnectionError):
+    if isinstance(error, sdk.APIConnectionError):
         causes = list(_walk_causes(error))
         detail = f"{_first_line(error.message)} {error.__cause__!r}"
         if any(isinstance(one, httpx2.UnsupportedProtocol | httpx2.TooManyRedirects) for one in causes):

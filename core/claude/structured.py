@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-import anthropic
 from pydantic import BaseModel, ValidationError
 
 from core.billing.ledger_rows import BudgetRefusal
+from core.claude import sdk
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, keep_nothing
@@ -87,6 +87,7 @@ class StructuredOutput:
         Raises ClaudeError: `refused`, `cut`, `unformed`, and every way in which a request fails; BudgetForbids. What
         was said or answered is in none of them, nor in the log.
         """
+        await sdk.load()
         known = await self.catalog.describe(model)
         turns = (Turn("user", (Text(content),)),) if isinstance(content, str) else tuple(content)
         in_words = not known.has(STRUCTURED_OUTPUTS) or (model, form) in self._in_words
@@ -113,6 +114,7 @@ class StructuredOutput:
         self, form: type[Form], model: str, instruction: str, content: str, *, max_tokens: int = LONGEST
     ) -> Request:
         """The request that asks for an instance of `form`, to be asked in a batch. `read` knows its answer."""
+        await sdk.load()
         known = await self.catalog.describe(model)
         in_words = not known.has(STRUCTURED_OUTPUTS) or (model, form) in self._in_words
         turns = (Turn("user", (Text(content),)),)
@@ -152,7 +154,7 @@ class _Draft(Generic[Form]):
 
     def build_request(self) -> Request:
         """The request: the form as the API takes it, else as words in the system prompt."""
-        schema = anthropic.transform_schema(self.form)
+        schema = sdk.transform_schema(self.form)
         shown = json.dumps(schema, ensure_ascii=False)
         system = f"{self.instruction}\n\n{IN_WORDS.format(shown)}" if self.in_words else self.instruction
         turns = self.turns if self.turns[-1].role == "user" else (*self.turns, Turn("user", (Text(GO),)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.library.persona_files import LARGEST, PersonaFile, PersonaFileError, parse_persona_file
+from core.library.persona_files import LARGEST, PersonaFile, PersonaFileError
 
 SHIPPED = Path(__file__).with_name("shipped")
 ENDING = ".md"
@@ -65,6 +65,8 @@ def read_shelf(folder: Path | None) -> Shelf:
 
 def read_folder(folder: Path) -> tuple[dict[str, PersonaFile], list[str]]:
     """The personas of a folder by the names of their files, and what is wrong, a sentence each."""
+    from core.library.front_matter import parse_persona_file  # noqa: PLC0415  it loads YAML, for those who look
+
     found: dict[str, PersonaFile] = {}
     problems: list[str] = []
     names: dict[str, str] = {}

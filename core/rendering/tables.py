@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wcwidth import wcswidth
-
 from core.rendering.inline import SpanKind, pair_spoilers, parse_spans
 from core.rendering.strip_marks import strip_marks
 
@@ -185,4 +183,8 @@ def name_columns(header: Sequence[str]) -> str:
 @lru_cache(maxsize=4096)
 def measure_width(cell: str) -> int:
     """The columns that `cell` takes on a screen. The library looks back over all half-flags before each one."""
+    if cell.isascii() and cell.isprintable():
+        return len(cell)
+    from wcwidth import wcswidth  # noqa: PLC0415  tables of every width of letters there is, which most never need
+
     return sum(max(0, wcswidth(piece)) for piece in _PIECE.findall(cell))

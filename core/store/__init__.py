@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
@@ -14,7 +14,9 @@ from core.store.records.reports.condition import Condition, Server
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from core.store.sql_port import Engine
-from core.store.transfer.move import Move, Moved, Progress, Report
+
+if TYPE_CHECKING:
+    from core.store.transfer.move import Moved, Report
 
 BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process to finish its own
 
@@ -94,8 +96,8 @@ def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
 
 
 def migrate_database(
-    source: str, target: str, report: Report, *, stale: timedelta = STALE, busy: timedelta = BUSY
-) -> Moved:
+    source: str, target: str, report: "Report", *, stale: timedelta = STALE, busy: timedelta = BUSY
+) -> "Moved":
     """Carry all rows of SQLite's database `source`, an address or a file's path, to the empty database `target` of
     PostgreSQL, and compare them there. Until that was done, nothing starts on `target`; begun again it goes on.
 
@@ -108,6 +110,8 @@ def migrate_database(
         raise StoreUnusable(DIRECTION)
     with _need_driver():
         from core.store import postgres
+    from core.store.transfer.move import Move
+
     with sqlite.open_source(address, stale, busy) as found, postgres.open_target(target, stale) as empty:
         return Move(found, empty, report).run()
 
@@ -158,8 +162,6 @@ def _need_driver() -> Iterator[None]:
 __all__ = [
     "Condition",
     "Copied",
-    "Moved",
-    "Progress",
     "Server",
     "Store",
     "backup",

@@ -15,33 +15,33 @@ class Migration:
     statements: tuple[str, ...]
 
 
-def _name(name: str, *statements: str) -> Migration:
+def _define(name: str, *statements: str) -> Migration:
     return Migration(name, statements)
 
 
 MIGRATIONS = (
-    _name(
+    _define(
         "one_claim_a_thread",
         "CREATE UNIQUE INDEX questions_answered ON questions (workspace, channel, thread) "
         "WHERE outcome IS NULL AND command IS NULL AND claim IS NOT NULL AND reply = name",
     ),
-    _name(
+    _define(
         "direct_messages",
         "ALTER TABLE requests ADD COLUMN direct {boolean} NOT NULL DEFAULT FALSE",
         "UPDATE requests SET direct = TRUE WHERE workspace LIKE '%:@me'",
         "CREATE INDEX budgets_by_person ON budgets (person) WHERE person IS NOT NULL",
     ),
-    Migration("follow_ups", ("ALTER TABLE personas ADD COLUMN follow_ups {text}",)),
+    _define("follow_ups", "ALTER TABLE personas ADD COLUMN follow_ups {text}"),
     # Why a question got no answer, for the prompts that come after it.
-    Migration("unanswered", ("ALTER TABLE questions ADD COLUMN unanswered {text}",)),
+    _define("unanswered", "ALTER TABLE questions ADD COLUMN unanswered {text}"),
     # What messages carry beside their words (forwards, previews), and the names that webhooks speak under.
-    _name(
+    _define(
         "carried_words",
         "ALTER TABLE messages ADD COLUMN quotes {text} NOT NULL DEFAULT '[]'",
         "ALTER TABLE messages ADD COLUMN speaker {text} NOT NULL DEFAULT ''",
     ),
     # Pages of whole answers that a late event of the platform had taken for notices are Claude's words again.
-    _name(
+    _define(
         "answers_are_no_notices",
         "UPDATE messages SET notice = FALSE WHERE mine AND notice AND EXISTS ("
         "SELECT 1 FROM questions WHERE questions.workspace = messages.workspace "
@@ -50,21 +50,21 @@ MIGRATIONS = (
     ),
     # A request is a step of an open question's answer: what is asked, by its digest, and what came of it where the
     # answer goes on from there. Both are wiped when the question closes.
-    _name(
+    _define(
         "steps",
         "ALTER TABLE requests ADD COLUMN step {text}",
         "ALTER TABLE requests ADD COLUMN content {text}",
         "CREATE INDEX requests_steps ON requests (workspace, channel, question) WHERE step IS NOT NULL",
     ),
     # Whether code blocks are files too, and what becomes of an answer of many pages.
-    _name(
+    _define(
         "files_of_answers",
         "ALTER TABLE personas ADD COLUMN files {text}",
         "ALTER TABLE personas ADD COLUMN long {text}",
     ),
     # Buttons below replies. `cut` opens again the code block that an answer was cut in, and is empty outside of any;
     # `continues` names the question whose answer goes on; `earlier` is what stood there before it was tried again.
-    _name(
+    _define(
         "controls",
         "ALTER TABLE questions ADD COLUMN cut {text}",
         "ALTER TABLE questions ADD COLUMN continues {text}",
@@ -78,7 +78,7 @@ MIGRATIONS = (
         "CREATE INDEX votes_by_time ON votes (workspace, at)",
     ),
     # Pictures and PDFs that Claude was told of, the messages that have them, and what is to be deleted at Claude's API.
-    _name(
+    _define(
         "files",
         "CREATE TABLE files (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
         "api_key {text} NOT NULL, sha256 {text} NOT NULL, kind {text} NOT NULL, type {text} NOT NULL, "
@@ -98,7 +98,7 @@ MIGRATIONS = (
     ),
     # Calls of tools by open answers, and what people let tools do. A question is `parked` while a call waits for a
     # person, and `told` names the newest message that Claude was told when it was.
-    _name(
+    _define(
         "tools",
         "ALTER TABLE questions ADD COLUMN parked {text}",
         "ALTER TABLE questions ADD COLUMN parked_until {text}",
@@ -119,7 +119,7 @@ MIGRATIONS = (
         "CREATE UNIQUE INDEX tool_grants_by_tool ON tool_grants (workspace, channel, thread, person, tool)",
     ),
     # Who changed what: ids, numbers and hashes, in a chain of its own for each workspace.
-    _name(
+    _define(
         "audit",
         "CREATE TABLE audit (workspace {text} NOT NULL, number {integer} NOT NULL, at {text} NOT NULL, "
         "actor {text} NOT NULL, action {text} NOT NULL, channel {text}, thread {text}, subject {text} NOT NULL, "
@@ -127,49 +127,49 @@ MIGRATIONS = (
         "CREATE INDEX audit_by_channel ON audit (workspace, channel, number)",
     ),
     # Which tools Claude may use in a place: names with commas.
-    Migration("tools_of_personas", ("ALTER TABLE personas ADD COLUMN tools {text}",)),
+    _define("tools_of_personas", "ALTER TABLE personas ADD COLUMN tools {text}"),
     # A channel's messages from the newest on, for searching them.
-    _name(
+    _define(
         "messages_by_time",
         "CREATE INDEX messages_by_time ON messages (workspace, channel, at, message) WHERE deleted_at IS NULL",
     ),
     # Files that code made for an open question's answer; of a closed one only what they are called.
-    Migration("made_files", ("ALTER TABLE questions ADD COLUMN made {text}",)),
+    _define("made_files", "ALTER TABLE questions ADD COLUMN made {text}"),
     # What of a request's cost is an estimate, in micro-dollars.
-    Migration("estimates", ("ALTER TABLE requests ADD COLUMN estimate {integer}",)),
+    _define("estimates", "ALTER TABLE requests ADD COLUMN estimate {integer}"),
     # What Claude had said when its question was parked.
-    Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
+    _define("said so far", "ALTER TABLE questions ADD COLUMN so_far {text}"),
     # Who let a question be answered anew.
-    Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
+    _define("reopened_by", "ALTER TABLE questions ADD COLUMN reopened_by {text}"),
     # Workspaces that installed the app by themselves, with their tokens, sealed.
-    _name(
+    _define(
         "installations",
         "CREATE TABLE installations (workspace {text} NOT NULL PRIMARY KEY, identity {text} NOT NULL, "
         "sealed {text} NOT NULL, installed_by {text} NOT NULL, installed_at {text} NOT NULL, expires_at {text}, "
         "version {integer} NOT NULL, renewing_until {text}) {strict}",
     ),
     # What a channel or a person has spent of a budget, without a look at the requests of all others.
-    _name(
+    _define(
         "requests_by_scope",
         "CREATE INDEX requests_by_channel ON requests (workspace, channel, at)",
         "CREATE INDEX requests_by_person ON requests (workspace, person, at)",
     ),
     # What people are offered to ask in a direct message, with semicolons between.
-    Migration("prompts_of_personas", ("ALTER TABLE personas ADD COLUMN prompts {text}",)),
+    _define("prompts_of_personas", "ALTER TABLE personas ADD COLUMN prompts {text}"),
     # Private answers about a message, which their askers may still post.
-    _name(
+    _define(
         "postable_answers",
         "CREATE INDEX questions_postable ON questions (closed_at) WHERE private AND said IS NOT NULL",
     ),
     # Why a persona was set, and whether the version that gave an answer is one of the whole workspace's.
-    _name(
+    _define(
         "reasons_of_personas",
         "ALTER TABLE personas ADD COLUMN reason {text} NOT NULL DEFAULT ''",
         "ALTER TABLE requests ADD COLUMN persona_wide {boolean}",
         "ALTER TABLE votes ADD COLUMN persona_wide {boolean}",
     ),
     # How much of a thread is told, and which messages are told by the summaries of what is not.
-    _name(
+    _define(
         "summaries",
         "ALTER TABLE personas ADD COLUMN context_tokens {integer}",
         "CREATE TABLE summarized (workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
@@ -180,7 +180,7 @@ MIGRATIONS = (
     ),
     # Files that a persona knows: their words, once, and which versions have which. `source` is the command whose
     # message brought one, and `command` the one that made it count: none, while it waits for its author's word.
-    _name(
+    _define(
         "knowledge",
         "ALTER TABLE personas ADD COLUMN knowledge {text}",
         "ALTER TABLE personas ADD COLUMN examples {text}",
@@ -192,15 +192,15 @@ MIGRATIONS = (
         "CREATE INDEX knowledge_waiting ON knowledge (at) WHERE command IS NULL",
     ),
     # A persona that was tried for a private answer, which its asker may keep.
-    Migration("drafts", ("ALTER TABLE questions ADD COLUMN draft {text}",)),
+    _define("drafts", "ALTER TABLE questions ADD COLUMN draft {text}"),
     # A private answer under way that may quote what went meanwhile.
-    _name(
+    _define(
         "unpostable_answers",
         "ALTER TABLE questions ADD COLUMN unpostable {boolean}",
         "CREATE INDEX questions_drafted ON questions (workspace, channel) WHERE draft IS NOT NULL",
     ),
     # Facts that a channel wants Claude to know: every change to them, which adds a note or removes one.
-    _name(
+    _define(
         "channel_notes",
         "CREATE TABLE channel_notes (workspace {text} NOT NULL, channel {text} NOT NULL, "
         "number {integer} NOT NULL, text {text} NOT NULL, removes {integer}, author {text} NOT NULL, "
@@ -208,7 +208,7 @@ MIGRATIONS = (
     ),
     # What is given again and again: `line` is a command or a prompt, `source` the command that added it. One that has
     # no `due_at` rests. Each run is left once, as a question.
-    _name(
+    _define(
         "schedules",
         "CREATE TABLE schedules (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, "
         "platform {text} NOT NULL, number {integer} NOT NULL, source {text} NOT NULL, author {text} NOT NULL, "
@@ -226,7 +226,7 @@ MIGRATIONS = (
     # Batches: what is asked of each row of a table, the rows while they wait and until their results are posted, and
     # what Anthropic has of them, which outlives both until it is settled and deleted there. `offers` names the buttons
     # below an answer that is about one.
-    _name(
+    _define(
         "jobs",
         "ALTER TABLE questions ADD COLUMN offers {text}",
         "CREATE TABLE jobs (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
@@ -256,9 +256,9 @@ MIGRATIONS = (
         "CREATE INDEX batches_by_name ON batches (name) WHERE name IS NOT NULL",
     ),
     # Whether a removal of a note erased its words.
-    Migration("erased_notes", ("ALTER TABLE channel_notes ADD COLUMN erases {boolean}",)),
+    _define("erased_notes", "ALTER TABLE channel_notes ADD COLUMN erases {boolean}"),
     # Requests of a task that are asked in a batch: of which model each is asked, and the messages that stand in it.
-    _name(
+    _define(
         "task_requests",
         "ALTER TABLE job_rows ADD COLUMN model {text}",
         "CREATE TABLE job_messages (job {integer} NOT NULL, number {integer} NOT NULL, message {text} NOT NULL, "
@@ -267,7 +267,7 @@ MIGRATIONS = (
         "CREATE INDEX job_messages_by_message ON job_messages (message)",
     ),
     # The last row of the results that hang there, and of those that are being posted; who said what a row is made of.
-    _name(
+    _define(
         "job_portions",
         "ALTER TABLE jobs ADD COLUMN posted {integer} NOT NULL DEFAULT 0",
         "ALTER TABLE jobs ADD COLUMN portion {integer}",
@@ -276,15 +276,15 @@ MIGRATIONS = (
         "CREATE INDEX job_rows_by_state ON job_rows (job, state, number)",
     ),
     # How questions came and were followed, as counts: how long prompts are worth to be cached.
-    _name(
+    _define(
         "pauses",
         "CREATE TABLE pauses (workspace {text} NOT NULL, came {text} NOT NULL, followed {text} NOT NULL, "
         "count {integer} NOT NULL, PRIMARY KEY (workspace, came, followed)) {strict}",
     ),
     # Where the rows of a job come from, in words, such as a file's name: it is listed longer than its plan is kept.
-    Migration("job_origins", ("ALTER TABLE jobs ADD COLUMN origin {text}",)),
+    _define("job_origins", "ALTER TABLE jobs ADD COLUMN origin {text}"),
     # Who may open the dashboard in a browser: links, until they are used, and sessions, each by the hash of its token.
-    _name(
+    _define(
         "sign_ins",
         "CREATE TABLE sign_in_links (token {text} NOT NULL PRIMARY KEY, workspace {text} NOT NULL, "
         "person {text} NOT NULL, channel {text} NOT NULL, expires_at {text} NOT NULL) {strict}",
@@ -295,13 +295,13 @@ MIGRATIONS = (
         "CREATE INDEX sign_in_sessions_by_person ON sign_in_sessions (workspace, person)",
     ),
     # What was asked in a stretch of time.
-    _name(
+    _define(
         "questions_by_time",
         "CREATE INDEX questions_by_time ON questions (workspace, at, command, outcome, unanswered, person)",
     ),
     # What stands on a platform that has no server of its own. `person` is whose words a post holds, and `waiting` the
     # kind of an event that has still to be ingested.
-    _name(
+    _define(
         "posts",
         "CREATE TABLE posts (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
         "name {text} NOT NULL, person {text} NOT NULL, at {text} NOT NULL, body {text} NOT NULL, "
@@ -314,13 +314,13 @@ MIGRATIONS = (
         "content {text} NOT NULL, PRIMARY KEY (post, number)) {strict}",
     ),
     # Where an installation ended, which each question asks.
-    _name(
+    _define(
         "installations_ended",
         "CREATE INDEX audit_of_ends ON audit (workspace, at) WHERE action = 'installation.ended'",
     ),
     # Who listens to which part of a platform, until when, and the session that another goes on with; the processes that
     # share a bot's parts, since when; and when the next session may begin.
-    _name(
+    _define(
         "shards",
         "CREATE TABLE shard_holders (bot {text} NOT NULL, process {text} NOT NULL, shards {integer} NOT NULL, "
         "since {text} NOT NULL, until {text} NOT NULL, PRIMARY KEY (bot, process)) {strict}",
@@ -331,14 +331,14 @@ MIGRATIONS = (
         "PRIMARY KEY (bot, bucket)) {strict}",
     ),
     # What the requests of a day that is over came to, by group, for one dimension of reports.
-    _name(
+    _define(
         "day_sums",
         "CREATE TABLE day_sums (workspace {text} NOT NULL, dimension {text} NOT NULL, since {text} NOT NULL, "
         "until {text} NOT NULL, sums {text} NOT NULL, PRIMARY KEY (workspace, dimension, since, until)) {strict}",
     ),
     # Answers that bots were given in a channel, for a day, and which question was told that they get no more. What no
     # longer `counts` says only what became of its question.
-    _name(
+    _define(
         "bot_answers",
         "CREATE TABLE bot_answers (workspace {text} NOT NULL, channel {text} NOT NULL, question {text} NOT NULL, "
         "at {text} NOT NULL, stopped {boolean} NOT NULL, counts {boolean} NOT NULL, "
@@ -348,7 +348,7 @@ MIGRATIONS = (
     ),
     # How far the days of a workspace are counted, whose requests begin after `until` from then on; who counts, by a
     # token; and when somebody may again.
-    _name(
+    _define(
         "day_sum_progress",
         "CREATE TABLE day_sum_progress (workspace {text} NOT NULL PRIMARY KEY, zone {text} NOT NULL, "
         "until {text} NOT NULL, token {text} NOT NULL, due_at {text} NOT NULL) {strict}",

@@ -110,10 +110,12 @@ async def test_postgres_is_measured_beside_sqlite(tmp_path):
 
 @pytest.mark.reliability
 async def test_several_processes_are_measured_beside_one(tmp_path):
-    figures = await replicas(tmp_path, questions=4)
+    *figures, passed_on = await replicas(tmp_path, questions=4)
 
     assert {one.case for one in figures} == {f"slack, {count} processes, PostgreSQL" for count in (2, 4)}
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
+    assert (passed_on.measure, passed_on.goal) == ("question to request", 20)
+    assert passed_on.confab > 0
 
 
 @pytest.mark.reliability
@@ -125,10 +127,10 @@ async def test_a_large_database_of_postgres_is_measured_beside_an_empty_one(tmp_
 
 
 async def test_a_start_is_measured_of_both_sides(tmp_path):
-    (figure,) = await start("slack", tmp_path, times=1)
+    connected, answered = await start("discord", tmp_path, times=1)
 
-    assert figure.limit > 0
-    assert figure.confab > 0
+    assert answered.limit > connected.limit > 0
+    assert answered.confab > connected.confab > 0
 
 
 def test_help_is_measured():

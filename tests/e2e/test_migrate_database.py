@@ -27,12 +27,13 @@ from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
 from core.domain.personas import Persona, Place
 from core.domain.tools import ToolCall
-from core.store import Progress, migrate_database, open_store
+from core.store import migrate_database, open_store
 from core.store.audit_log import AuditHead, AuditKeys
 from core.store.postgres.target import ensure_free
 from core.store.records.installations import Installation
 from core.store.records.schedules import NewSchedule
 from core.store.sql_port import Unfit, stamp
+from core.store.transfer.move import Progress
 from core.store.transfer.portable import Checksum, ColumnShape, Unportable, mend
 from tests.fakes.claude.script import Gate
 from tests.support import every_table, fork_server, postgres

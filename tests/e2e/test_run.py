@@ -86,7 +86,7 @@ async def running(settings: Settings, *platforms: Board, grace: float = 5):
         run.answer(settings, platforms, store, tools=ToolRegistry(), health=health, stop=stop, grace=grace)
     )
     try:
-        async with run.watch_claude(watch):
+        async with run.watch_claude(watch, platforms):
             yield stop
             stop.set()
             await asyncio.wait_for(serving, 30)

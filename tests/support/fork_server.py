@@ -213,7 +213,7 @@ def import_all() -> None:
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     importlib.import_module("tests.e2e.reliability.machine")
-    importlib.import_module("core.claude.client").load_certificates()
+    importlib.import_module("core.claude.streams.lenient_client").load_certificates()
 
 
 class Server:

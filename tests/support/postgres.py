@@ -24,7 +24,7 @@ with warnings.catch_warnings(action="ignore"):  # it tells where it keeps a lock
 GIVEN = "CONFAB_TEST_POSTGRES"
 NAME = "confab"  # what our processes call themselves
 NUMBERS = count(1)
-ENDED = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+ENDED = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE starts_with(application_name, %s)"
 COLUMNS = """
 SELECT relname, relkind, attname, attnum, atttypid, attnotnull FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
 WHERE relnamespace = current_schema()::regnamespace ORDER BY relname, attnum

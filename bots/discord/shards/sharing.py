@@ -9,7 +9,7 @@ from typing import Literal
 from bots.discord.gateway import Client
 from bots.discord.shards.client import SharedClient
 from bots.discord.shards.leases import ShardLeases
-from bots.discord.shards.starts import LEAD, SPACING, SessionStarts
+from bots.discord.shards.starts import FRESH, LEAD, SPACING, SessionStarts
 from bots.ops.plugin import PlatformResources
 from core.store.records.shards.leases import LEASE, Shards
 from core.telemetry import Emit, discard_event
@@ -25,6 +25,7 @@ class ShardSharing:
     lease: timedelta = LEASE
     spacing: float = SPACING
     lead: float = LEAD
+    fresh: float = FRESH
     leases: ShardLeases = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,7 +37,9 @@ class ShardSharing:
             SharedClient,
             leases=self.leases,
             limit=find_limit,
-            begin_starts=partial(SessionStarts, shards=self.shards, spacing=self.spacing, lead=self.lead),
+            begin_starts=partial(
+                SessionStarts, shards=self.shards, spacing=self.spacing, lead=self.lead, fresh=self.fresh
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,8 @@ from core.store.records.shards.leases import Shards
 
 SPACING = 5.5  # seconds between two session starts of a bucket; Discord wants five
 LEAD = 1.0  # seconds from the turn to the IDENTIFY, in which the connection is made
-FRESH = 5.0  # seconds that Discord's limits are believed
+FRESH = 5.0  # seconds that Discord's limits are believed, when a session is to begin
+SPARE = 0.5  # seconds that an IDENTIFY may come after its moment, for a turn is so much longer than Discord wants
 LONGEST = 300.0  # seconds after which it is asked again, where a day's sessions are used up
 RETRY = 2.0  # seconds before the database is asked again
 
@@ -50,7 +52,11 @@ def read_limit(answer: Json) -> StartLimit:
 
 
 class SessionStarts:
-    """Gives turns to begin a session. `ask` asks Discord for its limits, `spacing` and `lead` are for tests."""
+    """Gives turns to begin a session. `ask` asks Discord for its limits.
+
+    It is asked by who has a turn, and by nobody who waits for one, however many processes do. For tests there are
+    `spacing` and all below.
+    """
 
     def __init__(
         self,
@@ -60,15 +66,22 @@ class SessionStarts:
         shards: Shards,
         spacing: float = SPACING,
         lead: float = LEAD,
+        fresh: float = FRESH,
         sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shards = shards
         self._bot = bot
         self._ask = ask
         self._spacing = spacing
         self._lead = lead
+        self._fresh = fresh
         self._sleep = sleep
-        self._asked: tuple[float, StartLimit] | None = None
+        self._clock = clock
+        self._limit: StartLimit | None = None
+        """What Discord said last."""
+        self._asked_at = -math.inf
+        self._asking = asyncio.Lock()
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.spent_until = 0.0
         """Until when no session may begin, on the monotonic clock."""
@@ -76,33 +89,40 @@ class SessionStarts:
     @property
     def trouble(self) -> str:
         """Why no session begins just now; empty while sessions may begin."""
-        minutes = (self.spent_until - time.monotonic()) / 60
+        minutes = (self.spent_until - self._clock()) / 60
         return f"Discord allows no more sessions today; it counts anew in {minutes:.0f} min" if minutes > 0 else ""
 
     @property
     def remaining(self) -> int | None:
         """How many sessions were left, when Discord was asked last."""
-        return self._asked[1].remaining if self._asked else None
+        return self._limit.remaining if self._limit else None
 
     async def fetch_limit(self) -> StartLimit:
         """What Discord says, at most some seconds ago. Raises what the library raises."""
-        if self._asked is None or time.monotonic() - self._asked[0] >= FRESH:
-            limit = await self._ask()
-            self._asked = time.monotonic(), limit
-        return self._asked[1]
+        async with self._asking:  # shards that begin side by side ask once
+            if self._limit is None or self._clock() - self._asked_at >= self._fresh:
+                self._limit = await self._ask()
+                self._asked_at = self._clock()
+            return self._limit
 
     async def wait_for_turn(self, shard: int) -> float:
         """Wait until a shard may begin a session: the moment, on the monotonic clock, at which it says IDENTIFY.
 
         Raises what the library raises.
         """
-        limit = await self.fetch_limit()
-        async with self._turns[shard % limit.concurrency]:
+        concurrency = (self._limit or await self.fetch_limit()).concurrency
+        async with self._turns[shard % concurrency]:
             while True:
-                limit = await self._wait_for_allowance()
-                if not (seconds := await self._claim(shard % limit.concurrency)):
-                    return time.monotonic() + self._lead
-                await self._sleep(seconds)
+                if seconds := await self._claim(shard % concurrency):
+                    await self._sleep(seconds)
+                    continue
+                moment = self._clock() + self._lead
+                limit = await self.fetch_limit()
+                if limit.is_spent:
+                    await self._wait_until_counted_anew(limit)
+                elif self._clock() <= moment + SPARE:  # else the next turn is somebody's already
+                    self.spent_until = 0.0
+                    return moment
 
     async def _claim(self, bucket: int) -> float:
         """Seconds before the next try; 0 where it is our turn."""
@@ -113,12 +133,9 @@ class SessionStarts:
             return RETRY
         return wait.total_seconds()
 
-    async def _wait_for_allowance(self) -> StartLimit:
-        """Wait until Discord counts anew, if too few sessions are left."""
-        while (limit := await self.fetch_limit()).is_spent:
-            self.spent_until = time.monotonic() + limit.reset_after
-            log.error("%s", self.trouble)
-            self._asked = None
-            await self._sleep(min(limit.reset_after, LONGEST))
-        self.spent_until = 0.0
-        return limit
+    async def _wait_until_counted_anew(self, limit: StartLimit) -> None:
+        """Wait until Discord counts anew, or may have: the operator can have it do so by a new token."""
+        self.spent_until = self._clock() + limit.reset_after
+        log.error("%s", self.trouble)
+        await self._sleep(min(limit.reset_after, LONGEST))
+        self._asked_at = -math.inf

@@ -21,7 +21,8 @@ from core.domain.clock import Clock
 from core.domain.errors import ConfabError, StoreUnavailable
 
 COOKIE = "confab_install"
-MINUTES = 10  # that somebody has to say yes
+MINUTES = 10  # that somebody has to say yes: so long lives the cookie, on their own clock
+APART = 5  # minutes by which the clocks of two processes may differ: one begins, and the other ends
 USED = 10_000  # states that are remembered as used
 AUTHORIZE = "https://slack.com/oauth/v2/authorize"
 
@@ -75,6 +76,8 @@ OTHER = ShownPage(
 class InstallPages:
     """The pages. What Slack sends somebody back with must begin in their browser, works once, and for ten minutes.
 
+    Their browser counts these; no process takes it later, as far as clocks agree.
+
     The state holds all of that, sealed, so that any process can read it. That it was used each process remembers for
     itself, and Slack takes no code twice.
     """
@@ -89,7 +92,7 @@ class InstallPages:
         """Where people begin."""
         self._redirect = f"{public_url}{REDIRECT}"
         self._clock = clock
-        self._used: TTLCache[str, None] = TTLCache(USED, MINUTES * 60)
+        self._used: TTLCache[str, None] = TTLCache(USED, (MINUTES + 2 * APART) * 60)
 
     def build_routes(self) -> list[web.RouteDef]:
         pages = ((INSTALL, self.show), (REDIRECT, self.receive))
@@ -151,7 +154,7 @@ class InstallPages:
         if not hmac.compare_digest(fingerprint, _fingerprint(browser)) or once in self._used:
             return STRANGE
         self._used[once] = None
-        return None if age <= timedelta(minutes=MINUTES) else LATE
+        return None if age <= timedelta(minutes=MINUTES + APART) else LATE
 
 
 def _fingerprint(browser: str) -> str:

@@ -103,7 +103,7 @@ class InstalledWorkspaces:
             await self._vault.oauth.revoke(installed.tokens.bot)
             raise OtherInstallation
         sealed = self._vault.close(name, installed.tokens)
-        identity, at = write_identity(installed.us), self._clients.clock()
+        identity, at = write_identity(installed.us), installed.at
         row = Installation(name, identity, sealed, installed.by, at, installed.tokens.expires_at)
         await self._vault.store.install(row)
         if await self._vault.oauth.is_refused(installed.tokens.bot):

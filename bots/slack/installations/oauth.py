@@ -5,12 +5,14 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.client import classify_error, describe_failure
 from bots.slack.installations.clients import Clients
@@ -42,6 +44,8 @@ class Installed:
     tokens: Tokens
     by: str
     name: str
+    at: datetime
+    """When Slack gave the tokens, as it counts itself: by that it also tells when an installation ended."""
 
 
 class OAuth:
@@ -54,18 +58,20 @@ class OAuth:
 
     async def exchange(self, code: str, redirect_uri: str) -> Installed:
         """Exchange the code of an installation, which is good once. Raises Rejected, Uncertain, RateLimited."""
-        answer = await self._access(code=code, redirect_uri=redirect_uri)
+        response = await self._access(code=code, redirect_uri=redirect_uri)
+        answer, at = _read_body(METHOD, response), _read_time(response) or self._clients.clock()
         token = _read_token(answer, "access_token")
         try:
             us = parse_identity(await _ask(self._clients.make_client(token), "auth.test"))
-            return _read_installed(answer, us, self._read_tokens(answer))
+            return _read_installed(answer, us, self._read_tokens(answer), at)
         except ConfabError:
             await asyncio.shield(self.revoke(token))
             raise
 
     async def refresh(self, refresh: str) -> Tokens:
         """Exchange a refresh token, which is good once, for the next tokens. Raises as `exchange`."""
-        return self._read_tokens(await self._access(grant_type="refresh_token", refresh_token=refresh))
+        response = await self._access(grant_type="refresh_token", refresh_token=refresh)
+        return self._read_tokens(_read_body(METHOD, response))
 
     async def revoke(self, token: str) -> None:
         """Give a token back that is not kept, as far as Slack lets us."""
@@ -82,9 +88,9 @@ class OAuth:
             return False
         return False
 
-    async def _access(self, **arguments: str) -> Raw:
+    async def _access(self, **arguments: str) -> AsyncSlackResponse:
         client = self._clients.make_client()
-        return await _ask(client, METHOD, data=arguments, headers=dict(self._headers))
+        return await _call(client, METHOD, data=arguments, headers=dict(self._headers))
 
     def _read_tokens(self, answer: Raw) -> Tokens:
         """The tokens of an answer. Raises Uncertain."""
@@ -94,7 +100,7 @@ class OAuth:
         return Tokens(_read_token(answer, "access_token"), refresh, expires_at)
 
 
-def _read_installed(answer: Raw, us: BotIdentity, tokens: Tokens) -> Installed:
+def _read_installed(answer: Raw, us: BotIdentity, tokens: Tokens, at: datetime) -> Installed:
     """The installation that an answer tells of, beside who we are with its token. Raises Uncertain."""
     team, enterprise, person = (_read_object(answer, name) for name in ("team", "enterprise", "authed_user"))
     whole = bool(answer.get("is_enterprise_install"))
@@ -105,7 +111,16 @@ def _read_installed(answer: Raw, us: BotIdentity, tokens: Tokens) -> Installed:
     workspace = f"slack:{of_enterprise or of_team}"
     us = replace(us, team=of_team, enterprise=of_enterprise, workspace=workspace)
     name = _read_text(enterprise if whole else team, "name") or workspace
-    return Installed(us, tokens, _read_text(person, "id"), name)
+    return Installed(us, tokens, _read_text(person, "id"), name, at)
+
+
+def _read_time(response: AsyncSlackResponse) -> datetime | None:
+    """When it was answered. It is told in whole seconds; of events of the same one, this counts as the last."""
+    try:
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return at.astimezone(UTC) + timedelta(seconds=1)
 
 
 def _read_object(raw: Raw, name: str) -> Raw:
@@ -140,18 +155,25 @@ def _read_kind(raw: Raw, name: str, kind: type[Value]) -> Value | None:
     raise Uncertain(f"{METHOD}: an answer whose {name} can't be read")
 
 
-async def _ask(client: AsyncWebClient, method: str, **arguments: Any) -> Raw:
+async def _ask(client: AsyncWebClient, method: str) -> Raw:
+    return _read_body(method, await _call(client, method))
+
+
+async def _call(client: AsyncWebClient, method: str, **arguments: Any) -> AsyncSlackResponse:
     try:
-        answer = (await client.api_call(method, **arguments)).data
+        return await client.api_call(method, **arguments)
     except SlackApiError as error:
         raise classify_error(method, error) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Uncertain(f"{method}: {describe_failure(error)}") from None
     except (AttributeError, UnicodeError) as error:  # the SDK takes every body for an object
         raise Uncertain(f"{method}: an answer that can't be read") from error
-    if not isinstance(answer, dict):
+
+
+def _read_body(method: str, response: AsyncSlackResponse) -> Raw:
+    if not isinstance(response.data, dict):
         raise Uncertain(f"{method}: an answer that is no object")
-    return answer
+    return response.data
 
 
 def write_login(client_id: str, client_secret: str) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bots.ops.sealing import Seal
 from bots.slack.installations.clients import Clients
-from bots.slack.installations.credentials import Vault
-from bots.slack.installations.install_pages import InstallPages
-from bots.slack.installations.installed import InstalledWorkspaces
-from bots.slack.installations.oauth import OAuth
 from core.store.records.installations import Installations
+
+if TYPE_CHECKING:
+    from bots.slack.installations.install_pages import InstallPages
+    from bots.slack.installations.installed import InstalledWorkspaces
 
 TOKENS, STATES = "slack tokens", "slack states"  # what the keys are derived for
 
@@ -18,8 +18,8 @@ TOKENS, STATES = "slack tokens", "slack states"  # what the keys are derived for
 class OpenedInstallations:
     """The workspaces, and the pages on which more of them come."""
 
-    workspaces: InstalledWorkspaces
-    pages: InstallPages
+    workspaces: "InstalledWorkspaces"
+    pages: "InstallPages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ class Installing:
     """Whether the words of a workspace go when it removes us."""
 
     def open(self, clients: Clients, *, managers: frozenset[str], grows: bool) -> OpenedInstallations:
+        """Make them. What seals their tokens is loaded here, for a bot of one workspace has none to seal."""
+        from bots.ops.sealing import Seal
+        from bots.slack.installations.credentials import Vault
+        from bots.slack.installations.install_pages import InstallPages
+        from bots.slack.installations.installed import InstalledWorkspaces
+        from bots.slack.installations.oauth import OAuth
+
         oauth = OAuth(clients, self.client_id, self.client_secret)
         vault = Vault(self.store, Seal(self.keys, TOKENS), oauth, clients.clock, clients.sleep)
         workspaces = InstalledWorkspaces(clients, vault, managers=managers, grows=grows, erase=self.erase)

@@ -132,7 +132,7 @@ async def follow_page(desk: Desk, describe: DescribePulse, request: web.Request)
         """A pulse that others look at may be older than this session: the store is asked before a page is told so."""
         return hash_token(visit.token) not in pulse.sessions and await desk.store.sign_ins.find(visit.token) is None
 
-    left = (RANK_LIFE - (desk.clock() - visit.session.ranked_at)).total_seconds()
+    left = (RANK_LIFE - visit.session.rank_age).total_seconds()
     with desk.live.count_stream(visit.session.number):
         pulses = desk.live.follow(visit.workspace, lambda: desk.find_start("1", zone))
         seconds = min(STAY, left) if left > 0 else STAY  # it was asked for anew just now

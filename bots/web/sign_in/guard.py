@@ -103,8 +103,7 @@ class Guard:
         if session is None:
             raise PageRefused(401, *SIGN_IN)
         rank = session.rank
-        age = self._whois.clock() - session.ranked_at
-        if request.method not in READS or age >= RANK_LIFE:
+        if request.method not in READS or session.rank_age >= RANK_LIFE:
             rank = await self._whois.fetch_rank(session.identity)
             await self._sign_ins.note_rank(token, rank)
         if not self.admits(rank):

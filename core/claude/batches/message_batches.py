@@ -1,5 +1,7 @@
 """Message Batches of Claude's API: created from a file of requests, watched, read line by line, deleted. No retries."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,9 +12,7 @@ from enum import Enum
 from itertools import count
 from typing import BinaryIO
 
-import anthropic
-from anthropic.types.messages import MessageBatch
-
+from core.claude import sdk
 from core.claude.errors import BatchError
 from core.claude.sdk_errors import BROKEN, classify_error
 from core.claude.streams.accumulator import read_field, read_usage, read_word
@@ -71,8 +71,8 @@ class BatchResult:
 class MessageBatches:
     """The batches of one API key. Each call is one request, but for the list, which has pages."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, api_key: str, seconds: float = SECONDS) -> None:
-        self._client = client
+    def __init__(self, open_client: sdk.OpenClient, api_key: str, seconds: float = SECONDS) -> None:
+        self._open_client = open_client
         self._seconds = seconds
         self.api_key = api_key
         """The fingerprint of the key and of where it is used: no id is known anywhere else."""
@@ -83,24 +83,23 @@ class MessageBatches:
         The SDK would hold all of it in memory, and the event loop while it writes it.
         """
         headers = {"content-type": "application/json", "content-length": str(size)}
-        async with self._asking(SENDING, creates=True):
-            made = await self._client.post(
-                CREATE, content=_read_chunks(body), cast_to=MessageBatch, options={"headers": headers}
-            )
+        async with self._asking(SENDING, creates=True) as client:
+            kind, options = sdk.types.messages.MessageBatch, sdk.RequestOptions(headers=headers)
+            made = await client.post(CREATE, content=_read_chunks(body), cast_to=kind, options=options)
             if name := read_word(made, "id"):
                 return name
         raise BatchError("what answers has no batches", certain=True, unsupported=True)
 
     async def describe(self, name: str) -> BatchStatus:
         """How far a batch is. Raises BatchError."""
-        async with self._asking(self._seconds):
-            return _read_status(await self._client.messages.batches.retrieve(name))
+        async with self._asking(self._seconds) as client:
+            return _read_status(await client.messages.batches.retrieve(name))
 
     async def list_since(self, since: datetime) -> list[BatchStatus]:
         """The batches that were created since then, newest first. Raises BatchError."""
         found: dict[str, BatchStatus] = {}
-        async with self._asking(self._seconds):
-            async for one in await self._client.messages.batches.list(limit=LISTED):
+        async with self._asking(self._seconds) as client:
+            async for one in await client.messages.batches.list(limit=LISTED):
                 status = _read_status(one)
                 if status.at < since or status.id in found:  # a gateway that always answers the same page
                     break
@@ -109,9 +108,9 @@ class MessageBatches:
 
     async def read_results(self, name: str) -> AsyncGenerator[BatchResult, None]:
         """What became of its requests, in no order, once it has ended; each comes in time. Raises BatchError."""
-        async with self._asking(None):
+        async with self._asking(None) as client:
             async with asyncio.timeout(self._seconds):
-                lines = await self._client.messages.batches.results(name)
+                lines = await client.messages.batches.results(name)
             try:
                 for number in count(1):
                     async with asyncio.timeout(self._seconds):
@@ -126,8 +125,8 @@ class MessageBatches:
     async def cancel(self, name: str) -> None:
         """Ask for no more of a batch; it ends a little later. What has ended, or is gone, is. Raises BatchError."""
         try:
-            async with self._asking(self._seconds):
-                await self._client.messages.batches.cancel(name)
+            async with self._asking(self._seconds) as client:
+                await client.messages.batches.cancel(name)
         except BatchError as error:
             if not error.certain or error.retry_after is not None:
                 raise
@@ -136,23 +135,24 @@ class MessageBatches:
     async def delete(self, name: str) -> None:
         """Delete a batch that has ended, with its results. One that is gone, is. Raises BatchError."""
         try:
-            async with self._asking(self._seconds):
-                await self._client.messages.batches.delete(name)
+            async with self._asking(self._seconds) as client:
+                await client.messages.batches.delete(name)
         except BatchError as error:
             if not error.missing:
                 raise
 
     @asynccontextmanager
-    async def _asking(self, seconds: float | None, *, creates: bool = False) -> AsyncIterator[None]:
+    async def _asking(self, seconds: float | None, *, creates: bool = False) -> AsyncIterator[sdk.AsyncAnthropic]:
         """One request, within its time. Raises BatchError for all that can go wrong with it."""
+        client = await self._open_client()
         try:
             async with asyncio.timeout(seconds):
-                yield
-        except anthropic.APIStatusError as error:
+                yield client
+        except sdk.APIStatusError as error:
             raise _classify(error, creates=creates) from error
         except TimeoutError as error:
             raise BatchError(f"no answer in {self._seconds if seconds is None else seconds:g} seconds") from error
-        except (anthropic.AnthropicError, *BROKEN, AttributeError, TypeError, ValueError) as error:
+        except (sdk.AnthropicError, *BROKEN, AttributeError, TypeError, ValueError) as error:
             raise BatchError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from error
 
 
@@ -197,7 +197,7 @@ def _read_result(line: object) -> BatchResult:
     )
 
 
-def _classify(error: anthropic.APIStatusError, *, creates: bool) -> BatchError:
+def _classify(error: sdk.APIStatusError, *, creates: bool) -> BatchError:
     """An answer below 500 says that nothing happened."""
     known, status = classify_error(error, ""), error.status_code
     unsupported = creates and status in UNSUPPORTED

@@ -1,14 +1,14 @@
 """Message accumulator: a message of Claude's out of the events of its stream, or of a gateway that leaves some out."""
 
+from __future__ import annotations
+
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingBlock
-from anthropic.types import Usage as Billed
-
+from core.claude import sdk
 from core.claude.citations import Citation, CitationCollector, cite_web_page
 from core.domain.tools import find_flaw
 from core.domain.usage import Usage
@@ -95,7 +95,7 @@ class MessageAccumulator:
     """
 
     def __init__(self) -> None:
-        self.message: Message | None = None
+        self.message: sdk.types.Message | None = None
         self.text = ""
         self.documents: list[ShownDocument] = []
         """What its citations count: the documents of the prompt, and the pages that were fetched since."""
@@ -107,13 +107,13 @@ class MessageAccumulator:
         """A message_delta told why it ended."""
         self._ended = False
         """All its words are there: what begins behind that is the same message once more, or none of it."""
-        self._asked: Billed | None = None
+        self._asked: sdk.types.Usage | None = None
         """What the beginning told of the prompt; the end adds what tools that Anthropic runs brought."""
         self._activity = ""
         self.blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
-    def take(self, event: RawMessageStreamEvent | Mapping[str, Any]) -> bool:
+    def take(self, event: sdk.types.RawMessageStreamEvent | Mapping[str, Any]) -> bool:
         """Whether there is more text, or a citation of it, now. An event of an unknown kind adds nothing.
 
         Raises MalformedStream.
@@ -123,7 +123,7 @@ class MessageAccumulator:
         except (AttributeError, IndexError, TypeError, ValueError) as error:  # a gateway may send anything
             raise MalformedStream(f"{type(error).__name__}: {error}") from error
 
-    def whole(self) -> Message:
+    def whole(self) -> sdk.types.Message:
         """The message, once its events have ended. Raises MalformedStream if there was none."""
         message = self._find_message()
         self._citations.finish(self.text)
@@ -190,12 +190,12 @@ class MessageAccumulator:
         minutes, hour = (0, written) if ttl == "1h" else (written, 0)
         return usage + Usage(input=again, cache_write_5m=minutes, cache_write_1h=hour, web_searches=searches)
 
-    def _find_message(self) -> Message:
+    def _find_message(self) -> sdk.types.Message:
         if self.message is None:
             raise MalformedStream("no message came")
         return self.message
 
-    def _continue(self, event: RawMessageStreamEvent | Mapping[str, Any]) -> bool:
+    def _continue(self, event: sdk.types.RawMessageStreamEvent | Mapping[str, Any]) -> bool:
         raw: Any = event
         kind = read_field(raw, "type")
         if kind == "message_start":
@@ -215,20 +215,20 @@ class MessageAccumulator:
             self._ended = True
         return False
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, message: sdk.types.Message) -> None:
         """A second beginning takes nothing away from the first one, and adds no words where that has an end."""
         if self.message is not None:
             self._ended = self._ended or self._closed
             _add_counts(self.message.usage, read_field(message, "usage"))
             return
-        if not isinstance(read_field(message, "usage"), Billed):
-            message.usage = Billed.construct()
+        if not isinstance(read_field(message, "usage"), sdk.types.Usage):
+            message.usage = sdk.types.Usage.construct()
         self.message, self._asked = message, message.usage.model_copy()
 
     def _begin_block(self, index: object, block: Any) -> bool:
         self._find_message()
         placed = self._citations.end_block(self.text)  # a gateway may not say that the block before has ended
-        building = _Building(TextBlock.construct(type="text", text="") if block is None else block)
+        building = _Building(sdk.types.TextBlock.construct(type="text", text="") if block is None else block)
         self.documents += list_documents([block])
         self.blocks.append(building)
         self._open[index] = building
@@ -361,7 +361,7 @@ def count_tokens(counts: object, name: str) -> int:
     return value if isinstance(value, int) and 0 < value <= MOST_TOKENS else 0
 
 
-def _add_counts(counts: Billed, more: object) -> None:
+def _add_counts(counts: sdk.types.Usage, more: object) -> None:
     """Take over what is told later, where it is more."""
     names = more.model_fields_set if hasattr(more, "model_fields_set") else more if isinstance(more, Mapping) else ()
     for name in names:
@@ -377,7 +377,7 @@ def _hides_thinking(building: _Building) -> bool:
 
 
 def _make_thinking() -> Any:
-    return ThinkingBlock.construct(type="thinking", thinking="", signature="")
+    return sdk.types.ThinkingBlock.construct(type="thinking", thinking="", signature="")
 
 
 def _parse_input(pieces: str) -> object:

@@ -45,10 +45,12 @@ WHERE contype = 'f' AND connamespace = current_schema()::regnamespace AND conrel
 NUMBERED = "SELECT pg_get_serial_sequence(quote_ident(%s), 'id')"
 MARK = "SELECT 1 FROM schema_migrations WHERE name = %s FOR UPDATE"
 SESSION = """
-SELECT set_config(name, CASE name WHEN 'extra_float_digits' THEN '1' ELSE '0' END, false) FROM pg_settings
-WHERE name IN ('idle_session_timeout', 'extra_float_digits')
+SELECT set_config(name, CASE name
+    WHEN 'application_name' THEN 'confab move' WHEN 'extra_float_digits' THEN '1' ELSE '0' END, false) FROM pg_settings
+WHERE name IN ('application_name', 'idle_session_timeout', 'extra_float_digits')
 """
-"""Nobody ends it while the source is read, and numbers come back as they went there."""
+"""Nobody ends it while the source is read, neither the server nor a bot that takes it for one of its own that stands
+still, and numbers come back as they went there."""
 GUARD = "confab_moving"
 GUARD_FUNCTION = """
 CREATE OR REPLACE FUNCTION {guard}() RETURNS trigger LANGUAGE plpgsql AS $guard$

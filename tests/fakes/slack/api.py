@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -68,6 +70,7 @@ class Api:
             await self._tell(call, "after")
         except Cut:
             return cut(request)
+        response.headers[hdrs.DATE] = format_datetime(datetime.fromtimestamp(self.world.clock(), UTC), usegmt=True)
         await response.prepare(request)
         await response.write_eof()
         await self._tell(call, "answered")

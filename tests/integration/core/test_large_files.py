@@ -57,7 +57,11 @@ async def test_a_pdf_of_30_mb_holds_the_loop_for_less_than_50_ms(tmp_path, store
     (tmp_path / "plan.pdf").write_bytes(content)
     async with running_server(tmp_path / "plan.pdf") as url, aiohttp.ClientSession() as session:
         claude = anthropic.AsyncAnthropic(api_key="sk-1", base_url=url, max_retries=0)
-        storage = FileStorage(claude, "sk-1")
+
+        async def get_client() -> anthropic.AsyncAnthropic:
+            return claude
+
+        storage = FileStorage(get_client, "sk-1")
         await storage.delete("file_0")  # the first request of a client builds much, whatever it is
         reader = FileReader(uploads=FileUploads(store.files, storage))
         plan = Attachment("F1", "plan.pdf", "application/pdf", len(content), f"{url}/plan.pdf")

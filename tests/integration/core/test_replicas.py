@@ -27,7 +27,8 @@ from tests.support.house import at_once
 from tests.support.waiting import until
 
 SOON = 0.02  # seconds
-ROUNDS = 10
+TIMES = 5  # beside other work; who hears of a question only by looking takes a hundred
+ASKED, ROUNDS = 12, 10
 
 
 class Counted:
@@ -225,33 +226,40 @@ async def assistants(url, board, claude, *slots):
 async def test_what_a_full_process_is_told_reaches_claude_through_another_within_20_ms_of_the_event(
     url, board, claude, record_property
 ):
-    """The median of ten at rest: where the machine is busy, of the best ten of a few."""
+    """It takes little more than what that other one is told itself: both are asked in turn.
+
+    On a machine that is busy otherwise it is the fastest that counts, of a few rounds.
+    """
     arrived, gate = {}, Gate()
 
     async def note(index):
-        body = claude.requests[index].body
-        arrived[last_words(body).split()[-1]] = time.perf_counter()
+        arrived[last_words(claude.requests[index].body).split()[-1]] = time.perf_counter()
 
-    claude.on_request(note)
+    async def ask(told, name):
+        event, began = board.said(name, "U1", f"hello {name}"), time.perf_counter()
+        await told.ingest(event)
+        await until(lambda: name in arrived, every=0.001)
+        await board.until(name, "fine")
+        await until(lambda: not free.worker._answering and free.worker._woken._waiters)  # it looks for nothing any more
+        return arrived[name] - began
+
     claude.script(Answer(text="fine", gate=gate))
-    medians = []
-    async with assistants(url, board, claude, 1, 100) as (full, _):
+    passed_on, told = [], []
+    async with assistants(url, board, claude, 1, 100) as (full, free):
         await full.ingest(board.said("first", "U1", "hello"))
         await gate.reached.wait()
-        while len(medians) < ROUNDS and min(medians, default=1) >= SOON:
-            seconds = []
-            for number in range(10):
-                name = f"q{len(medians)}-{number}"
-                event, began = board.said(name, "U1", f"hello {name}"), time.perf_counter()
-                await full.ingest(event)
-                await until(lambda name=name: name in arrived, every=0.001)
-                seconds.append(arrived[name] - began)
-                await board.until(name, "fine")
-            medians.append(statistics.median(seconds))
+        claude.on_request(note)
+        for number in range(ASKED * ROUNDS):
+            passed_on.append(await ask(full, f"passed-{number}"))
+            told.append(await ask(free, f"told-{number}"))
+            soon = min(passed_on) < SOON and statistics.median(passed_on) < TIMES * statistics.median(told)
+            if soon and number + 1 >= ASKED:
+                break
         gate.opened.set()
-    record_property("figures", {"what": "from the event to Claude, through another", "median": min(medians)})
+    figures = {"median": statistics.median(passed_on), "least": min(passed_on), "told itself": statistics.median(told)}
+    record_property("figures", {"what": "from the event to Claude, through another", **figures})
 
-    assert min(medians) < SOON
+    assert soon
 
 
 @pytest.mark.reliability

@@ -198,6 +198,15 @@ async def test_sessions_of_several_processes_begin_no_faster_than_discord_allows
         assert starts.crowded == 0
 
 
+async def test_discord_is_asked_once_by_each_process_and_once_before_each_session(processes, store):
+    async with discord_of(6, starts=SessionStarts(1, 0.05)) as guild, processes(guild) as shared:
+        for name in ("p1", "p2", "p3"):
+            await shared.start(name, sharing=sharing(store, **PACE, fresh=0.0))
+        await heard(guild, 6)
+
+        assert [call.path for call in guild.calls].count("/gateway/bot") == 3 + 6
+
+
 async def test_with_too_few_sessions_left_none_begins_until_discord_counts_anew(processes, store, caplog):
     starts = SessionStarts(1)
     starts.reset_after = 300
@@ -508,12 +517,11 @@ async def test_a_gateway_that_closes_right_after_each_resume_is_not_asked_withou
         assert resumed == 1
 
 
-async def test_a_token_that_was_reset_ends_the_connection_also_where_a_session_only_waits_to_begin(processes):
+async def test_a_token_that_was_reset_ends_the_connection_also_where_a_session_only_waits_to_begin(processes, store):
     async with discord_of(1) as guild, processes(guild) as shared:
-        running = await shared.start("p1")
+        running = await shared.start("p1", sharing=sharing(store, fresh=0.0))
         await resumable(running, 1)
         guild.fault("GET /gateway/bot", error(401), 9)
-        running.discord._client._starts._asked = None
         guild.gateway.invalidate(resumable=False)
         with pytest.raises(CannotConnect, match="DISCORD_BOT_TOKEN: Discord does not take it"):
             await running.connected

@@ -321,7 +321,10 @@ async def test_a_private_answer_ends_with_its_token(guild, claude, running, capl
     assert guild.visible("general")[-1].content == "fine"
 
 
-async def test_a_private_answer_that_outlasts_its_token_says_so_in_time(guild, claude, store):
+async def test_a_private_answer_that_outlasts_its_token_says_so_in_time_also_where_our_clock_is_slow(
+    guild, claude, store
+):
+    guild.clock.forward(300)
     gate = Gate(after=6)
     claude.script(Answer(text="one two three four", chunk=4, gate=gate))
     async with confab(guild, claude, store, token_life=10.0) as running:

@@ -138,6 +138,18 @@ async def test_a_page_alone_asks_for_the_rank_again_after_five_minutes(front):
     assert found.status == 403
 
 
+async def test_a_process_whose_clock_is_slow_asks_for_the_rank_as_early_as_the_others():
+    clock = ManualClock()
+    store = await open_store("sqlite:///:memory:", clock=clock)
+    async with open_front(store, Board(), clock.skewed(-300)) as front, front.browse() as browser:
+        front.board.ranks = {}
+        clock.tick(RANK_LIFE.total_seconds())
+        found = await browser.get("/dashboard/audit")
+    await store.shut()
+
+    assert found.status == 403
+
+
 async def test_who_left_is_signed_out(front):
     async with front.browse(BOB) as browser:
         front.board.ranks["U2"] = Rank.GUEST

@@ -1,6 +1,7 @@
 """Sign-ins as rows: links, each used once, and sessions. What is over is deleted with the next link."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from core.domain.events import Pressed
 from core.domain.messages import Rank
@@ -62,17 +63,19 @@ def use_link(sql: Sql, link: str, token: str, rank: Rank) -> Session | None:
     row = {"token": hash_token(token), **_write_identity(identity), "rank": int(rank), **times}
     number = sql.insert_numbered("sign_in_sessions", row)
     record_audit(sql, AuditEntry(identity.workspace, now, identity.person, AuditAction.SIGN_IN, subject=str(number)))
-    return _read_session({"id": number, **row})
+    return _read_session({"id": number, **row}, now)
 
 
 def find_session(sql: Sql, token: str) -> Session | None:
-    row = sql.one(FIND, {"token": hash_token(token), "now": stamp(sql.now())})
-    return _read_session(row) if row else None
+    now = sql.now()
+    row = sql.one(FIND, {"token": hash_token(token), "now": stamp(now)})
+    return _read_session(row, now) if row else None
 
 
 def list_sessions(sql: Sql, workspace: str, person: str) -> Sequence[Session]:
-    rows = sql.many(LIST, {"workspace": workspace, "person": person, "now": stamp(sql.now())})
-    return [_read_session(row) for row in rows]
+    now = sql.now()
+    rows = sql.many(LIST, {"workspace": workspace, "person": person, "now": stamp(now)})
+    return [_read_session(row, now) for row in rows]
 
 
 def note_rank(sql: Sql, token: str, rank: Rank) -> None:
@@ -94,9 +97,8 @@ def end_pressed_session(sql: Sql, event: Pressed) -> str:
     row = sql.one(FIND, {"token": event.question or "", "now": stamp(sql.now())})
     if row is None:
         return SESSION_ENDED
-    session = _read_session(row)
-    platform = event.key.workspace.partition(":")[0]
-    if (session.identity.platform, session.identity.person) != (platform, event.person):
+    identity, platform = _read_identity(row), event.key.workspace.partition(":")[0]
+    if (identity.platform, identity.person) != (platform, event.person):
         return SESSION_OF_OTHERS
     _end(sql, row, event.person)
     return SESSION_ENDED
@@ -133,6 +135,7 @@ def _read_identity(row: Row) -> Identity:
     return Identity(row["workspace"], row["person"], row["channel"])
 
 
-def _read_session(row: Row) -> Session:
-    times = {name: parse_stamp(row[name]) for name in ("at", "expires_at", "ranked_at")}
-    return Session(row["id"], _read_identity(row), rank=Rank(row["rank"]), **times)
+def _read_session(row: Row, now: datetime) -> Session:
+    times = {name: parse_stamp(row[name]) for name in ("at", "expires_at")}
+    age = now - parse_stamp(row["ranked_at"])
+    return Session(row["id"], _read_identity(row), rank=Rank(row["rank"]), rank_age=age, **times)

@@ -46,8 +46,8 @@ class Session:
     at: datetime
     expires_at: datetime
     rank: Rank
-    ranked_at: datetime
-    """When the platform said so."""
+    rank_age: timedelta
+    """For how long the platform has said so, on the database's clock: no machine's own may let a rank live longer."""
 
 
 class SignIns(Protocol):

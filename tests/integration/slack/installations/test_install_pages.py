@@ -131,8 +131,18 @@ async def test_an_answer_of_slacks_that_can_not_be_read_installs_nothing(two, sl
     assert await store.installations.list("slack") == []
 
 
-@pytest.mark.parametrize(("minutes", "title"), [(9, "Confab is in Difference Engines"), (11, "That took too long")])
-async def test_a_state_works_for_ten_minutes(slack, claude, store, minutes, title):
+TEN_MINUTES = [
+    pytest.param(minutes, title, id=name)
+    for name, minutes, title in (
+        ("at once, by a process whose clock is slow", -5, "Confab is in Difference Engines"),
+        ("after nine minutes, by one whose clock is five ahead", 14, "Confab is in Difference Engines"),
+        ("after eleven minutes, by that one", 16, "That took too long"),
+    )
+]
+
+
+@pytest.mark.parametrize(("minutes", "title"), TEN_MINUTES)
+async def test_a_state_works_for_ten_minutes_though_clocks_differ_by_five(slack, claude, store, minutes, title):
     later = [timedelta()]
     async with town(slack, claude, store, installed=False, clock=lambda: system_clock() + later[0]) as two:
         browser = two.browser

@@ -4,9 +4,11 @@ Tests bots.slack.adapter, bots.slack.installations.installed.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from core.domain.clock import system_clock
 from core.domain.messages import ThreadKey
 from core.store.audit_log import AuditAction
 from tests.fakes.claude.script import Answer, Gate
@@ -76,13 +78,21 @@ async def test_it_comes_back_with_a_new_installation(two, slack):
     assert len(two.home.asked) == 1
 
 
-async def test_news_of_an_end_that_come_late_end_no_newer_installation(two, slack, store):
-    late = events.envelope(two.second.world, two.second.home, REMOVED[0])
-    late.payload["event_time"] -= 60
-    slack.outbox.put(late)
-    await slack.settled()
+@pytest.mark.parametrize("minutes", [-5, 0, 5])
+async def test_news_of_an_end_that_come_late_end_no_newer_installation_whatever_clock_a_machine_has(
+    slack, claude, store, minutes
+):
+    async with town(slack, claude, store, clock=lambda: system_clock() + timedelta(minutes=minutes)) as two:
+        late = events.envelope(two.second.world, two.second.home, REMOVED[0])
+        late.payload["event_time"] -= 60
+        slack.outbox.put(late)
+        await slack.settled()
+        kept = await store.installations.find("slack:T0TWO")
+        remove(two)
+        await slack.settled()
 
-    assert await store.installations.find("slack:T0TWO") is not None
+        assert kept is not None
+        assert await store.installations.find("slack:T0TWO") is None
 
 
 async def test_words_are_erased_where_that_is_set(slack, claude, store):

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bots.app.supervisor import Supervisor
+from bots.app.supervisor import Supervisor, run_once_connected
 from core.domain.errors import CannotConnect
 from tests.fakes.board import Board
 
@@ -116,3 +116,24 @@ async def test_a_failure_is_logged_in_full(caplog):
         "board failed and will be run again: OSError('no route')",
     )
     assert record.exc_info is not None
+
+
+async def test_what_a_start_does_not_need_runs_once_all_are_connected_or_soon_after():
+    slow, never, ran = Board(), Board(), []
+    slow.offline = never.offline = "not connected yet"
+
+    async def work() -> None:
+        ran.append([slow.offline, never.offline])
+
+    async def connect(_seconds: float) -> None:
+        assert not ran
+        slow.offline = ""
+
+    await run_once_connected([], work, connect)
+    ran.clear()
+    await run_once_connected([slow], work, connect)
+    assert ran == [["", "not connected yet"]]
+
+    ran.clear()
+    await run_once_connected([slow, never], work, connect)
+    assert ran == [["", "not connected yet"]]

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from core.library.front_matter import parse_persona_file
 from core.library.library import SHIPPED, PersonaLibrary, read_folder
-from core.library.persona_files import parse_persona_file
 
 TWELVE = [
     "code-reviewer",

@@ -1,16 +1,12 @@
-"""Persona files: what is read out of one, and the line and the mend of what is wrong. Tests core.library.persona_files."""
+"""Persona files: what is read out of one, and the line and the mend of what is wrong. Tests core.library.persona_files,
+core.library.front_matter.
+"""
 
 import pytest
 
 from core.domain.personas import Example, KnowledgeFile, Persona
-from core.library.persona_files import (
-    LARGEST,
-    PersonaFile,
-    PersonaFileError,
-    apply_persona_file,
-    parse_persona_file,
-    write_persona_file,
-)
+from core.library.front_matter import parse_persona_file, write_persona_file
+from core.library.persona_files import LARGEST, PersonaFile, PersonaFileError, apply_persona_file
 
 WHOLE = """\
 ---
