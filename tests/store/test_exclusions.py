@@ -21,6 +21,8 @@ from core.store.postgres.engine import PostgresEngine
 from core.store.records.bot_loops.answers import Verdict
 from core.store.rules import claims, ingest, ledger
 from core.store.rules.processes import heartbeats
+from core.store.rules.reports.day_sum_progress import FEW, begin_count
+from core.store.sql_port import stamp
 from tests.support import postgres
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 
@@ -71,7 +73,9 @@ class Halting:
         self._sql.update(table, number, changes)
 
     def execute(self, statement, values):
-        if "claims SET process" not in statement:  # which changes nothing here
+        if not any(
+            one in statement for one in ("claims SET process", "day_sum_progress SET until")
+        ):  # change nothing here
             self._halt()
         self._sql.execute(statement, values)
 
@@ -155,6 +159,24 @@ async def test_money_is_spent_once(engine, locks):
     found = await overlap(engine, *both(lambda sql: ledger.reserve_request(sql, planned, [scope])), locks)
 
     assert sum(isinstance(one, BudgetRefusal) for one in found) == (1 if locks else 0)
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])
+async def test_a_count_of_days_sees_each_request_that_began_before_it(engine, locks):
+    midnights = [at(-86_400 * days) for days in (100, 99, 98)]
+    row = {"workspace": KEY.workspace, "channel": "c", "thread": "t", "question": "q", "person": "U1", "model": "m"}
+    row |= {"persona": 0, "input_bound": 1, "output_bound": 1, "state": "settled", "at": stamp(midnights[0])}
+    await engine.unit(lambda sql: [sql.insert("requests", row) for _ in range(FEW)] and None)
+    planned = PlannedRequest(KEY, "1", "U1", "m", 0, 1, 1, midnights[0], 7)
+
+    _, count = await overlap(
+        engine,
+        lambda sql: ledger.reserve_request(sql, planned, []),
+        lambda sql: begin_count(sql, KEY.workspace, "UTC", midnights),
+        locks,
+    )
+
+    assert (len(count.left), count.waiting) == ((0, True) if locks else (1, False))
 
 
 @pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])

@@ -13,16 +13,13 @@ Sums = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class DayPart:
-    """A part of a day whose requests are counted, or have still to be."""
+    """A part of a day whose requests are counted, or have still to be. Days are counted from their ends: that which the
+    day begins with is the last one.
+    """
 
     day: Day
     since: str
     until: str
-
-    @property
-    def first(self) -> bool:
-        """Whether the day begins with it. Days are counted from their ends, so that then all of one is counted."""
-        return self.since == self.day[0]
 
 
 @dataclass(frozen=True, slots=True)

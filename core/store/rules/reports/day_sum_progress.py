@@ -118,7 +118,7 @@ def go_on_counting(sql: Sql, count: DayCount) -> DayCount | None:
     for part, sums in found:
         for by, one in zip(DIMENSIONS, sums, strict=True):
             add_sums(counted[by], one)
-        if part.first:
+        if part.since == part.day[0]:
             _keep_day(sql, count.workspace, part.day, counted)
             counted = {by: {} for by in DIMENSIONS}
     return replace(count, left=left, counted=counted)
