@@ -24,6 +24,7 @@ from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
 from core.store.sqlite.vacuum import sweep
+from core.store.transfer.mark import ensure_unmoved
 
 T = TypeVar("T")
 
@@ -129,17 +130,23 @@ class DatabaseThread:
 
     def _open(self) -> None:
         try:
+            self._ensure_unmoved()
             create(self.path)
             busy = self.busy.total_seconds()
             connection = sqlite3.connect(self.path, busy, cached_statements=STATEMENTS)
             self._db = Database(connection, execute_plugins=False)
             prepare(self._db)
             with transaction(self._db):
+                self._ensure_unmoved()  # meanwhile: a move has held the lock that this waited for
                 migrate(self._db)
                 leases = self._clock or open_lease_clock(self._db, self._wall)
             self._sql = SqliteSql(self._db, self._clock or self._wall, self._keys, leases)
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
             raise StoreUnusable(f"The database {self.path} cannot be used: {explain_error(error)}.") from error
+
+    def _ensure_unmoved(self) -> None:
+        if self.path != MEMORY:
+            ensure_unmoved(self.path)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
