@@ -51,6 +51,7 @@ from tests.support.waiting import until
 WITHOUT = {"_sqlite_migrations", "schema_migrations"}
 SOON = timedelta(milliseconds=50)
 SYS = Path("/sys")
+NOBODY = 65534
 COPYING = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE relid::regclass::text LIKE '%messages' AND tuples_processed > 100"
 CHECKING = (
     "SELECT 1 FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
@@ -416,6 +417,8 @@ def mark_of(source):
 async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_whatever_else_starts_there(source, target):
     """Each with exit code 2 and what mends it; taken away, the mark lets it start there after all."""
     waiting = []
+    with suppress(PermissionError):
+        os.chown(source.path, NOBODY, NOBODY)
 
     def start_beside(progress):
         if progress.phase == "checking" and not waiting:
@@ -440,7 +443,7 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
     _, usage = await process.communicate()
     mark = mark_of(source)
     kept = json.loads(mark.read_text())
-    mode = mark.stat().st_mode & 0o777
+    seen = mark.stat()
     mark.unlink()
 
     why = (
@@ -449,9 +452,21 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
     )
     assert (told, made) == ([why] * 3, False)
     assert (process.returncode, usage.decode().endswith(f"{why}\n")) == (2, True)
-    assert (kept["moved_to"], mode) == (moved.target, 0o600)
-    assert "hunter" not in repr(kept)
+    assert (kept["moved_to"], seen.st_mode & 0o777) == (moved.target, 0o600)
+    assert seen.st_uid == source.path.stat().st_uid
     assert await asyncio.to_thread(start_on, source) == ""
+
+
+async def test_a_bot_that_slept_while_the_source_was_moved_writes_nothing_into_it_any_more(source, target):
+    store = await open_store(source.url, busy=SOON)
+    await asyncio.to_thread(move, source, target)
+    told = await try_to(store.questions.ingest(asked("1")))
+    mark_of(source).unlink()
+    late = await try_to(store.questions.ingest(asked("1")))
+    await store.shut()
+
+    assert f"The database {source.path} cannot be used: it was moved to postgresql://" in told
+    assert late == ""
 
 
 async def test_the_check_says_that_the_source_was_moved_and_a_backup_of_it_can_be_started_on(source, target, tmp_path):

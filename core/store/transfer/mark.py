@@ -34,9 +34,14 @@ class MoveMark:
         return f"{self.target or ELSEWHERE}{f' on {self.at}' if self.at else ''}"
 
 
+def name_mark(database: str) -> str:
+    """The path of its mark: beside the file itself, whatever link leads there."""
+    return os.path.realpath(database) + MARK
+
+
 def find_mark(database: str) -> MoveMark | None:
     """The mark beside the database in the file `database`; None, where it was not moved."""
-    path = _name_mark(database)
+    path = name_mark(database)
     if not os.path.lexists(path):
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -61,7 +66,7 @@ def ensure_markable(database: str, target: str) -> None:
     mark = find_mark(database)
     if mark and mark.target != target:
         raise Unfit(OTHER.format(database=database, there=mark, mark=mark.path))
-    path = _name_mark(database)
+    path = name_mark(database)
     try:
         os.close(_open_draft(path))
         os.unlink(path + DRAFT)
@@ -71,8 +76,10 @@ def ensure_markable(database: str, target: str) -> None:
 
 def write_mark(database: str, target: str, at: datetime) -> None:
     """Say beside it that it was moved, so that a power cut leaves all of that or nothing. Raises OSError."""
-    path = _name_mark(database)
+    path = name_mark(database)
     with open(_open_draft(path), "w", encoding="utf-8") as file:
+        with suppress(OSError):  # so that the bot can read it, also where root moves
+            os.fchown(file.fileno(), os.stat(database).st_uid, os.stat(database).st_gid)
         print(json.dumps({"moved_to": target, "moved_at": at.strftime(TIME)}), file=file, flush=True)
         os.fsync(file.fileno())
     os.replace(path + DRAFT, path)
@@ -90,8 +97,3 @@ def sync_folder(folder: str) -> None:
 
 def _open_draft(path: str) -> int:
     return os.open(path + DRAFT, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-
-
-def _name_mark(database: str) -> str:
-    """Beside the file itself, whatever link leads there."""
-    return os.path.realpath(database) + MARK
