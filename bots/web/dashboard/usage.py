@@ -17,7 +17,7 @@ from core.billing.reports import UsageReport
 BY = {"channel": "Channel", "person": "Person", "model": "Model", "persona": "Persona", "day": "Day"}
 OWN = {"model": "Model", "day": "Day"}  # what tells a person something of their own usage
 LINES = 100  # of a page, which stays small; the csv has all
-CHARTED = 60  # columns of a chart
+CHARTED = 90  # columns of a chart: the days of the longest span
 DEFAULT, UNKNOWN = "default", "unknown"
 PERSONAS = {DEFAULT: "No persona was set", UNKNOWN: "Beside answers, or not known"}
 
