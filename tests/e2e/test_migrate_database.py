@@ -1,7 +1,7 @@
 """`confab migrate-database`: all that SQLite holds stands in PostgreSQL afterwards, or nothing starts there.
 
 Tests core.store.transfer.move, core.store.transfer.mark, core.store.transfer.portable, core.store.sqlite.source,
-core.store.postgres.target, bots.ops.database_move.
+core.store.postgres.target, core.store.postgres.guard, bots.ops.database_move.
 """
 
 import asyncio
@@ -57,6 +57,16 @@ CHECKING = (
     "SELECT 1 FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
     "WHERE mode = 'ShareRowExclusiveLock' AND relname = 'messages' AND granted AND relnamespace = current_schema()::regnamespace"
 )
+GUARDED = (
+    "SELECT relname FROM pg_proc LEFT JOIN pg_trigger ON tgfoid = pg_proc.oid LEFT JOIN pg_class ON pg_class.oid = tgrelid "
+    "WHERE proname = 'confab_moving' AND pronamespace = current_schema()::regnamespace"
+)
+"""The tables that have a guard; none of them has one where its function is gone."""
+WAITING = (
+    "SELECT 1 FROM pg_locks JOIN pg_class ON pg_class.oid = relation WHERE mode = 'RowExclusiveLock' AND NOT granted "
+    "AND relnamespace = current_schema()::regnamespace AND waitstart < clock_timestamp() - interval '0.2 s'"
+)
+"""A bot that would write has waited for so long that the server has looked for a deadlock already."""
 MARKED = "SELECT 1 FROM schema_migrations WHERE name LIKE 'moving here%'"
 
 
@@ -615,7 +625,57 @@ async def test_a_bot_that_had_opened_the_target_before_writes_nothing_into_it_un
     assert sum(refused in one for one in told) >= 5
     assert stands
     assert late == ""
-    assert target.rows("SELECT 1 FROM pg_proc WHERE proname = 'confab_moving'") == []
+    assert target.rows(GUARDED) == []
+
+
+async def test_bots_that_work_on_the_target_the_whole_time_neither_end_the_move_nor_are_in_its_way(source, target):
+    """Its last step comes while they have read one table, and wait to write into another."""
+    stores = [await open_store(f"{target.url}%20-cdeadlock_timeout%3D100") for _ in range(2)]
+    loop, at_work = asyncio.get_running_loop(), []
+
+    async def work(store, process):
+        while True:
+            await try_to(store.questions.heartbeat(process))
+            await try_to(store.questions.claim_next(process, {"slack"}))
+
+    def meet(progress):
+        if progress.phase == "copying" and not at_work:
+            begun = (work(store, f"p{number}") for number, store in enumerate(stores))
+            at_work.extend(asyncio.run_coroutine_threadsafe(one, loop) for one in begun)
+        if (progress.phase, progress.table) == ("checking", "messages"):
+            asyncio.run_coroutine_threadsafe(until(lambda: reads(target, WAITING), every=0.05), loop).result()
+
+    moved = await asyncio.to_thread(migrate_database, source.url, target.url, meet)
+    guarded = target.rows(GUARDED)
+    for one in at_work:
+        one.cancel()
+    beaten = [await try_to(store.questions.heartbeat("late")) for store in stores]
+    for store in stores:
+        await store.shut()
+
+    assert moved.rows["messages"] == 2
+    assert (len(at_work), guarded, beaten) == (2, [], ["", ""])
+
+
+async def test_while_somebody_reads_to_the_end_of_a_move_its_guard_refuses_nothing_and_goes_at_the_next_start(
+    source, target
+):
+    with psycopg.connect(target.url) as reader:
+
+        def read(progress):
+            if (progress.phase, progress.table) == ("checking", "messages"):
+                reader.execute("SELECT count(*) FROM messages").fetchone()
+
+        await asyncio.to_thread(migrate_database, source.url, target.url, read)
+        left = target.rows(GUARDED)
+        store = await open_store(target.url)
+        beaten = await try_to(store.questions.heartbeat("early"))
+        await store.shut()
+
+    assert ("messages",) in left
+    assert beaten == ""
+    assert await asyncio.to_thread(start_on, target) == ""
+    assert target.rows(GUARDED) == []
 
 
 async def try_to(work):

@@ -21,9 +21,10 @@ from core.domain.clock import system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.domain.messages import Outcome
 from core.store import backup, inspect, open_store
-from core.store.postgres.connection import STATEMENT
+from core.store.postgres.connection import STATEMENT, connect
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
+from core.store.postgres.standstill import end_standing
 from core.store.records.heartbeat import Heartbeat
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
@@ -36,6 +37,11 @@ pytestmark = pytest.mark.slow
 COMMIT = b"COMMIT\0"
 SOON = timedelta(milliseconds=300)
 NOTE = "INSERT INTO notes (name, value) VALUES (:name, 'x')"
+LOCK = "pg_advisory_xact_lock(7)"
+WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'confab' AND wait_event_type = 'Lock' "
+    "AND state_change < clock_timestamp() - make_interval(secs => %s)"
+)
 KILL = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'confab'"
 
 
@@ -129,6 +135,14 @@ def read_nothing(sql):
     wire.flush()
 
 
+def read_all(sql):
+    """How many rows that answer had."""
+    wire = sql._connection.pgconn
+    wire.pipeline_sync()
+    answer, _end, _sync = wire.get_result(), wire.get_result(), wire.get_result()
+    return answer.ntuples
+
+
 def want_all(sql):
     sql.lock("claims")
     return sql.count_changes("UPDATE notes SET value = 'z' WHERE name = 'n'", {})
@@ -144,7 +158,7 @@ async def hasty(postgres_url):
     await opened.shut()
 
 
-@pytest.mark.parametrize("stand", [end_before, end_nothing, hold_a_row, read_nothing])
+@pytest.mark.parametrize("stand", [end_before, end_nothing, hold_a_row])
 async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long_wherever_it_stands(hasty, admin, stand):
     stopped, go_on = threading.Event(), threading.Event()
     tries = []
@@ -164,6 +178,97 @@ async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long_wherever
 
     assert await holding == 1
     assert (len(tries), count_notes(admin)) == (2, 2)
+
+
+async def test_who_reads_a_large_answer_slowly_is_waited_for_twice_as_long_as_others_wait_and_reads_it_once(
+    postgres_url,
+):
+    hasty = PostgresEngine(postgres_url, timedelta(seconds=0.6))
+    await hasty.open()
+    sent, go_on = threading.Event(), threading.Event()
+    tries = []
+
+    def read_slowly(sql):
+        tries.append(1)
+        read_nothing(sql)
+        sent.set()
+        go_on.wait(30)
+        return read_all(sql) + sql.count_changes(NOTE, {"name": "read"})
+
+    reading = asyncio.create_task(hasty.unit(read_slowly))
+    await asyncio.to_thread(sent.wait)
+    with pytest.raises(StoreUnavailable, match="another transaction holds what this one needs"):
+        await hasty.unit(want_all)
+    go_on.set()
+
+    assert await reading == 20_001
+    assert len(tries) == 1
+    await hasty.shut()
+
+
+async def test_who_is_stopped_in_the_middle_of_an_answer_holds_others_up_for_little_more_than_twice_what_they_wait(
+    postgres_url,
+):
+    hasty = PostgresEngine(postgres_url, timedelta(seconds=0.6))
+    await hasty.open()
+    sent, go_on = threading.Event(), threading.Event()
+    tries = []
+
+    def stop(sql):
+        tries.append(1)
+        if len(tries) == 1:
+            read_nothing(sql)
+            sent.set()
+            go_on.wait(30)
+        return sql.count_changes(NOTE, {"name": "read"})
+
+    reading = asyncio.create_task(hasty.unit(stop))
+    await asyncio.to_thread(sent.wait)
+    refused = 0
+    while True:
+        try:
+            await hasty.unit(want_all)
+            break
+        except StoreUnavailable:
+            refused += 1
+    go_on.set()
+
+    assert await asyncio.gather(reading, return_exceptions=True)
+    assert 1 <= refused <= 3
+    await hasty.shut()
+
+
+@pytest.mark.parametrize(
+    ("doing", "waited", "silence", "found"),
+    [
+        ("SELECT pg_sleep(30)", 0, 60, False),
+        ("SELECT pg_sleep(30)", 0.1, 0.1, True),
+        ("", 0, 60, False),
+        ("", 0.2, 2, True),
+    ],
+    ids=["contention", "a long wait", "a rest", "a standstill"],
+)
+async def test_another_look_comes_soon_only_where_somebody_waits_for_long_or_may_stand_still(
+    postgres_url, admin, doing, waited, silence, found
+):
+    holding, waiting = [
+        await psycopg.AsyncConnection.connect(postgres_url, autocommit=True, application_name="confab")
+        for _ in range(2)
+    ]
+    await holding.execute("BEGIN")
+    await holding.execute(f"SELECT pg_current_xact_id(), {LOCK}")
+    doings = [
+        asyncio.create_task(one.execute(what)) for one, what in ((holding, doing), (waiting, f"SELECT {LOCK}")) if what
+    ]
+    await until(lambda: admin.execute(WAITING, (waited,)).fetchone(), every=0.01)
+    with connect(postgres_url) as looking:
+        soon = await asyncio.to_thread(end_standing, looking, timedelta(seconds=silence))
+    admin.execute(KILL)
+    await asyncio.gather(*doings, return_exceptions=True)
+    for one in (holding, waiting):
+        await one.close()
+
+    assert soon is found
 
 
 async def test_one_that_was_stopped_in_several_transactions_holds_nobody_up_for_much_longer(hasty):

@@ -17,6 +17,7 @@ from core.domain.clock import Clock
 from core.domain.errors import StoreNotReady, StoreUnavailable, StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.postgres.connection import STATEMENT, CommitLost, LastingConnection, connect, was_committed
+from core.store.postgres.guard import drop_guard
 from core.store.postgres.listener import Listener
 from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
@@ -115,8 +116,10 @@ class PostgresEngine:
 
     def _open(self) -> None:
         try:
-            with connect(self._url) as connection, connection.transaction():
-                migrate(connection)
+            with connect(self._url) as connection:
+                with connection.transaction():
+                    migrate(connection)
+                drop_guard(connection, timedelta(0))
         except (psycopg.Error, Unfit) as error:
             kind = StoreNotReady if passes(error) else StoreUnusable
             raise kind(f"The database {self.name} cannot be used: {explain(error)}.") from error

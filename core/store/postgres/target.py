@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from core.domain.errors import StoreUnusable
 from core.domain.wording import list_some
 from core.store.postgres.connection import connect
+from core.store.postgres.guard import disarm_guard, drop_guard, lock_tables, pass_guard, set_guard
 from core.store.postgres.problems import FOREIGN, explain, name_database
 from core.store.postgres.schema import MOVING, NAMES, PATIENCE, UNWHOLE, ensure_fit, migrate, read_migrations, read_move
 from core.store.sql_port import Unfit, stamp
@@ -51,22 +52,6 @@ WHERE name IN ('application_name', 'idle_session_timeout', 'extra_float_digits')
 """
 """Nobody ends it while the source is read, neither the server nor a bot that takes it for one of its own that stands
 still, and numbers come back as they went there."""
-GUARD = "confab_moving"
-GUARD_FUNCTION = """
-CREATE OR REPLACE FUNCTION {guard}() RETURNS trigger LANGUAGE plpgsql AS $guard$
-BEGIN
-    IF current_setting('confab.moves', true) IS DISTINCT FROM 'yes' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = {told};
-    END IF;
-    RETURN NULL;
-END $guard$
-"""
-GUARD_TABLE = """
-CREATE OR REPLACE TRIGGER {guard} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
-FOR EACH STATEMENT EXECUTE FUNCTION {guard}()
-"""
-"""A bot that had opened the database before it was marked writes nothing into it while it is not whole."""
-UNGUARDED = "SELECT set_config('confab.moves', 'yes', true)"
 LIVING = "SELECT count(*) FROM processes WHERE beat_at >= %s"
 
 LIVES = "a process of Confab runs on it; stop it, or wait {} seconds if it has died"
@@ -118,11 +103,12 @@ class PostgresTarget:
         self._mark = MOVING + source
         with self.connection.transaction():
             self.connection.execute(PATIENCE)
-            self.connection.execute(UNGUARDED)
+            pass_guard(self.connection)
             if read_move(self.connection) is None:
                 self._migrate()
-                self._guard(_list_tables(self.connection), source)
-                self._ensure_empty(_list_tables(self.connection))
+                tables = _list_tables(self.connection)
+                set_guard(self.connection, [table.name for table in tables], UNWHOLE.format(source))
+                self._ensure_empty(tables)
                 self.connection.execute("DELETE FROM processes")  # of those that have ended
                 self.connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", (self._mark,))
 
@@ -145,6 +131,7 @@ class PostgresTarget:
 
     def clear(self, tables: Sequence[TableShape]) -> None:
         with self._hold():
+            lock_tables(self.connection, [table.name for table in tables], "ACCESS EXCLUSIVE")
             self.connection.execute(_list_names("TRUNCATE {}", tables))
 
     def finish(
@@ -152,20 +139,14 @@ class PostgresTarget:
     ) -> None:
         """Numbers that the server gives go on after the highest one."""
         with self._hold():
-            self.connection.execute(_list_names("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", tables))
+            lock_tables(self.connection, [table.name for table in tables], "SHARE ROW EXCLUSIVE")
             for table in tables:
                 compare(table, self.read(table))
                 self._count_on(table)
             self.connection.execute(_list_names("ANALYZE {}", tables))
-            self.connection.execute(_compose("DROP FUNCTION IF EXISTS {guard}() CASCADE"))
+            disarm_guard(self.connection)
             self.connection.execute("DELETE FROM schema_migrations WHERE name = %s", (self._mark,))
-
-    def _guard(self, tables: Sequence[TableShape], source: str) -> None:
-        """Refuse what others write, once what they were writing has ended."""
-        told = sql.Literal(UNWHOLE.format(source))
-        self.connection.execute(_compose(GUARD_FUNCTION, told=told))
-        for table in tables:
-            self.connection.execute(_compose(GUARD_TABLE, table=sql.Identifier(table.name)))
+        drop_guard(self.connection)
 
     def _migrate(self) -> None:
         stand = _list_tables(self.connection)
@@ -201,7 +182,7 @@ class PostgresTarget:
                 raise Unfit(BUSY) from None
             if marked is None:
                 raise Unfit(ENDED)
-            self.connection.execute(UNGUARDED)
+            pass_guard(self.connection)
             yield
 
     def _count_on(self, table: TableShape) -> None:
@@ -277,10 +258,6 @@ def ensure_free(free: int, size: int) -> None:
     """Raises Unfit where a database of `size` bytes does not fit into `free`."""
     if free < LARGER * size:
         raise Unfit(NO_ROOM.format(free=free // MEGABYTE, needed=LARGER * size // MEGABYTE))
-
-
-def _compose(statement: str, **named: sql.Composable) -> sql.Composed:
-    return sql.SQL(statement).format(guard=sql.Identifier(GUARD), **named)
 
 
 def _write(statement: str, table: TableShape) -> sql.Composed:

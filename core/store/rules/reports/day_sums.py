@@ -5,7 +5,6 @@ day hold for good once none of its requests is under way. They are kept by `day_
 the requests of all other days are counted, a part at a time, so that nobody waits for all of them.
 """
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from core.store.sql_port import Engine, Sql, stamp
 
 COST = "miss"  # the dimension of the fewest groups
 END = "9"  # after every time
+PORTION, EACH = 200_000, 50  # characters of kept sums that are added up in one unit of work, and those of a group
 TOGETHER = 10  # days that are read in a unit of work, each with up to thousands of groups
 
 KEPT = """
@@ -35,20 +35,23 @@ Parts = Mapping[Day, list[Sums | str]]
 async def sum_usage_of_days(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> list[UsageRow]:
     """Lines by group, in the order of their names, from the first of these midnights until now."""
     found = await _load_parts(engine, workspace, midnights, by)
-    return await asyncio.to_thread(_make_rows, [part for parts in found.values() for part in parts])
+    whole: dict[str, Sequence[int]] = {}
+    for some in _list_portions([part for parts in found.values() for part in parts]):
+        whole = await _add_aside(engine, whole, some)
+    return _make_lines(whole)
 
 
 async def sum_usage_by_day(engine: Engine, workspace: str, midnights: Sequence[datetime]) -> list[UsageRow]:
     """A line for each of these days that has requests, by its date where it begins."""
     found = await _load_parts(engine, workspace, midnights, COST)
-    days = zip(midnights, map(_make_rows, found.values()), strict=True)
+    days = zip(midnights, map(_add_up, found.values()), strict=True)
     return [sum(rows, UsageRow(f"{begins:%Y-%m-%d}", 0, 0, Usage())) for begins, rows in days if rows]
 
 
 async def sum_costs_of_days(engine: Engine, workspace: str, midnights: Sequence[datetime]) -> list[DayCost]:
     """What the requests of each of these days came to."""
     found = await _load_parts(engine, workspace, midnights, COST)
-    return [sum((_make_cost(row) for row in _make_rows(parts)), DayCost()) for parts in found.values()]
+    return [sum((_make_cost(row) for row in _add_up(parts)), DayCost()) for parts in found.values()]
 
 
 def list_days(midnights: Sequence[datetime]) -> list[Day]:
@@ -78,11 +81,39 @@ def _read_kept(sql: Sql, workspace: str, days: Sequence[Day], by: str) -> dict[D
     return {(row["since"], row["until"]): row["sums"] for row in rows}
 
 
-def _make_rows(parts: Iterable[Sums | str]) -> list[UsageRow]:
-    """The sums of all these parts together."""
-    whole: dict[str, Sequence[int]] = {}
+def _list_portions(parts: Iterable[Sums | str]) -> list[list[Sums | str]]:
+    """The same parts, as many together as are added up in some milliseconds."""
+    portions, room = [list[Sums | str]()], PORTION
     for part in parts:
-        add_sums(whole, json.loads(part) if isinstance(part, str) else part)
+        size = len(part) if isinstance(part, str) else EACH * len(part)
+        if size > room and portions[-1]:
+            portions.append([])
+            room = PORTION
+        portions[-1].append(part)
+        room -= size
+    return portions
+
+
+async def _add_aside(
+    engine: Engine, whole: Mapping[str, Sequence[int]], parts: Sequence[Sums | str]
+) -> dict[str, Sequence[int]]:
+    """The same beside the event loop, on the thread that has the rows."""
+    return await engine.unit(lambda _: _add_parts(whole, parts))
+
+
+def _add_parts(whole: Mapping[str, Sequence[int]], parts: Iterable[Sums | str]) -> dict[str, Sequence[int]]:
+    """The sums of all these parts together with what is known; a unit of work may be repeated, so that stays."""
+    added = dict(whole)
+    for part in parts:
+        add_sums(added, json.loads(part) if isinstance(part, str) else part)
+    return added
+
+
+def _add_up(parts: Iterable[Sums | str]) -> list[UsageRow]:
+    return _make_lines(_add_parts({}, parts))
+
+
+def _make_lines(whole: Mapping[str, Sequence[int]]) -> list[UsageRow]:
     return [_make_row(name, dict(zip(NUMBERS, numbers, strict=True))) for name, numbers in sorted(whole.items())]
 
 
