@@ -124,9 +124,9 @@ def backup(file: str) -> None:
 def migrate_database(source: str, target: str) -> None:
     """Move the database FROM of SQLite to the empty database TO of PostgreSQL.
 
-    Both are addresses as in DATABASE_URL; FROM may be a file's path. Stop Confab first. FROM is
-    only read. All that stands in TO is compared with it; until then no bot starts on TO. If it
-    is interrupted, give the same command again: it goes on.
+    Both are addresses as in DATABASE_URL; FROM may be a file's path. Stop Confab first. FROM is only read. All
+    that stands in TO is compared with it; until then no bot starts on TO, and afterwards none on FROM, as
+    the file FROM.moved says. If it is interrupted, give the same command again: it goes on.
 
     \b
         confab migrate-database confab.db postgresql://confab@db.example/confab

@@ -303,6 +303,9 @@ def _describe_file(condition: Condition) -> CheckResult:
         return DATABASE.warning(
             "file", "in memory; a restart forgets everything", "Set DATABASE_URL=sqlite:///confab.db"
         )
+    if condition.moved:
+        cause, _, mend = condition.moved.partition("; ")
+        return DATABASE.problem("file", f"{condition.path}: {cause}", _sentence(mend))
     if not condition.version:
         return DATABASE.ok("file", f"{condition.path} is not there yet; the first start makes it")
     return DATABASE.ok("file", f"{condition.path} can be written; {_describe_version(condition)}")

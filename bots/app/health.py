@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,7 +19,7 @@ from core.telemetry import HeartbeatSent, ShardsCounted, TelemetryEvent
 
 LATE = 10.0  # seconds without a heartbeat after which other processes take our questions over
 STUCK = 60.0  # seconds without a heartbeat, though the database answers, after which only a restart can help
-SOON = 2.0  # seconds that a liveness probe waits for the database
+SOON = 2.0  # seconds that a probe waits for the database; those of orchestrators wait five
 
 
 class Health:
@@ -33,11 +34,13 @@ class Health:
         seconds: Callable[[], float] = time.monotonic,
         clock: Clock = system_clock,
         claude: ClaudeWatch | None = None,
+        patience: float = SOON,
     ) -> None:
         self._questions = questions
         self._seconds = seconds
         self._clock = clock
         self._claude = claude
+        self._patience = patience
         self._beat_at = seconds()
         self._metrics = Metrics(clock)
         self.living = LivingProcesses(seconds)
@@ -82,11 +85,18 @@ class Health:
 
     async def _reaches_database(self) -> bool:
         try:
-            async with asyncio.timeout(SOON):
-                await self._questions.count_open()
-        except (StoreUnavailable, TimeoutError):
+            await self._count_open()
+        except StoreUnavailable:
             return False
         return True
+
+    async def _count_open(self) -> tuple[int, datetime | None]:
+        """How many questions are open, and since when. Raises StoreUnavailable soon: probes have little time."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._questions.count_open()
+        except TimeoutError as error:
+            raise StoreUnavailable("the database does not answer in time") from error
 
     async def _answer_readyz(self, request: web.Request) -> web.Response:
         offline = {one.platform.name: one.offline for one in self._supervisors}
@@ -97,7 +107,7 @@ class Health:
         if self.is_claude_refused():
             told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
-            waiting, oldest = await self._questions.count_open()
+            waiting, oldest = await self._count_open()
             age = (self._clock() - oldest).total_seconds() if oldest else 0.0
             told |= {"open_questions": waiting, "oldest_question_seconds": round(age, 1)}
         except StoreUnavailable:
@@ -106,7 +116,7 @@ class Health:
 
     async def _answer_metrics(self, request: web.Request) -> web.Response:
         try:
-            waiting, oldest = await self._questions.count_open()
+            waiting, oldest = await self._count_open()
             parked = await self._questions.count_parked()
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable from None

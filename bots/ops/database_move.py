@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from core.domain.wording import count_noun
-from core.store.transfer.move import Moved, Progress
+from core.store.transfer.move import DONE, Moved, Progress
 
 REST = 5.0  # seconds between two lines, where there is no terminal
 NAMED = ("threads", "messages", "questions", "requests")
 NEXT = """\
 Next: let DATABASE_URL be TO as you gave it here, with all that stands after the question mark. Start Confab with the
 same CONFAB_SECRET_KEY, or with the file confab.key in the folder that it is started in. Keep {source}
-until you have seen it answer, and do not start Confab on it any more."""
+until you have seen it answer. Confab does not start on it any more, as {source}.moved says."""
 STOPPED = """\
 Interrupted. FROM is as it was. Where a part of it stands in TO, no bot starts on that; give the same command again, and
 the move goes on."""
@@ -35,7 +35,7 @@ def show_progress(rest: float = REST) -> Iterator[Callable[[Progress], None]]:
         show = _Bar(stack) if sys.stderr.isatty() else _Lines(rest)
 
         def report(progress: Progress) -> None:
-            if stopped:
+            if stopped and progress.phase != DONE:
                 raise _Stopped
             show(progress)
 

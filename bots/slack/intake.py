@@ -20,7 +20,7 @@ from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
 from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, StoreUnavailable, Uncertain
+from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Commanded, Event, Ingest, Missed, Posted, Pressed, Receipt
 from core.domain.messages import Question, ThreadKey
 
@@ -69,17 +69,20 @@ class Intake:
         """Store what a mention tells, which comes without files: if need be as Slack shows its message."""
         await self._sleep(TWIN)
         events = await self._parse(body)
+        if not events:
+            return ()
+        return await self._redelivery.store_by(events[0], lambda: self._store_hints(body, events))
+
+    async def _store_hints(self, body: Raw, events: Sequence[Event]) -> Sequence[Receipt]:
+        """Store these events of a mention, unless its message is kept meanwhile. Raises StoreUnavailable."""
         hints = [_build_hint(event) for event in events]
-        try:
+        receipts = [await self._ingest(hint) for hint in hints]
+        if _is_awaited(receipts):
+            await self._sleep(LATE)
             receipts = [await self._ingest(hint) for hint in hints]
-            if _is_awaited(receipts):
-                await self._sleep(LATE)
-                receipts = [await self._ingest(hint) for hint in hints]
-        except StoreUnavailable:
-            return await self._redelivery.store_events(events)
-        if not _is_awaited(receipts):
-            return receipts
-        return await self._redelivery.store_events(await self._read_mention(body) or events)
+        if _is_awaited(receipts):
+            receipts = [await self._ingest(event) for event in await self._read_mention(body) or events]
+        return receipts
 
     async def _read_mention(self, body: Raw) -> Sequence[Event]:
         """The events of a mention's message as Slack shows it; none where it does not, or not in time."""

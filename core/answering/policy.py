@@ -108,6 +108,8 @@ class Policy:
             doubt = Doubt(claim, thread, surface, persona, version)
             return await self._decide_doubtful(doubt, changed or asyncio.Event())
         verdict = await self._loop_guard.verdict(claim)
+        if verdict is not Verdict.ANSWER:
+            log.info("bots are not answered here until a person writes, or for a while")
         if verdict is Verdict.SILENCE:
             return Ignore(declined=True)
         if claim.question.command is None and not await self._may_ask(claim, surface):

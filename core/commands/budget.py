@@ -119,6 +119,8 @@ async def _find_scope(call: Invocation) -> Scope:
         raise UsageError("A person's budget counts their direct messages as well: leave `of=direct` out.", "of")
     if person and of:
         raise UsageError(f"A person's budget holds in all channels: leave `of={of}` out.", "of")
+    if not person and not of and not key.channel:
+        raise UsageError("Say whose budget it is: `of=workspace`, `of=direct` or `person=@name`.", "of")
     if not person and of != "workspace":
         return Scope(key.workspace, DIRECT if of == "direct" else key.channel)
     if person and not await call.surface.names({person}):

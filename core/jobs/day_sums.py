@@ -11,7 +11,7 @@ from core.jobs.pace import PACE, JobPace
 from core.store.records.reports.day_sums import DaySums, WorkspaceDays
 
 DAYS = 90  # as far as pages look back
-REST = 0.05  # seconds for all others between two steps, each of which takes some hundredths of the database
+REST = 0.05  # seconds for all others before each step, which takes some hundredths of the database
 AFTER = timedelta(hours=1, minutes=1)  # a day's end, when all processes are in the next one
 RETRY = timedelta(minutes=10)  # until a day is looked at again of which a request is under way
 
@@ -67,6 +67,7 @@ class DaySumWorker:
         now = self._clock()
         today = find_period_start(Period.DAY, now, one.zone)
         midnights = list_midnights(today - timedelta(days=DAYS - 1), now, one.zone)
+        await self._sleep(REST)
         count = await self._sums.begin(one.workspace, one.zone, midnights)
         while count and count.left:
             await self._sleep(REST)

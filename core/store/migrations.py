@@ -336,12 +336,12 @@ MIGRATIONS = (
         "CREATE TABLE day_sums (workspace {text} NOT NULL, dimension {text} NOT NULL, since {text} NOT NULL, "
         "until {text} NOT NULL, sums {text} NOT NULL, PRIMARY KEY (workspace, dimension, since, until)) {strict}",
     ),
-    # Answers that bots were given in a channel, for a day, and which question was told that they get no more. What no
-    # longer `counts` says only what became of its question.
+    # What became of the questions of bots in a channel, for a day. What no longer `counts` says only what became of its
+    # question.
     _define(
         "bot_answers",
         "CREATE TABLE bot_answers (workspace {text} NOT NULL, channel {text} NOT NULL, question {text} NOT NULL, "
-        "at {text} NOT NULL, stopped {boolean} NOT NULL, counts {boolean} NOT NULL, "
+        "at {text} NOT NULL, verdict {text} NOT NULL, counts {boolean} NOT NULL, "
         "PRIMARY KEY (workspace, channel, question)) {strict}",
         "CREATE INDEX bot_answers_counted ON bot_answers (workspace, channel) WHERE counts",
         "CREATE INDEX bot_answers_by_time ON bot_answers (at)",

@@ -1,10 +1,11 @@
 """`confab migrate-database`: all that SQLite holds stands in PostgreSQL afterwards, or nothing starts there.
 
-Tests core.store.transfer.move, core.store.transfer.portable, core.store.sqlite.source, core.store.postgres.target,
-core.store.postgres.guard, bots.ops.database_move.
+Tests core.store.transfer.move, core.store.transfer.mark, core.store.transfer.portable, core.store.sqlite.source,
+core.store.postgres.target, core.store.postgres.guard, bots.ops.database_move.
 """
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -12,13 +13,15 @@ import signal
 import sqlite3
 from contextlib import closing, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
 from bots.ops.audit_log import verify_chain
-from bots.ops.database_move import STOPPED, list_findings, show_progress
+from bots.ops.database_move import STOPPED, describe_move, list_findings, show_progress
+from bots.ops.results import DATABASE
 from bots.ops.sealing import Seal
 from core.domain.clock import system_clock
 from core.domain.controls import Control
@@ -27,24 +30,28 @@ from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
 from core.domain.personas import Persona, Place
 from core.domain.tools import ToolCall
-from core.store import migrate_database, open_store
+from core.store import backup, migrate_database, open_store
 from core.store.audit_log import AuditHead, AuditKeys
 from core.store.postgres.target import ensure_free
 from core.store.records.installations import Installation
 from core.store.records.schedules import NewSchedule
 from core.store.sql_port import Unfit, stamp
-from core.store.transfer.move import Progress
+from core.store.transfer.mark import ensure_markable
+from core.store.transfer.move import DONE, Progress
 from core.store.transfer.portable import Checksum, ColumnShape, Unportable, mend
 from tests.fakes.claude.script import Gate
 from tests.support import every_table, fork_server, postgres
 from tests.support.databases import Database
 from tests.support.deployment import running, world
+from tests.support.doctor import chosen, findings
 from tests.support.pseudo_terminal import run_in_window
 from tests.support.talk import KEY, PLATFORMS, asked, at, message, thread
 from tests.support.waiting import until
 
 WITHOUT = {"_sqlite_migrations", "schema_migrations"}
 SOON = timedelta(milliseconds=50)
+SYS = Path("/sys")
+NOBODY = 65534
 COPYING = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE relid::regclass::text LIKE '%messages' AND tuples_processed > 100"
 CHECKING = (
     "SELECT 1 FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
@@ -125,7 +132,8 @@ def test_every_table_is_carried_with_every_value_and_the_source_is_not_written(s
     assert set(moved.rows) == set(plain(source))
     assert min(moved.rows.values()) == 2
     assert (list(moved.mended), list(moved.foreign)) == ([], [])
-    assert files(source.path) == before
+    assert files(source.path).keys() - before.keys() == {"confab.db.moved"}
+    assert before.items() <= files(source.path).items()
     assert (told[-1].done, told[-1].whole) == (3 * sum(moved.rows.values()),) * 2
 
 
@@ -154,12 +162,12 @@ def interrupt_at(phase):
     return report
 
 
-def start_on(database):
+def start_on(database, busy=SOON):
     """What a bot is told that starts there; nothing, if it may."""
 
     async def start():
         try:
-            await (await open_store(database.url, busy=SOON)).shut()
+            await (await open_store(database.url, busy=busy)).shut()
         except StoreUnusable as error:
             return str(error)
         return ""
@@ -296,6 +304,15 @@ def test_what_would_be_lost_is_told_and_nothing_is_written(source, target):
     assert list(target.tables()) == []
 
 
+def test_more_lost_values_than_are_named_are_counted(source, target):
+    every_table.add_messages(source.path, 1_300)
+    spoil(source, "DELETE FROM threads WHERE workspace = 'slack:T9'")
+    first, *lines = refusal(source, target).splitlines()
+
+    assert "1,300 values cannot be carried" in first
+    assert (len(lines), lines[-1]) == (201, "- and 1,100 more.")
+
+
 def test_more_mended_values_than_are_named_are_counted(source, target):
     every_table.add_messages(source.path, 300)
     spoil(source, "UPDATE messages SET text = char(0) WHERE message LIKE 'm0%'")
@@ -400,6 +417,159 @@ def test_checksums_differ_by_any_value_and_by_how_often_a_row_comes_and_not_by_o
     assert sum_up(one, two) not in [sum_up(*rows) for rows in others]
 
 
+# FROM is marked
+
+
+def mark_of(source):
+    return source.path.with_name("confab.db.moved")
+
+
+async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_whatever_else_starts_there(source, target):
+    """Each with exit code 2 and what mends it; taken away, the mark lets it start there after all."""
+    waiting = []
+    with suppress(PermissionError):
+        os.chown(source.path, NOBODY, NOBODY)
+
+    def start_beside(progress):
+        if progress.phase == "checking" and not waiting:
+            waiting.append(loop.run_in_executor(None, start_on, source, timedelta(minutes=1)))
+            while (
+                sum(os.path.realpath(f"/proc/self/fd/{one}") == str(source.path) for one in os.listdir("/proc/self/fd"))
+                < 3
+            ):
+                os.sched_yield()  # until it has opened the file
+
+    loop = asyncio.get_running_loop()
+    moved = await asyncio.to_thread(migrate_database, source.url, target.url, start_beside, busy=SOON)
+    told = [await waiting[0], await asyncio.to_thread(start_on, source)]
+    source.path.rename(source.path.with_name("elsewhere"))
+    told.append(await asyncio.to_thread(start_on, source))
+    made = source.path.exists()
+    source.path.with_name("elsewhere").rename(source.path)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(fork_server.ROOT), "DATABASE_URL": source.url}
+    process = await fork_server.start(
+        "usage", folder=source.path.parent, environment=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, usage = await process.communicate()
+    mark = mark_of(source)
+    kept = json.loads(mark.read_text())
+    seen = mark.stat()
+    mark.unlink()
+
+    why = (
+        f"The database {source.path} cannot be used: it was moved to {moved.target} on {kept['moved_at']}; "
+        f"start Confab on that, or remove {mark} to start it on this one after all."
+    )
+    assert (told, made) == ([why] * 3, False)
+    assert (process.returncode, usage.decode().endswith(f"{why}\n")) == (2, True)
+    assert (kept["moved_to"], seen.st_mode & 0o777) == (moved.target, 0o600)
+    assert seen.st_uid == source.path.stat().st_uid
+    assert await asyncio.to_thread(start_on, source) == ""
+
+
+async def test_a_bot_that_slept_while_the_source_was_moved_writes_nothing_into_it_any_more(source, target):
+    store = await open_store(source.url, busy=SOON)
+    await asyncio.to_thread(move, source, target)
+    told = await try_to(store.questions.ingest(asked("1")))
+    mark_of(source).unlink()
+    late = await try_to(store.questions.ingest(asked("1")))
+    await store.shut()
+
+    assert f"The database {source.path} cannot be used: it was moved to postgresql://" in told
+    assert late == ""
+
+
+async def test_the_check_says_that_the_source_was_moved_and_a_backup_of_it_can_be_started_on(source, target, tmp_path):
+    await asyncio.to_thread(move, source, target)
+    told = await findings(DATABASE, chosen(database_url=source.url))
+    copied = await asyncio.to_thread(backup, source.url, str(tmp_path / "copy.db"))
+    taken = tmp_path / "new.db.moved"
+    taken.touch()
+    refused = []
+    for name in ("new.db", "confab.db.moved"):
+        with pytest.raises(StoreUnusable) as error:
+            backup(source.url, str(tmp_path / name))
+        refused.append(str(error.value))
+
+    assert (told[0].name, told[0].state) == ("file", "problem")
+    assert told[0].says.startswith(f"{source.path}: it was moved to postgresql://")
+    assert told[0].mend == f"Start Confab on that, or remove {mark_of(source)} to start it on this one after all"
+    assert await asyncio.to_thread(start_on, Database(f"sqlite:///{copied.target}")) == ""
+    assert f"{taken} exists already; name another file" in refused[0]
+    assert "it is the database itself" in refused[1]
+
+
+@pytest.mark.parametrize("words", ["", "{}", "[]", '"moved_to"', "\x00\xff"])
+async def test_a_mark_that_cannot_be_read_keeps_bots_away_too(source, words):
+    mark_of(source).write_text(words, "latin-1")
+
+    assert "cannot be used: it was moved to another database; start Confab on that" in await asyncio.to_thread(
+        start_on, source
+    )
+
+
+def test_a_source_that_was_moved_goes_to_no_second_database_until_its_mark_is_taken_away(source, target):
+    with postgres.borrowed_database() as url:
+        other = Database(f"{url}&port=5432")  # another name
+        first = move(source, target)
+        told = refusal(source, other)
+        mark_of(source).unlink()
+        again = move(source, other)
+
+        assert f"{source.path} was moved to {first.target} on " in told
+        assert told.endswith(f"remove {mark_of(source)} to move it to another one.")
+        assert plain(other) == plain(source)
+        assert again.target != first.target
+
+
+def test_broken_off_right_before_its_end_it_goes_on_and_after_it_it_says_that_all_is_there(source, target):
+    """Between the mark and the commit of the target nothing starts on either of them."""
+    breaks = """
+    CREATE FUNCTION break_off() RETURNS trigger AS $$ BEGIN RAISE 'broken off'; END $$ LANGUAGE plpgsql;
+    CREATE TRIGGER breaks BEFORE DELETE ON schema_migrations FOR EACH ROW EXECUTE FUNCTION break_off()
+    """
+    with pytest.raises(Interruption):
+        migrate_database(source.url, target.url, interrupt_at("copying"), busy=SOON)
+    unmarked = start_on(source)
+    target.change(breaks)
+    broken = refusal(source, target)
+    closed = [start_on(source), start_on(target)]
+    target.change("DROP FUNCTION break_off() CASCADE")
+    move(source, target)
+    told = refusal(source, target)
+
+    assert (unmarked, "broken off" in broken) == ("", True)
+    assert "it was moved to" in closed[0]
+    assert "not all of" in closed[1]
+    assert plain(target) == plain(source)
+    assert f"{source.path} was moved to it on 20" in told
+    assert told.endswith(": where that is what it holds, start Confab on it.")
+
+
+def test_told_to_end_when_all_is_there_it_says_that_it_has_moved(source, target):
+    with show_progress(rest=60) as show:
+
+        def end(progress):
+            if progress.phase == DONE:
+                os.kill(os.getpid(), signal.SIGTERM)
+            show(progress)
+
+        moved = migrate_database(source.url, target.url, end, busy=SOON)
+
+    assert f"Confab does not start on it any more, as {mark_of(source)} says." in describe_move(moved)
+
+
+@pytest.mark.skipif(not SYS.is_dir(), reason="needs a folder that not even root may write")
+def test_a_source_whose_folder_cannot_be_written_is_refused_with_what_to_do():
+    with pytest.raises(Unfit) as error:
+        ensure_markable("/sys/confab.db", "postgresql://x/y")
+
+    assert str(error.value) == (
+        "the folder /sys cannot be written, where a file has to say that /sys/confab.db was moved; let this user write "
+        "there, or move a copy, which `confab backup` makes"
+    )
+
+
 # Refusals
 
 
@@ -425,7 +595,8 @@ def test_no_bot_starts_on_either_database_while_one_moves_to_the_other(source, t
 
     assert "another program keeps it locked" in told[0]
     assert f"not all of {source.path} has been moved to it yet; let `confab migrate-database` end" in told[1]
-    assert (start_on(source), start_on(target)) == ("", "")
+    assert "it was moved to postgresql://" in start_on(source)
+    assert start_on(target) == ""
 
 
 async def test_a_bot_that_had_opened_the_target_before_writes_nothing_into_it_until_the_move_has_ended(source, target):

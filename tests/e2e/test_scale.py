@@ -4,6 +4,7 @@ Both are started with the very variables of the manifests, over a real PostgreSQ
 """
 
 import asyncio
+import copy
 import os
 import re
 import signal
@@ -63,6 +64,7 @@ BY_KIND = {one["kind"]: one for one in MANIFESTS.values()}
 POD = BY_KIND["Deployment"]["spec"]["template"]
 (CONTAINER,) = POD["spec"]["containers"]
 CONFIGURED, SECRET = read_env("confab.env"), read_env("secret.env.example")
+DISCORD = yaml.safe_load((FOLDER / "discord/deployment.yaml").read_text())
 
 
 # Kubernetes
@@ -72,6 +74,32 @@ CONFIGURED, SECRET = read_env("confab.env"), read_env("secret.env.example")
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_is_what_kubernetes_takes(name, version):
     kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_discord_beside_slack_is_what_kubernetes_takes_and_runs_as_slack_does(version):
+    """But that nobody sends it requests, and its processes share shards."""
+    budget = yaml.safe_load((FOLDER / "discord/pod-disruption-budget.yaml").read_text())
+    kubernetes_validate.validate(DISCORD, version, strict=True)
+    kubernetes_validate.validate(budget, version, strict=True)
+    renamed = yaml.safe_load(yaml.dump([DISCORD, budget]).replace("confab-discord", "confab"))
+    pod, expected = renamed[0]["spec"]["template"]["spec"], copy.deepcopy(BY_KIND["Deployment"])
+    (container,) = pod["containers"]
+    of_slack = expected["spec"]["template"]["spec"]
+    del of_slack["containers"][0]["lifecycle"]
+    only, shares = container["args"].pop(), container.pop("env")
+    of_slack["containers"][0]["args"].pop()
+    assert pod.pop("terminationGracePeriodSeconds") > GRACE + PARTING
+    del of_slack["terminationGracePeriodSeconds"]
+
+    assert (only, shares) == ("discord", [{"name": "DISCORD_SHARDS", "value": "auto"}])
+    assert renamed == [expected, BY_KIND["PodDisruptionBudget"]]
+    assert {*(one["name"] for one in shares), "DISCORD_BOT_TOKEN"} <= VARIABLES
+    lines = (FOLDER / "kustomization.yaml").read_text().splitlines()
+    assert [line.split()[2] for line in lines if line.startswith("  # - ")] == [
+        "discord/deployment.yaml",
+        "discord/pod-disruption-budget.yaml",
+    ]
 
 
 def test_a_word_that_kubernetes_does_not_know_is_seen():
@@ -106,7 +134,10 @@ def test_what_selects_the_pods_selects_these():
 
     assert spec["Service"]["selector"] == labels
     assert [spec[kind]["selector"]["matchLabels"] for kind in ("Deployment", "PodDisruptionBudget")] == [labels] * 2
-    assert [spec["NetworkPolicy"]["podSelector"]["matchLabels"], *spread] == [labels] * 3
+    assert spread == [labels] * 2
+    (policed,) = spec["NetworkPolicy"]["podSelector"]["matchExpressions"]
+    named = [one["spec"]["template"]["metadata"]["labels"][policed["key"]] for one in (BY_KIND["Deployment"], DISCORD)]
+    assert (policed["operator"], policed["values"]) == ("In", named)
 
 
 def test_every_variable_of_the_manifests_is_a_setting_and_their_ports_are_one():
@@ -172,9 +203,11 @@ def test_the_walks_make_what_their_next_step_needs():
 
 
 def test_the_compose_file_is_what_docker_compose_takes():
-    PyCompose.from_yaml(COMPOSE_TEXT).validate()
+    merged = yaml.safe_dump(yaml.safe_load(COMPOSE_TEXT))  # this library knows no merge keys; Compose does
+
+    PyCompose.from_yaml(merged).validate()
     with pytest.raises(ValueError, match="stop_grace"):
-        PyCompose.from_yaml(COMPOSE_TEXT.replace("stop_grace_period", "stop_grace"))
+        PyCompose.from_yaml(merged.replace("stop_grace_period", "stop_grace"))
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -200,11 +233,25 @@ def test_the_replicas_of_compose_are_those_of_kubernetes():
     assert {name: set_here[name] for name in ("CONFAB_HTTP_HOST", "CONFAB_HTTP_PORT")} == {
         name: CONFIGURED[name] for name in ("CONFAB_HTTP_HOST", "CONFAB_HTTP_PORT")
     }
-    assert confab["healthcheck"] == plain["healthcheck"]
+    *begins, asked = plain["healthcheck"]["test"]
+    live = CONTAINER["livenessProbe"]["httpGet"]["path"]
+    assert confab["healthcheck"] == {**plain["healthcheck"], "test": [*begins, asked.replace("/healthz", live)]}
     grace = confab["stop_grace_period"]
     assert int(grace[:-1]) * SECONDS[grace[-1]] > GRACE + PARTING
     assert confab["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert COMPOSE["database"]["healthcheck"]["test"][1] == "pg_isready"
+
+
+def test_discord_runs_as_slack_does_but_for_what_it_listens_to():
+    confab, discord = COMPOSE["confab"], dict(COMPOSE["discord"])
+
+    assert discord.pop("profiles") == ["discord"]
+    assert (discord.pop("pull_policy"), discord["command"]) == (
+        "never",
+        DISCORD["spec"]["template"]["spec"]["containers"][0]["args"],
+    )
+    assert discord.pop("environment") == {**confab["environment"], "DISCORD_SHARDS": "auto"}
+    assert {**confab, "command": discord["command"]} == {**discord, "build": ".", "environment": confab["environment"]}
 
 
 def test_the_compose_file_names_what_has_to_stand_in_env():
@@ -212,7 +259,7 @@ def test_the_compose_file_names_what_has_to_stand_in_env():
     told = set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", COMPOSE_TEXT.partition("name: confab")[0]))
 
     assert named <= told
-    assert told - VARIABLES == {"POSTGRES_PASSWORD"}
+    assert told - VARIABLES == {"POSTGRES_PASSWORD", "COMPOSE_PROFILES"}
 
 
 # What is public

@@ -176,6 +176,34 @@ async def test_a_count_is_one_processs_until_it_stood_still_for_half_a_minute_an
     assert len(await list_kept(store)) == 1
 
 
+async def test_a_process_with_another_time_zone_takes_no_count_from_who_has_it(store, clock):
+    await fill_days(store, [0, ROOM + 200])
+
+    await store.day_sums.begin(HERE, UTC, find_midnights(clock()))
+
+    assert await store.day_sums.begin(HERE, BERLIN, find_midnights(clock(), BERLIN)) is None
+
+
+async def test_a_count_that_a_wrong_clock_put_off_for_months_is_due(store, clock):
+    await fill_days(store, [0, 130])
+    count = await store.day_sums.begin(HERE, UTC, find_midnights(clock()))
+    await store.day_sums.end(count, 400 * DAY)
+
+    (found,) = await store.day_sums.list_workspaces("", UTC)
+
+    assert found.due
+    assert await count_days(store, clock) == 1
+
+
+async def test_a_day_that_is_not_over_for_all_yet_is_waited_for(store, clock):
+    await fill_days(store, [0, 130])
+    later = [*find_midnights(clock()), find_midnights(clock())[-1] + DAY]  # of a process that is ahead
+
+    count = await store.day_sums.begin(HERE, UTC, later)
+
+    assert count.waiting
+
+
 async def test_each_step_holds_a_count_for_half_a_minute_more(store, clock):
     await fill_days(store, [0, 150])
     midnights = find_midnights(clock())

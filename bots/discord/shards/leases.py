@@ -68,6 +68,7 @@ class ShardLeases:
         self._process = secrets.token_hex(8)
         self._holder: ShardHolder | None = None
         self._held: set[int] = set()
+        self._processes = 0
         self._until = 0.0
         self._sessions: dict[int, GatewaySession | None] = {}
         """Of shards that were closed because their lease may be over: as far as they were stored."""
@@ -159,12 +160,14 @@ class ShardLeases:
             log.warning("shards that others have taken over are closed here: %s", _list(lost))
             await sockets.close_shards(lost)
         new = sorted(assignment.held.keys() - self._held)
-        self._held = set(assignment.held)
+        more = f", in all to {_list(assignment.held)}" if len(new) < len(assignment.held) else ""
+        why = ", as another process has ended" if assignment.processes < self._processes else ""
+        self._held, self._processes = set(assignment.held), assignment.processes
         self._sessions.clear()
         for shard in new:
             sockets.open_shard(shard, assignment.held[shard])
         if new:
-            log.info("listening to shards %s of %d", _list(new), assignment.count)
+            log.info("listening to shards %s of %d%s%s", _list(new), assignment.count, more, why)
         unheld = len(assignment.unheld)
         self._emit(ShardsCounted("discord", assignment.count, len(self._held), unheld, sockets.starts_left))
 

@@ -7,13 +7,19 @@ from aiohttp import web
 from bots.web.dashboard.commands import Clerk
 from bots.web.dashboard.desk import Desk
 from bots.web.dashboard.row_pages import cut_rows
-from bots.web.sign_in.guard import VISIT
+from bots.web.sign_in.guard import VISIT, Visit
 from core.billing.budgets import Budget, describe_renewal
 from core.billing.ledger_rows import DIRECT, Scope
 
 ADDRESS = "/dashboard/budgets"
 LISTED = 50  # budgets of a page
 SHOWN = 20  # changes
+WHOSE = {
+    "workspace": "the workspace",
+    "direct": "each person's direct messages",
+    "channel": "a channel",
+    "person": "a person",
+}
 PERIODS = {"day": "a day", "week": "a week", "month": "a month"}
 
 
@@ -40,20 +46,35 @@ async def show_budgets(desk: Desk, request: web.Request) -> web.Response:
 
 async def change_budget(desk: Desk, clerk: Clerk, request: web.Request) -> web.Response:
     """Set a budget, or clear it where no amount is given with `clear`."""
-    form = {name: str(value) for name, value in (await request.post()).items()}
-    values = {"per": form.get("per", "")}
-    channel = form.get("channel", "").strip().lstrip("#")
-    if form.get("of") == "person":
-        values["person"] = form.get("person", "")
-    elif form.get("of") in {"workspace", "direct"}:
-        values["of"] = form["of"]
-    elif not channel:
-        return desk.go_back(ADDRESS, "Name the channel by its id.", good=False)
-    words = "budget clear" if "clear" in form else "budget set"
-    if words == "budget set":
-        values["amount"] = form.get("amount", "")
-    told = await clerk.give(request[VISIT], words, values, channel if form.get("of") == "channel" else "")
+    form = {name: str(value).strip() for name, value in (await request.post()).items()}
+    of, visit, clears = form.get("of", ""), request[VISIT], "clear" in form
+    named = {"channel": form.get("channel", "").lstrip("#"), "person": form.get("person", "")}
+    channel = named["channel"] if of == "channel" else ""
+    fault = _find_fault(of, named) or ("" if clears else await _find_unknown(desk, visit, channel))
+    if fault:
+        return desk.go_back(ADDRESS, fault, good=False)
+    values = {"per": form.get("per", "")} | ({"person": named["person"]} if of == "person" else {})
+    values |= {"of": of} if of in {"workspace", "direct"} else {}
+    values |= {} if clears else {"amount": form.get("amount", "")}
+    told = await clerk.give(visit, "budget clear" if clears else "budget set", values, channel)
     return desk.go_back(ADDRESS, told.says, good=told.good)
+
+
+def _find_fault(of: str, named: Mapping[str, str]) -> str:
+    """Why a form does not say whose budget it means; empty where it does."""
+    if of not in {"workspace", "direct", *named}:
+        return "Choose whose budget it is."
+    if other := next((one for one, name in named.items() if name and one != of), ""):
+        return f"The id of a {other} is given, but {WHOSE[of]} is chosen. Choose “A {other}”, or leave that id out."
+    return f"Name the {of} by its id." if of in named and not named[of] else ""
+
+
+async def _find_unknown(desk: Desk, visit: Visit, channel: str) -> str:
+    """Why a channel can't have a budget: a limit on one that there is not would limit nobody."""
+    key = f"#{channel}"
+    if not channel or not channel.isprintable() or key in await desk.whois.fetch_names(visit.identity, {key}):
+        return ""
+    return f"I know no channel of the id {channel[:40]} here. An id is no name; the platform shows it with the channel."
 
 
 def name_scope(scope: Scope, names: Mapping[str, str]) -> str:

@@ -13,9 +13,10 @@ from core.domain.messages import Rank
 from core.store.audit_log import OPERATOR
 from core.store.records.sign_ins.sessions import RANK_LIFE, SESSION_LIFE, Identity, Session, SignIns
 
+WRITE = "Write `/confab dashboard` in Slack, or `/dashboard` in Discord"
 COOKIE = "session"
 READS = {"GET", "HEAD"}
-SIGN_IN = ("You are not signed in", "Write `dashboard` to Confab in Slack or Discord: it answers you with a link.")
+SIGN_IN = ("You are not signed in", f"{WRITE}: Confab answers you with a link.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bots.web.sign_in.guard import VISIT, Guard
+from bots.web.sign_in.guard import VISIT, WRITE, Guard
 from bots.web.sign_in.whois import Whois
 from bots.web.site.site import PageRefused, Site
 from core.domain.controls import Control
@@ -17,7 +17,7 @@ SPENT = (
     "This link is used up",
     "It was used, or is older than ten minutes. `dashboard` in chat makes a new one.",
 )
-ENDED = ("You are signed out", "Write `dashboard` to Confab whenever you want to come back.")
+ENDED = ("You are signed out", f"{WRITE}, whenever you want to come back.")
 CLOSED = ("This is not open to you", "Only members of the workspace can open its dashboard.")
 BEGAN = (
     "You are signed in to the dashboard (session {number}), for 12 hours. If that was not you, end this session here; "

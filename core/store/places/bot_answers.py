@@ -8,16 +8,16 @@ from core.store.places.advisory_locks import lock_channel
 from core.store.records.bot_loops.answers import Limits, Verdict
 from core.store.sql_port import Engine, Row, Sql, Values, parse_stamp, stamp
 
-COUNTED = "SELECT question, at, stopped FROM bot_answers WHERE workspace = :workspace AND channel = :channel AND counts"
+COUNTED = "SELECT at, verdict FROM bot_answers WHERE workspace = :workspace AND channel = :channel AND counts"
 
 OWN = """
-SELECT stopped FROM bot_answers WHERE workspace = :workspace AND channel = :channel AND question = :question
+SELECT verdict FROM bot_answers WHERE workspace = :workspace AND channel = :channel AND question = :question
 """
 
 BEGIN_ANEW = "UPDATE bot_answers SET counts = FALSE WHERE workspace = :workspace AND channel = :channel AND counts"
 
 # What was said about the end is said again after the next one.
-GO_ON = f"{BEGIN_ANEW} AND stopped"
+GO_ON = f"{BEGIN_ANEW} AND verdict = :said"
 
 DROP_OLD = "DELETE FROM bot_answers WHERE at <= :until"
 
@@ -27,29 +27,30 @@ ERASE = "DELETE FROM bot_answers WHERE workspace = :workspace AND {where}"
 def reach_verdict(sql: Sql, key: ThreadKey, question: str, limits: Limits) -> Verdict:
     """Whether to answer a question of bots; nobody else counts in its channel meanwhile.
 
-    The time is that of leases, which no machine's clock moves.
+    One that is not answered now is not answered later either, when it is found in a history. The time is that of
+    leases, which no machine's clock moves.
     """
     lock_channel(sql, key.workspace, key.channel)
     values = _name(key, question)
     own, counted = sql.many_each((OWN, values), (COUNTED, values))
     if own:
-        return Verdict.SAY_SO if own[0]["stopped"] else Verdict.ANSWER
-    now = sql.lease_time()
-    over, told = _is_over(counted, limits, now), any(row["stopped"] for row in counted)
-    if over and told:
-        return Verdict.SILENCE
-    if told:
-        sql.execute(GO_ON, values)
-    sql.insert("bot_answers", {**values, "at": stamp(now), "stopped": over, "counts": True})
+        return Verdict(own[0]["verdict"])
+    now, told = sql.lease_time(), any(row["verdict"] == Verdict.SAY_SO.value for row in counted)
+    over = _is_over(counted, limits, now)
+    verdict = Verdict.ANSWER if not over else Verdict.SILENCE if told else Verdict.SAY_SO
+    if told and not over:
+        sql.execute(GO_ON, {**values, "said": Verdict.SAY_SO.value})
+    counts = verdict is not Verdict.SILENCE
+    sql.insert("bot_answers", {**values, "at": stamp(now), "verdict": verdict.value, "counts": counts})
     sql.execute(DROP_OLD, {"until": stamp(now - max(time for _, time in limits))})
-    return Verdict.SAY_SO if over else Verdict.ANSWER
+    return verdict
 
 
 def is_over(sql: Sql, key: ThreadKey, question: str, limits: Limits) -> bool:
     """Whether a question of bots, which was not answered, would get no answer now."""
     values = _name(key, question)
     own, counted = sql.many_each((OWN, values), (COUNTED, values))
-    return not (own and not own[0]["stopped"]) and _is_over(counted, limits, sql.lease_time())
+    return own[0]["verdict"] != Verdict.ANSWER.value if own else _is_over(counted, limits, sql.lease_time())
 
 
 def begin_anew(sql: Sql, key: ThreadKey) -> None:
@@ -69,7 +70,7 @@ def _name(key: ThreadKey, question: str) -> Values:
 
 
 def _is_over(counted: list[Row], limits: Limits, now: datetime) -> bool:
-    answered = [parse_stamp(row["at"]) for row in counted if not row["stopped"]]
+    answered = [parse_stamp(row["at"]) for row in counted if row["verdict"] == Verdict.ANSWER.value]
     return any(sum(at > now - time for at in answered) >= most for most, time in limits)
 
 

@@ -15,10 +15,12 @@ from core.store.protocols import Copied, ReadRows
 from core.store.sql_port import Unfit
 from core.store.sqlite.connection import DAMAGED, MEMORY, count_migrations, create, explain_error, migrate
 from core.store.sqlite.unit_of_work import transaction
+from core.store.transfer.mark import MARK, sync_folder
 
 MIGRATED = "_sqlite_migrations"
 DRAFT = ".confab-"  # begins the folder's name in which a copy grows until it is whole
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite takes such a neighbour for a part of the database
+TAKEN = (*BESIDE, MARK)  # with the last one no bot would start on it
 
 
 def copy_database(path: str, target: str, busy: timedelta) -> Copied:
@@ -27,7 +29,7 @@ def copy_database(path: str, target: str, busy: timedelta) -> Copied:
     Until the copy is whole there is no `target`. Raises StoreUnusable, and then nothing is left of it either.
     """
     try:
-        if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in BESIDE}:
+        if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in TAKEN}:
             raise _Unwritable("it is the database itself; name another file")
         rows = _place_copy(lambda draft: _draft_copy(path, draft, busy), Path(target), busy)
         return Copied(path, target, Path(target).stat().st_size, rows)
@@ -58,7 +60,7 @@ def _place_copy(fill: Callable[[str], dict[str, int]], target: Path, busy: timed
         _check(draft, rows, busy)
         _refuse_overwriting(target)
         os.rename(draft, target)
-    _sync(target.parent)
+    sync_folder(str(target.parent))
     return rows
 
 
@@ -83,8 +85,8 @@ def _fill_table(copy: Database, name: str, read: ReadRows) -> None:
 
 
 def _refuse_overwriting(target: Path) -> None:
-    """Refuse what would overwrite something, or be overwritten by SQLite."""
-    for ending in BESIDE:
+    """Refuse what would overwrite something, or be overwritten by SQLite, or not be started on."""
+    for ending in TAKEN:
         if os.path.lexists(f"{target}{ending}"):
             raise _Unwritable(f"{target}{ending} exists already; name another file, or move that one away")
 
@@ -132,15 +134,6 @@ def _check(draft: str, rows: Mapping[str, int], busy: timedelta) -> None:
 
 def _count_rows(db: Database) -> dict[str, int]:
     return {name: db.table(name).count for name in db.table_names()}
-
-
-def _sync(folder: Path) -> None:
-    """A new name outlasts a power cut only when its folder is on the disk."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 class _Unwritable(Unfit):

@@ -24,6 +24,7 @@ from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
 from core.store.sqlite.vacuum import sweep
+from core.store.transfer.mark import ensure_unmoved, name_mark
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class DatabaseThread:
     ) -> None:
         """All times are those of `clock`; without one, the time of day is that of `wall`, and leases count steadily."""
         self.path = path
+        self._mark = "" if path == MEMORY else name_mark(path)
         self.busy = busy
         self._clock = clock
         self._wall = wall
@@ -129,17 +131,23 @@ class DatabaseThread:
 
     def _open(self) -> None:
         try:
+            self._ensure_unmoved()
             create(self.path)
             busy = self.busy.total_seconds()
             connection = sqlite3.connect(self.path, busy, cached_statements=STATEMENTS)
             self._db = Database(connection, execute_plugins=False)
             prepare(self._db)
             with transaction(self._db):
+                self._ensure_unmoved()  # again: a move may have held the lock that this waited for
                 migrate(self._db)
                 leases = self._clock or open_lease_clock(self._db, self._wall)
             self._sql = SqliteSql(self._db, self._clock or self._wall, self._keys, leases)
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
             raise StoreUnusable(f"The database {self.path} cannot be used: {explain_error(error)}.") from error
+
+    def _ensure_unmoved(self) -> None:
+        if self._mark and os.path.lexists(self._mark):
+            ensure_unmoved(self.path)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -153,6 +161,7 @@ class DatabaseThread:
         try:
             sql, until = self._require_open(), time.monotonic() + TOGETHER
             with transaction(sql.db):
+                self._ensure_unmoved()  # as this machine may have slept while it was
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())
                     units[-1].do(sql.db, sql, first=len(units) == 1)
@@ -176,6 +185,8 @@ class DatabaseThread:
 
     def _name_error(self, error: Exception) -> Exception:
         """What callers know: the database cannot be used just now, or a bug of ours as it is."""
+        if isinstance(error, Unfit):
+            return StoreUnavailable(f"The database {self.path} cannot be used: {error}.")
         if not isinstance(error, sqlite3.DatabaseError) or error_kind(error) in BUGS:
             return error
         return StoreUnavailable(f"The database {self.path} cannot be used just now: {error}.")

@@ -30,6 +30,7 @@ from core.store.sql_port import Unfit
 from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
+from core.store.transfer.mark import explain_mark, find_mark
 
 HEADER = b"SQLite format 3\0"  # begins every database, and so every copy of one, whatever its name
 COPIES = {".bak", ".bz2", ".db", ".dump", ".gz", ".sql", ".sqlite", ".sqlite3", ".xz", ".zip", ".zst"}
@@ -44,7 +45,8 @@ def inspect_database(path: str, busy: timedelta) -> Condition:
             return Condition(path, newest=_count_newest())
         free = shutil.disk_usage(Path(path).absolute().parent).free
         found = _inspect_file(path, busy) if os.path.exists(path) else _inspect_unmade(path)
-        return replace(found, newest=_count_newest(), free=free)
+        mark = find_mark(path)
+        return replace(found, newest=_count_newest(), free=free, moved=explain_mark(mark) if mark else "")
     except (OSError, sqlite3.DatabaseError, Unfit) as error:
         raise StoreUnusable(f"The database {path} cannot be used: {explain_error(error)}.") from error
 

@@ -16,6 +16,7 @@ from core.domain.errors import StoreUnusable
 from core.store.sql_port import Unfit, parse_stamp, stamp
 from core.store.sqlite.backup import BESIDE, MIGRATED
 from core.store.sqlite.connection import MEMORY, count_migrations, explain_error, list_migrations
+from core.store.transfer.mark import MoveMark, ensure_markable, find_mark, write_mark
 from core.store.transfer.portable import TableShape, UnfitValue
 
 TABLES = """
@@ -56,6 +57,15 @@ class SqliteSource:
         for row in self.db.query(f'PRAGMA foreign_key_check("{table.name}")'):
             what = f"names a row of {row['parent']} that is not there"
             yield UnfitValue(row["table"], f"rowid {row['rowid']}", f"foreign key {row['fkid']}", what, lost=True)
+
+    def find_mark(self) -> MoveMark | None:
+        return find_mark(self.name)
+
+    def ensure_markable(self, target: str) -> None:
+        ensure_markable(self.name, target)
+
+    def mark_moved(self, target: str) -> None:
+        write_mark(self.name, target, system_clock().astimezone(UTC))
 
 
 @contextmanager

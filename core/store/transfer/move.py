@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from core.domain.wording import count_noun
 from core.store.sql_port import Unfit
+from core.store.transfer.mark import MoveMark
 from core.store.transfer.portable import Carrier, Checksum, TableShape, UnfitValue, UnfitValues
 
+DONE = "done"  # the last phase: the target counts as whole, and nothing can be stopped any more
 STRIDE = 1_000  # rows between two reports
 LOST = "{} cannot be carried to PostgreSQL; nothing was written. Mend them in the database, or in a copy of it"
 MISSING = "{} lacks {}, which belongs here; restore a copy that has it, or take it away here if it is none of Confab's"
@@ -19,6 +21,7 @@ CHANGED = (
     "the table {} has {} after it was copied, and not the {} that were read; "
     "see that nobody else writes to it, and begin again"
 )
+ALREADY = "{}. {} was moved to it on {}: where that is what it holds, start Confab on it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class SourceDatabase(Protocol):
     def list_orphans(self, table: TableShape) -> Iterator[UnfitValue]:
         """Rows of a table that name another one which is not there."""
 
+    def find_mark(self) -> MoveMark | None:
+        """Where it was moved before."""
+
+    def ensure_markable(self, target: str) -> None:
+        """Raises Unfit where it was moved to another database than `target`, or where nothing can say that it was."""
+
+    def mark_moved(self, target: str) -> None:
+        """Let no bot start on it any more."""
+
 
 class TargetDatabase(Protocol):
     """A database that another one is carried to."""
@@ -114,18 +126,27 @@ class Move:
 
     def run(self) -> Moved:
         """Raises Unfit, and the errors of the engines."""
-        tables = self.target.describe(self.source.name, self.source.bytes)
+        self.source.ensure_markable(self.target.name)
+        tables = self._describe_target()
         foreign = self._list_foreign(tables)
         self._whole = 3 * sum(map(self.source.count_rows, tables))
         self._look_through(tables)
         self.target.begin(self.source.name)
         for table in tables[self._resume(tables) :]:
             self.target.write(table, self._read(table, "copying"))
-        self.target.finish(tables, self._compare)
-        self.report(Progress("done", "", self._whole, self._whole))
+        self.target.finish(tables, lambda table, rows: self._compare(table, rows, last=table is tables[-1]))
+        self.report(Progress(DONE, "", self._whole, self._whole))
         rows = {name: found.rows for name, found in self._sums.items()}
         found = self._findings
         return Moved(self.source.name, self.target.name, rows, found.mended, found.more_mended, foreign)
+
+    def _describe_target(self) -> Sequence[TableShape]:
+        try:
+            return self.target.describe(self.source.name, self.source.bytes)
+        except Unfit as error:
+            if mark := self.source.find_mark():
+                raise Unfit(ALREADY.format(error, self.source.name, mark.at)) from error
+            raise
 
     def _list_foreign(self, tables: Sequence[TableShape]) -> list[str]:
         """The tables and columns of the source that are none of ours. Raises Unfit where one of ours is missing."""
@@ -151,6 +172,7 @@ class Move:
         if lost := self._findings.lost:
             count = len(lost) + self._findings.more_lost
             lines = [f"- {one.describe()}" for one in lost]
+            lines += [f"- and {self._findings.more_lost:,} more"] if self._findings.more_lost else []
             raise Unfit("\n".join([f"{LOST.format(count_noun(count, 'value'))}:", *lines]))
 
     def _resume(self, tables: Sequence[TableShape]) -> int:
@@ -164,10 +186,13 @@ class Move:
         self._done += sum(stands.rows for stands in stand[:copied])
         return copied
 
-    def _compare(self, table: TableShape, rows: Iterable[Sequence[Any]]) -> None:
+    def _compare(self, table: TableShape, rows: Iterable[Sequence[Any]], *, last: bool) -> None:
+        """The source is marked right before the target counts as whole: whatever ends us, no bot starts on both."""
         stands, read = _sum_up(self._tell(rows, "checking", table)), self._sums[table.name]
         if stands != read:
             raise Unfit(CHANGED.format(table.name, count_noun(stands.rows, "row"), read.rows))
+        if last:
+            self.source.mark_moved(self.target.name)
 
     def _read(self, table: TableShape, phase: str, findings: UnfitValues | None = None) -> Iterator[tuple[Any, ...]]:
         carrier = Carrier(table, findings)

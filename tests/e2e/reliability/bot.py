@@ -164,7 +164,7 @@ async def play(chosen: Configuration, store: Store, tools: ToolRegistry, stop: a
         routes = build_routes(
             chosen.core, store, shown, compose=assistant.next_request, tools=tools.names, person="ada", door=None
         )
-        async with run.connect_platforms([Supervisor(shown)], assistant.ingest):
+        async with run.connect_platforms([Supervisor(shown)], assistant):
             server = HttpServer(routes, find_limits())
             await listen(server, port=0, tell=tell, stop=stop, playground=shown, show=False, door=None)
 

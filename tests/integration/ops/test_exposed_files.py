@@ -50,6 +50,7 @@ async def make_database(url: str = "sqlite:///confab.db") -> None:
         ("confab.db-wal", 0o644, "its mode is 0644, so everybody on this machine may read it"),
         ("confab.db-shm", 0o660, "its mode is 0660, so its group may read and write it"),
         ("confab.db-journal", 0o644, "its mode is 0644, so everybody on this machine may read it"),
+        ("confab.db.moved", 0o644, "its mode is 0644, so everybody on this machine may read it"),
         ("confab.db.old", 0o644, "its mode is 0644, so everybody on this machine may read it"),
         ("confab-2026-11-27.db.gz", 0o644, "its mode is 0644, so everybody on this machine may read it"),
     ],

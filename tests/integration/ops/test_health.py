@@ -38,6 +38,13 @@ class Away:
         raise StoreUnavailable("disk full")
 
 
+class Silent:
+    """Questions of a database that does not answer."""
+
+    async def count_open(self):
+        await asyncio.Event().wait()
+
+
 class Time:
     """Seconds that pass when a test says so."""
 
@@ -106,6 +113,15 @@ async def test_a_process_that_is_stuck_does_not_live_and_one_whose_database_is_a
         assert await ask_without_database("/livez") == (200, {"alive": True, "seconds_since_beat": 60.0})
         health(HeartbeatSent())
         assert await ask("/livez") == (200, {"alive": True, "seconds_since_beat": 0.0})
+
+
+async def test_a_database_that_does_not_answer_is_told_before_a_probe_gives_up():
+    async with asyncio.timeout(2), completions(Health(Silent(), patience=0.01)) as ask:
+        status, told = await ask("/readyz")
+        alive = await ask("/livez")
+        metrics, _ = await ask("/metrics")
+
+    assert (status, told["database"], alive[0], metrics) == (503, "can't be read just now", 200, 503)
 
 
 async def test_it_is_ready_when_every_platform_is_connected(health):

@@ -3,13 +3,19 @@
 Tests the part of bots.slack.intake, bots.slack.history and core.store.rules.ingest.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from bots.slack import intake
+from core.domain.errors import StoreUnavailable
+from core.store import open_store
+from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import File
+from tests.fakes.slack.server import SlackFake
 from tests.support.drawings import draw
-from tests.support.slack_house import at_home, brisk
+from tests.support.slack_house import at_home, brisk, living
 
 READS = {"conversations.replies", "conversations.history"}
 PLAN = File("", "plan.png", "image/png", draw(), "U0ADA")
@@ -101,6 +107,37 @@ async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
         await home.answered(2)
 
     assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
+
+
+class AwayForAMoment:
+    """Questions of a database that is away when it is told of a file first, so often."""
+
+    def __init__(self, questions, times):
+        self._questions, self.left = questions, times
+
+    def __getattr__(self, name):
+        return getattr(self._questions, name)
+
+    async def ingest(self, event, **more):
+        if self.left and "what is this" in getattr(getattr(event, "message", None), "text", ""):
+            self.left -= 1
+            raise StoreUnavailable("away")
+        return await self._questions.ingest(event, **more)
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+async def test_a_lone_mention_that_finds_the_database_away_is_answered_with_its_file_later(times):
+    kept = await open_store("sqlite://")
+    questions = AwayForAMoment(kept.questions, times)
+    flaky = replace(kept, questions=questions)
+    async with SlackFake() as slack, ClaudeFake() as claude, living(slack, claude, flaky) as home:
+        root = await begin(home)
+        await say_alone(home, "<@U0BOT> what is this?", root, [PLAN])
+        await home.answered(2)
+        images = list_images(home.asked[1])
+    await kept.shut()
+
+    assert (len(images), questions.left) == (1, 0)
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(error="not_in_channel"), Fault(status=429)], ids=repr)

@@ -152,6 +152,7 @@ async def fill_budgets(front):
 
 
 async def test_a_budget_is_set_and_cleared_as_in_chat_and_the_audit_log_says_by_whom(front):
+    front.board.people["#c1"] = "general"
     page = "/dashboard/budgets"
     async with front.browse() as browser:
         told = [
@@ -162,13 +163,21 @@ async def test_a_budget_is_set_and_cleared_as_in_chat_and_the_audit_log_says_by_
                 {"of": "workspace", "amount": "many", "per": "month"},
                 {"of": "channel", "amount": "1", "per": "day"},
                 {"of": "person", "person": "U2", "per": "week", "clear": "yes"},
+                {"of": "person", "person": " ", "amount": "8", "per": "day"},
+                {"of": "workspace", "channel": "c1", "person": "U2", "amount": "9", "per": "week"},
+                {"of": "channel", "channel": "#nope", "amount": "7", "per": "week"},
+                {"of": "everybody", "amount": "7", "per": "week"},
             ]
         ]
         later = await browser.read(page)
 
     held = await front.store.ledger.budgets(HERE, front.clock())
     assert [(one.budget.scope, one.limit) for one in held.statuses] == [(Scope(HERE, CHANNEL), 2_500_000)]
-    assert ["says good" in one for one in told] == [True, True, False, False, True]
+    assert ["says good" in one for one in told] == [True, True, False, False, True, False, False, False, False]
+    for one, why in zip(
+        told[5:], ["Name the person", "Choose “A channel”", "no channel of the id nope", "whose"], strict=True
+    ):
+        assert why in one
     assert "Name the channel by its id" in told[3]
     assert 'role="status"' not in later
     rows = await front.store.audit.page(HERE, 1)

@@ -24,7 +24,7 @@ class BotAnswers(Protocol):
     """The answers that bots are given, over all processes. `ingest` begins anew where a person writes."""
 
     async def reach_verdict(self, key: ThreadKey, question: str, limits: Limits) -> Verdict:
-        """Whether to answer a question of bots, which counts if so; the same for the same question afterwards."""
+        """Whether to answer a question of bots, which counts if so; the same for the same question for a day."""
 
     async def is_over(self, key: ThreadKey, question: str, limits: Limits) -> bool:
         """Whether a question of bots would get no answer now. It does not count by this."""

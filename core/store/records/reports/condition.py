@@ -32,6 +32,7 @@ class Condition:
     """Bytes left on its disk; None for one in memory."""
     waiting: int = 0  # open questions
     oldest: datetime | None = None  # when the oldest of them was asked
+    moved: str = ""  # why no bot starts on it, where it was moved
     server: Server | None = None  # None for a file
     models: tuple[str, ...] = ()  # those that personas choose
     installations: Sequence[Installation] = ()

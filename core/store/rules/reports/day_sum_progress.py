@@ -21,6 +21,7 @@ DIMENSIONS = ("channel", "person", "model", "persona", COST)
 LATE = timedelta(hours=1)  # after a day, in which a process whose clock is behind may still begin a request of it
 LEASE = timedelta(seconds=30)  # that a count is no other process's after each step of it
 FEW = 100  # requests of a day that are counted as quickly as they are read
+LONGEST = timedelta(days=2)  # between two counts of a workspace
 LISTED = 100  # workspaces that are looked at together
 
 WORKSPACES = """
@@ -81,10 +82,10 @@ class DaySumRepository:
 
 def list_workspaces(sql: Sql, after: str, zone: str) -> list[WorkspaceDays]:
     """The next workspaces with requests, and whether their days are to be counted."""
-    now, rows = stamp(sql.lease_time()), sql.many(WORKSPACES, {"after": after, "most": LISTED})
+    now, rows = sql.lease_time(), sql.many(WORKSPACES, {"after": after, "most": LISTED})
     zones = [(row, row["chosen"] or zone) for row in rows]
     return [
-        WorkspaceDays(row["workspace"], chosen, due=row["counted"] != chosen or row["due_at"] <= now)
+        WorkspaceDays(row["workspace"], chosen, due=row["counted"] != chosen or _is_due(row["due_at"], now))
         for row, chosen in zones
     ]
 
@@ -93,10 +94,10 @@ def begin_count(sql: Sql, workspace: str, zone: str, midnights: Sequence[datetim
     """Take the count of a workspace, unless it is another's, or not due. What does not hold any more is not kept."""
     lock_money(sql, workspace)
     row, now = sql.one(PROGRESS, {"workspace": workspace}), sql.lease_time()
-    if row and row["zone"] == zone and row["due_at"] > stamp(now):
+    if row and (row["zone"] == zone or row["token"]) and not _is_due(row["due_at"], now):
         return None
-    over = stamp(sql.now() - LATE)
-    days = [day for day in list_days(midnights) if day[1] <= over]
+    over, ended = stamp(sql.now() - LATE), list_days(midnights)[:-1]
+    days = [day for day in ended if day[1] <= over]
     if not days:
         return None
     (since, _), (_, until) = days[0], days[-1]
@@ -104,7 +105,8 @@ def begin_count(sql: Sql, workspace: str, zone: str, midnights: Sequence[datetim
     begun = {"workspace": workspace, "zone": zone, "token": count.token, "due_at": stamp(now + LEASE)}
     sql.execute(DROP, {"workspace": workspace, "since": since, "until": min(row["until"] if row else "", until)})
     sql.execute(BEGIN, {**begun, "until": until})
-    return _plan_count(sql, count, days)
+    planned = _plan_count(sql, count, days)
+    return replace(planned, waiting=planned.waiting or len(days) < len(ended))
 
 
 def go_on_counting(sql: Sql, count: DayCount) -> DayCount | None:
@@ -122,6 +124,11 @@ def go_on_counting(sql: Sql, count: DayCount) -> DayCount | None:
             _keep_day(sql, count.workspace, part.day, counted)
             counted = {by: {} for by in DIMENSIONS}
     return replace(count, left=left, counted=counted)
+
+
+def _is_due(due_at: str, now: datetime) -> bool:
+    """Whether that time has come. One further away than any pause was written by a clock that was wrong."""
+    return not stamp(now) < due_at <= stamp(now + LONGEST)
 
 
 def end_count(sql: Sql, count: DayCount, pause: timedelta) -> None:

@@ -5,6 +5,7 @@ day hold for good once none of its requests is under way. They are kept by `day_
 the requests of all other days are counted, a part at a time, so that nobody waits for all of them.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,10 +21,11 @@ from core.store.sql_port import Engine, Sql, stamp
 
 COST = "miss"  # the dimension of the fewest groups
 END = "9"  # after every time
+TOGETHER = 10  # days that are read in a unit of work, each with up to thousands of groups
 
 KEPT = """
-SELECT since, until, sums FROM day_sums WHERE workspace = :workspace AND dimension = :by AND since >= :since
-AND until <= (SELECT until FROM day_sum_progress WHERE workspace = :workspace)
+SELECT since, until, sums FROM day_sums WHERE workspace = :workspace AND dimension = :by
+AND since >= :since AND since <= :last AND until <= (SELECT until FROM day_sum_progress WHERE workspace = :workspace)
 """
 
 Parts = Mapping[Day, list[Sums | str]]
@@ -33,13 +35,13 @@ Parts = Mapping[Day, list[Sums | str]]
 async def sum_usage_of_days(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> list[UsageRow]:
     """Lines by group, in the order of their names, from the first of these midnights until now."""
     found = await _load_parts(engine, workspace, midnights, by)
-    return await engine.unit(lambda _: _make_rows(part for parts in found.values() for part in parts))  # on its thread
+    return await asyncio.to_thread(_make_rows, [part for parts in found.values() for part in parts])
 
 
 async def sum_usage_by_day(engine: Engine, workspace: str, midnights: Sequence[datetime]) -> list[UsageRow]:
     """A line for each of these days that has requests, by its date where it begins."""
     found = await _load_parts(engine, workspace, midnights, COST)
-    days = zip(midnights, (_make_rows(parts) for parts in found.values()), strict=True)
+    days = zip(midnights, map(_make_rows, found.values()), strict=True)
     return [sum(rows, UsageRow(f"{begins:%Y-%m-%d}", 0, 0, Usage())) for begins, rows in days if rows]
 
 
@@ -58,7 +60,10 @@ def list_days(midnights: Sequence[datetime]) -> list[Day]:
 async def _load_parts(engine: Engine, workspace: str, midnights: Sequence[datetime], by: str) -> Parts:
     """What is kept of these days, and what is counted of all others, which need not be of one moment."""
     days = list_days(midnights)
-    kept = await engine.unit(lambda sql: _read_kept(sql, workspace, days[0][0], by))
+    kept: dict[Day, str] = {}
+    for first in range(0, len(days), TOGETHER):
+        some = days[first : first + TOGETHER]
+        kept |= await engine.unit(partial(_read_kept, workspace=workspace, days=some, by=by))
     found: Parts = {day: [kept[day]] if day in kept else [] for day in days}
     left = [DayPart(day, *day) for day in days if day not in kept]
     while left:
@@ -68,8 +73,8 @@ async def _load_parts(engine: Engine, workspace: str, midnights: Sequence[dateti
     return found
 
 
-def _read_kept(sql: Sql, workspace: str, since: str, by: str) -> dict[Day, str]:
-    rows = sql.many(KEPT, {"workspace": workspace, "by": by, "since": since})
+def _read_kept(sql: Sql, workspace: str, days: Sequence[Day], by: str) -> dict[Day, str]:
+    rows = sql.many(KEPT, {"workspace": workspace, "by": by, "since": days[0][0], "last": days[-1][0]})
     return {(row["since"], row["until"]): row["sums"] for row in rows}
 
 

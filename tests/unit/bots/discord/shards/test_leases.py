@@ -131,6 +131,22 @@ async def test_shards_of_the_dead_are_opened_in_their_sessions_twelve_seconds_af
     assert timedelta(seconds=4 * BEAT) == timedelta(seconds=12)
 
 
+async def test_the_log_says_what_is_listened_to_in_all_and_that_it_is_so_because_a_process_has_ended(bench, caplog):
+    caplog.set_level("INFO", "bots.discord.shards.leases")
+    await bench.join()
+    await bench.settle_another()
+    await bench.beat()
+    await bench.store.shards.renew(OTHER, {})
+    for _ in range(3):
+        await bench.beat()
+
+    assert caplog.messages == [
+        "listening to shards 0, 1, 2, 3 of 4",
+        "giving shards 2, 3 to other processes",
+        "listening to shards 2, 3 of 4, in all to 0, 1, 2, 3, as another process has ended",
+    ]
+
+
 async def test_without_a_heartbeat_for_a_lease_a_process_stops_listening_and_later_goes_on_where_it_was(bench):
     await bench.join()
     bench.shards.down = True
