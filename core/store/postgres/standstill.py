@@ -79,7 +79,7 @@ class StandstillWatch:
                     await asyncio.sleep(self._silence.total_seconds() * PAUSE)
                     soon = await asyncio.to_thread(end_standing, connection, self._silence)
         except (psycopg.Error, Unfit) as error:
-            log.warning("who stands still is not looked for in %s: %s", self._name, explain(error))
+            log.info("who stands still is not looked for in %s: %s", self._name, explain(error))
         finally:
             self._looking = None
 
