@@ -302,7 +302,7 @@ async def test_who_works_for_long_is_waited_for_and_does_it_once(hasty):
     def work(sql):
         tries.append(1)
         sql.lock("claims")
-        sql.one("SELECT pg_sleep(0.8)", {})
+        sql.one("SELECT pg_sleep(0.6)", {})  # longer than one may stand still, shorter than others wait
 
     working = asyncio.create_task(hasty.unit(work))
     await until(lambda: tries)
