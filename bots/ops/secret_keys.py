@@ -12,6 +12,7 @@ from core.domain.errors import SettingsError
 from core.settings import SECRET_KEY, Settings
 from core.store import find_folder
 from core.store.audit_log import KEY_BYTES, AuditKeys
+from core.store.transfer.mark import sync_folder
 
 KEY_FILE = "confab.key"
 MAKE = "`openssl rand -base64 32 | tr +/ -_` prints one"
@@ -71,7 +72,7 @@ def make_key_file(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:  # another process was faster
             path.stat()  # unless it is a link to nothing
-    _sync_folder(path.parent)
+    sync_folder(str(path.parent))  # before the key has sealed anything
 
 
 def load_audit_keys(settings: Settings) -> AuditKeys:
@@ -91,12 +92,3 @@ def derive_audit_keys(keys: Sequence[str]) -> AuditKeys:
 def decode_keys(keys: Sequence[str]) -> list[bytes]:
     """The bytes of keys, from which others are derived."""
     return [urlsafe_b64decode(key) for key in keys]
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name outlasts a power cut only when its folder is on the disk: before the key has sealed anything."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -143,6 +143,23 @@ def read_all(sql):
     return answer.ntuples
 
 
+class Stopped:
+    """A unit of work that stands still the first time, where `stand` brings it, until it may go on."""
+
+    def __init__(self, stand):
+        self._stand = stand
+        self.stands, self.go_on = threading.Event(), threading.Event()
+        self.tries = 0
+
+    def __call__(self, sql):
+        self.tries += 1
+        if self.tries == 1:
+            self._stand(sql)
+            self.stands.set()
+            self.go_on.wait(30)
+        return sql.count_changes(NOTE, {"name": "stopped"})
+
+
 def want_all(sql):
     sql.lock("claims")
     return sql.count_changes("UPDATE notes SET value = 'z' WHERE name = 'n'", {})
@@ -160,24 +177,14 @@ async def hasty(postgres_url):
 
 @pytest.mark.parametrize("stand", [end_before, end_nothing, hold_a_row])
 async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long_wherever_it_stands(hasty, admin, stand):
-    stopped, go_on = threading.Event(), threading.Event()
-    tries = []
-
-    def stop(sql):
-        tries.append(1)
-        if len(tries) == 1:
-            stand(sql)
-            stopped.set()
-            go_on.wait(30)
-        return sql.count_changes(NOTE, {"name": "stopped"})
-
-    holding = asyncio.create_task(hasty.unit(stop))
-    await asyncio.to_thread(stopped.wait)
+    stopped = Stopped(stand)
+    holding = asyncio.create_task(hasty.unit(stopped))
+    await asyncio.to_thread(stopped.stands.wait)
     assert await hasty.unit(want_all) == 1
-    go_on.set()
+    stopped.go_on.set()
 
     assert await holding == 1
-    assert (len(tries), count_notes(admin)) == (2, 2)
+    assert (stopped.tries, count_notes(admin)) == (2, 2)
 
 
 async def test_who_reads_a_large_answer_slowly_is_waited_for_twice_as_long_as_others_wait_and_reads_it_once(
@@ -211,27 +218,16 @@ async def test_who_is_stopped_in_the_middle_of_an_answer_holds_others_up_for_lit
 ):
     hasty = PostgresEngine(postgres_url, timedelta(seconds=0.6))
     await hasty.open()
-    sent, go_on = threading.Event(), threading.Event()
-    tries = []
-
-    def stop(sql):
-        tries.append(1)
-        if len(tries) == 1:
-            read_nothing(sql)
-            sent.set()
-            go_on.wait(30)
-        return sql.count_changes(NOTE, {"name": "read"})
-
-    reading = asyncio.create_task(hasty.unit(stop))
-    await asyncio.to_thread(sent.wait)
-    refused = 0
+    stopped, refused = Stopped(read_nothing), 0
+    reading = asyncio.create_task(hasty.unit(stopped))
+    await asyncio.to_thread(stopped.stands.wait)
     while True:
         try:
             await hasty.unit(want_all)
             break
         except StoreUnavailable:
             refused += 1
-    go_on.set()
+    stopped.go_on.set()
 
     assert await asyncio.gather(reading, return_exceptions=True)
     assert 1 <= refused <= 3
@@ -296,20 +292,24 @@ async def test_one_that_was_stopped_in_several_transactions_holds_nobody_up_for_
     assert waited < 2.4  # of the 12 seconds in which a process is taken over, a fifth, as all else here
 
 
-async def test_who_works_for_long_is_waited_for_and_does_it_once(hasty):
+async def test_who_works_for_long_is_waited_for_and_does_it_once(postgres_url):
+    patient = PostgresEngine(postgres_url, timedelta(seconds=2))  # who stands still is ended after one
+    await patient.open()
+    await patient.unit(lambda sql: sql.insert("notes", {"name": "n", "value": "x"}))
     tries = []
 
     def work(sql):
         tries.append(1)
         sql.lock("claims")
-        sql.one("SELECT pg_sleep(0.6)", {})  # longer than one may stand still, shorter than others wait
+        sql.one("SELECT pg_sleep(1.3)", {})
 
-    working = asyncio.create_task(hasty.unit(work))
+    working = asyncio.create_task(patient.unit(work))
     await until(lambda: tries)
-
-    assert await hasty.unit(want_all) == 1
+    done = await patient.unit(want_all)
     await working
-    assert len(tries) == 1
+    await patient.shut()
+
+    assert (done, len(tries)) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def _find_unknown(desk: Desk, visit: Visit, channel: str) -> str:
     key = f"#{channel}"
     if not channel or not channel.isprintable() or key in await desk.whois.fetch_names(visit.identity, {key}):
         return ""
-    return f"I know no channel of the id {channel[:40]} here. An id is no name; the platform shows it with the channel."
+    return f"I see no channel of the id {channel[:40]} here now. Its id is not its name."
 
 
 def name_scope(scope: Scope, names: Mapping[str, str]) -> str:

@@ -27,7 +27,6 @@ from tests.support.house import at_once
 from tests.support.waiting import until
 
 SOON = 0.02  # seconds
-TIMES = 5  # beside other work; who hears of a question only by looking takes a hundred
 ASKED, ROUNDS = 12, 10
 
 
@@ -223,12 +222,17 @@ async def assistants(url, board, claude, *slots):
         yield found
 
 
+def find_quick(seconds):
+    """What a quarter of them took at most."""
+    return sorted(seconds)[len(seconds) // 4]
+
+
 async def test_what_a_full_process_is_told_reaches_claude_through_another_within_20_ms_of_the_event(
     url, board, claude, record_property
 ):
-    """It takes little more than what that other one is told itself: both are asked in turn.
+    """It takes no more than twice as long as what that other one is told itself: both are asked in turn.
 
-    On a machine that is busy otherwise it is the fastest that counts, of a few rounds.
+    On a machine that is busy otherwise the fastest count: one for the milliseconds, a quarter of each for the comparison.
     """
     arrived, gate = {}, Gate()
 
@@ -245,17 +249,18 @@ async def test_what_a_full_process_is_told_reaches_claude_through_another_within
 
     claude.script(Answer(text="fine", gate=gate))
     passed_on, told = [], []
-    async with assistants(url, board, claude, 1, 100) as (full, free):
+    async with assistants(url, board, claude, 1) as (full,):
         await full.ingest(board.said("first", "U1", "hello"))
         await gate.reached.wait()
-        claude.on_request(note)
-        for number in range(ASKED * ROUNDS):
-            passed_on.append(await ask(full, f"passed-{number}"))
-            told.append(await ask(free, f"told-{number}"))
-            soon = min(passed_on) < SOON and statistics.median(passed_on) < TIMES * statistics.median(told)
-            if soon and number + 1 >= ASKED:
-                break
-        gate.opened.set()
+        async with assistants(url, board, claude, 100) as (free,):  # so that it can't have the first one
+            claude.on_request(note)
+            for number in range(ASKED * ROUNDS):
+                passed_on.append(await ask(full, f"passed-{number}"))
+                told.append(await ask(free, f"told-{number}"))
+                soon = min(passed_on) < SOON and find_quick(passed_on) < 2 * find_quick(told)
+                if soon and number + 1 >= ASKED:
+                    break
+            gate.opened.set()
     figures = {"median": statistics.median(passed_on), "least": min(passed_on), "told itself": statistics.median(told)}
     record_property("figures", {"what": "from the event to Claude, through another", **figures})
 

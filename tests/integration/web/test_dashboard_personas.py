@@ -206,6 +206,7 @@ async def test_the_operator_does_what_a_manager_may_in_the_operators_name_and_re
     await fill(front.store, front.clock)
     await front.store.schedules.stop((await front.store.reports.list_schedules(HERE))[1].id, STOPPED)
     front.board.ranks["operator"] = Rank.GUEST  # the platform is not asked
+    front.board.people[f"#{CHANNEL}"] = "general"
     async with front.browse(RUNNER) as browser:
         hidden = await browser.read(f"{PAGE}?version=2")
         form = {**fields(hidden), "do": "tune", "seen": "3", "effort": "low"}
@@ -218,6 +219,7 @@ async def test_the_operator_does_what_a_manager_may_in_the_operators_name_and_re
                 (PAGE, {"do": "clear", "seen": "6"}),
                 (WIDE, {"do": "set", "text": "You are brief.", "seen": "1"}),
                 ("/dashboard/budgets", {"of": "person", "person": "U2", "amount": "3", "per": "week"}),
+                ("/dashboard/budgets", {"of": "channel", "channel": CHANNEL, "amount": "5", "per": "month"}),
                 ("/dashboard/budgets", {"of": "channel", "channel": CHANNEL, "per": "month", "clear": "yes"}),
                 ("/dashboard/work", {"do": "pause", "number": "1", "channel": CHANNEL}),
             )
@@ -242,6 +244,7 @@ async def test_the_operator_does_what_a_manager_may_in_the_operators_name_and_re
         ("operator", "persona.clear", CHANNEL, "7"),
         ("operator", "persona.set", "", "2"),
         ("operator", "budget.set", "", "U2"),
+        ("operator", "budget.set", CHANNEL, ""),
         ("operator", "budget.clear", CHANNEL, ""),
         ("operator", "schedule.paused", CHANNEL, "1"),
     ]
