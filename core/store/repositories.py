@@ -11,6 +11,7 @@ from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
+from core.domain.personas import Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
@@ -47,7 +48,7 @@ from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
 from core.store.sign_in_repository import SignInRepository
-from core.store.sql_port import Engine
+from core.store.sql_port import Engine, Sql
 
 
 class QuestionRepository:
@@ -108,8 +109,8 @@ class QuestionRepository:
     async def park(self, claim: Claim, told: str, number: int, so_far: str = "") -> None:
         await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, number, clean_text(so_far)))
 
-    async def close(self, claim: Claim, outcome: Outcome) -> None:
-        await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
+    async def close(self, claim: Claim, outcome: Outcome) -> bool:
+        return await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """What was erased since the last heartbeat begins to leave the files with this one."""
@@ -148,11 +149,18 @@ class ThreadRepository:
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         return await self._engine.unit(lambda sql: past.read_thread(sql, key, branch))
 
+    async def open(self, key: ThreadKey) -> tuple[Thread, Sequence[Version | None]]:
+        return await self._engine.unit(lambda sql: past.open_thread(sql, key))
+
     async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
         return await self._engine.unit(lambda sql: past.list_chain(sql, key, message))
 
-    async def refresh(self, thread: Thread, history: History) -> None:
-        await self._engine.unit(lambda sql: refresh_thread(sql, thread, history))
+    async def refresh(self, thread: Thread, history: History) -> Thread:
+        def work(sql: Sql) -> Thread:
+            refresh_thread(sql, thread, history)
+            return past.read_thread(sql, thread.key, None)
+
+        return await self._engine.unit(work)
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: past.remember_names(sql, key, names))

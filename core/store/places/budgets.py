@@ -31,6 +31,7 @@ FROM requests WHERE {scope} AND at >= :since
 """
 
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
+NEWEST_ZONE = "SELECT zone FROM budgets WHERE workspace = :workspace ORDER BY id DESC LIMIT 1"
 
 WARN = """
 INSERT INTO warnings (workspace, budget, since, percent) VALUES (:workspace, :budget, :since, :percent)
