@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from cachetools import LRUCache
+
 from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
@@ -22,13 +24,14 @@ from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Commanded, Event, Ingest, Missed, Posted, Pressed, Receipt
-from core.domain.messages import Question, ThreadKey
+from core.domain.messages import Asks, Question, ThreadKey
 
 NO_FORM = "I could not open the form just now. Please choose it again."
 
 TRIGGER = 2.8  # seconds within which a form is opened; Slack takes none after three
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
 LATE = 0.7  # seconds that it waits once more; whoever was told of the other one may have died
+TOLD = 1_000  # questions that are remembered, for the mentions that tell of them once more
 READ = 1.0  # seconds within which the message is read then; Slack takes no ack after three
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ class Intake:
         self._clock = clock
         self._home = home
         self._answering: set[asyncio.Task[None]] = set()
+        self._told: LRUCache[tuple[str, str], None] = LRUCache(TOLD)
+        """Questions that are stored with all that their messages show, by channel and ts."""
 
     async def accept(self, body: Raw) -> Raw | None:
         """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
@@ -63,11 +68,22 @@ class Intake:
         await asyncio.gather(*self._answering, return_exceptions=True)
 
     async def _store_events(self, body: Raw) -> Sequence[Receipt] | None:
-        return await self._redelivery.store_events(await self._parse(body))
+        events = await self._parse(body)
+        receipts = await self._redelivery.store_events(events)
+        if receipts is not None and body.get("type") == "event_callback":
+            self._told.update(dict.fromkeys(_list_questions(events)))
+        return receipts
 
     async def _store_mention(self, body: Raw) -> Sequence[Receipt] | None:
-        """Store what a mention tells, which comes without files: if need be as Slack shows its message."""
-        await self._sleep(TWIN)
+        """Store what a mention tells, which comes without files: if need be as Slack shows its message.
+
+        Where we have stored its message, it tells nothing new.
+        """
+        message = str(body["event"].get("channel")), str(body["event"].get("ts"))
+        if message not in self._told:
+            await self._sleep(TWIN)
+        if message in self._told:
+            return ()
         events = await self._parse(body)
         if not events:
             return ()
@@ -173,6 +189,12 @@ class Intake:
             log.warning("a form could not be opened: %s", error)
             return False
         return True
+
+
+def _list_questions(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """Of the messages that ask us for certain, so that Slack may tell of a mention as well: their channels and ts."""
+    said = [event for event in events if isinstance(event, Posted | Commanded)]
+    return [(one.key.channel, one.id) for one in said if isinstance(one, Commanded) or one.asks is Asks.CERTAINLY]
 
 
 def _build_hint(event: Event) -> Event:

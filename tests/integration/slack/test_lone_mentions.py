@@ -109,6 +109,39 @@ async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
     assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
 
 
+class Ingested:
+    """Questions of a database, and which events they were told of."""
+
+    def __init__(self, questions):
+        self._questions, self.ids = questions, []
+
+    def __getattr__(self, name):
+        return getattr(self._questions, name)
+
+    async def ingest(self, event, **more):
+        self.ids.append(event.id)
+        return await self._questions.ingest(event, **more)
+
+
+async def test_a_mention_whose_message_is_kept_costs_the_database_nothing():
+    kept = await open_store("sqlite://")
+    questions = Ingested(kept.questions)
+    async with (
+        SlackFake() as slack,
+        ClaudeFake() as claude,
+        living(slack, claude, replace(kept, questions=questions)) as home,
+    ):
+        slack.outbox.hold()
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        slack.outbox.release(without="app_mention")
+        await home.answered()
+        slack.outbox.again(slack.outbox.lost[-1])
+        await home.rest()
+    await kept.shut()
+
+    assert (questions.ids.count(root), len(home.asked), len(home.ours("dev", root))) == (1, 1, 1)
+
+
 class AwayForAMoment:
     """Questions of a database that is away when it is told of a file first, so often."""
 
