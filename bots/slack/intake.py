@@ -50,12 +50,15 @@ class Intake:
         self._answering: set[asyncio.Task[None]] = set()
         self._told: LRUCache[tuple[str, str], None] = LRUCache(TOLD)
         """Questions that are stored with all that their messages show, by channel and ts."""
+        self._arriving: dict[tuple[str, str], asyncio.Event] = {}
+        """Messages that are being stored, with what is set once they are, or can't be just now."""
 
     async def accept(self, body: Raw) -> Raw | None:
         """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
-        mention = body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention"
+        kind = str((body.get("event") or {}).get("type")) if body.get("type") == "event_callback" else ""
+        store = {"app_mention": self._store_mention, "message": self._store_message}.get(kind, self._store_events)
         try:
-            receipts = await (self._store_mention(body) if mention else self._store_events(body))
+            receipts = await store(body)
         except UsageError as error:
             return build_field_errors(body["view"], {error.parameter: str(error)})
         faults = next((one.faults for one in receipts or () if one.faults), None)
@@ -68,20 +71,33 @@ class Intake:
         await asyncio.gather(*self._answering, return_exceptions=True)
 
     async def _store_events(self, body: Raw) -> Sequence[Receipt] | None:
-        events = await self._parse(body)
-        receipts = await self._redelivery.store_events(events)
-        if receipts is not None and body.get("type") == "event_callback":
-            self._told.update(dict.fromkeys(_list_questions(events)))
-        return receipts
+        return await self._redelivery.store_events(await self._parse(body))
+
+    async def _store_message(self, body: Raw) -> Sequence[Receipt] | None:
+        """Store what a message tells, which has all that it shows."""
+        message, stored = _locate_message(body), asyncio.Event()
+        self._arriving[message] = stored
+        try:
+            events = await self._parse(body)
+            receipts = await self._redelivery.store_events(events)
+            if receipts is not None and any(map(_is_question, events)):
+                self._told[message] = None
+            return receipts
+        finally:
+            stored.set()
+            if self._arriving.get(message) is stored:
+                del self._arriving[message]
 
     async def _store_mention(self, body: Raw) -> Sequence[Receipt] | None:
         """Store what a mention tells, which comes without files: if need be as Slack shows its message.
 
         Where we have stored its message, it tells nothing new.
         """
-        message = str(body["event"].get("channel")), str(body["event"].get("ts"))
+        message = _locate_message(body)
         if message not in self._told:
             await self._sleep(TWIN)
+        if arriving := self._arriving.get(message):
+            await arriving.wait()
         if message in self._told:
             return ()
         events = await self._parse(body)
@@ -191,10 +207,14 @@ class Intake:
         return True
 
 
-def _list_questions(events: Sequence[Event]) -> list[tuple[str, str]]:
-    """Of the messages that ask us for certain, so that Slack may tell of a mention as well: their channels and ts."""
-    said = [event for event in events if isinstance(event, Posted | Commanded)]
-    return [(one.key.channel, one.id) for one in said if isinstance(one, Commanded) or one.asks is Asks.CERTAINLY]
+def _locate_message(body: Raw) -> tuple[str, str]:
+    """The channel and the ts that an event names, whatever they are."""
+    return str(body["event"].get("channel")), str(body["event"].get("ts"))
+
+
+def _is_question(event: Event) -> bool:
+    """Whether it asks us for certain, of which Slack may tell as a mention, too."""
+    return isinstance(event, Commanded) or (isinstance(event, Posted) and event.asks is Asks.CERTAINLY)
 
 
 def _build_hint(event: Event) -> Event:
