@@ -2,12 +2,12 @@
 
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from core.billing.budgets import dollars
+from core.domain.clock import load_zone
 
 _CODE = re.compile(r"(`+)(.+?)\1")
 SECONDS, MINUTE, HOUR = 1, 60, 3600
@@ -40,7 +40,7 @@ def write_number(value: int) -> str:
 
 def write_time(at: datetime | None, zone: str = "UTC") -> str:
     """A time in a zone, to the minute."""
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else ""
+    return f"{at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M}" if at else ""
 
 
 def write_seconds(seconds: float) -> str:
