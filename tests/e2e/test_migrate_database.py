@@ -448,9 +448,9 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
     source.path.with_name("elsewhere").rename(source.path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(fork_server.ROOT), "DATABASE_URL": source.url}
     process = await fork_server.start(
-        "usage", folder=source.path.parent, environment=environment, stderr=asyncio.subprocess.PIPE
+        "chat", "hi", folder=source.path.parent, environment=environment, stderr=asyncio.subprocess.PIPE
     )
-    _, usage = await process.communicate()
+    _, chat = await process.communicate()
     mark = mark_of(source)
     kept = json.loads(mark.read_text())
     seen = mark.stat()
@@ -461,7 +461,7 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
         f"start Confab on that, or remove {mark} to start it on this one after all."
     )
     assert (told, made) == ([why] * 3, False)
-    assert (process.returncode, usage.decode().endswith(f"{why}\n")) == (2, True)
+    assert (process.returncode, chat.decode().endswith(f"{why}\n")) == (2, True)
     assert (kept["moved_to"], seen.st_mode & 0o777) == (moved.target, 0o600)
     assert seen.st_uid == source.path.stat().st_uid
     assert await asyncio.to_thread(start_on, source) == ""
