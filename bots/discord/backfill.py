@@ -7,6 +7,7 @@ from functools import partial
 
 import discord
 
+from bots.delivery.backfill import Progress
 from bots.discord import parse
 from bots.discord.admission import Admission
 from bots.discord.client import MOST, Rest
@@ -37,7 +38,7 @@ class BackfillSource:
         self._client = client
         self._pause = pause
 
-    async def fetch_missed(self, missed: MissedRange) -> list[Posted | Commanded]:
+    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Posted | Commanded]:
         """Missed questions that we have not answered, oldest first; none from where we do not answer."""
         if missed.workspace != DIRECT and not self._admission.admits_server(missed.workspace.partition(":")[2]):
             return []
@@ -45,8 +46,11 @@ class BackfillSource:
         server = None if missed.workspace == DIRECT else await self._wait_for_server(missed.workspace)
         ours = identify_bot(self._client(), server)
         shown: list[tuple[ChannelPlace, Json]] = []
-        for where in _list_direct_places(missed) if server is None else _list_active_places(server, since):
+        places = list(_list_direct_places(missed) if server is None else _list_active_places(server, since))
+        progress.expect(len(places))
+        for where in places:
             shown += [(where, payload) async for payload in self._list_messages(where, earliest)]
+            progress.advance()
         answered = set(_find_answered(shown, ours))
         missing = [(where, payload) for where, payload in shown if payload["id"] not in answered]
         found = [event for where, payload in missing if (event := _parse_question(where, payload, ours, missed.since))]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from core.billing.budgets import (
     WARN_AT,
@@ -17,6 +16,7 @@ from core.billing.budgets import (
     find_running_period,
 )
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, Scopes, name_personal_workspace
+from core.domain.clock import load_zone
 from core.domain.errors import VersionConflict
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_money
@@ -38,6 +38,8 @@ INSERT INTO warnings (workspace, budget, since, percent) VALUES (:workspace, :bu
 ON CONFLICT DO NOTHING
 """
 
+ZONES = "SELECT DISTINCT zone FROM budgets WHERE id IN (SELECT max(id) FROM budgets GROUP BY workspace) ORDER BY zone"
+
 LIMITING = "SELECT DISTINCT workspace FROM budgets WHERE person = :person ORDER BY workspace"
 
 
@@ -57,6 +59,11 @@ class BudgetHistory:
 def list_changes(sql: Sql, workspace: str) -> list[Budget]:
     """Every change there was, newest first."""
     return [_read_budget(row) for row in sql.many(CHANGES, {"workspace": workspace})]
+
+
+def list_zones(sql: Sql) -> list[str]:
+    """The time zones that hold in workspaces which chose one."""
+    return [row["zone"] for row in sql.many(ZONES, {})]
 
 
 def read_history(sql: Sql, workspace: str) -> BudgetHistory:
@@ -103,7 +110,7 @@ def measure_budget(
     since, renews = find_running_period(budget.period, now, zones)
     condition, values = _within_budget(budget.scope, person)
     row = sql.one(SPENT.format(scope=condition), {**values, "since": stamp(since)}) or {"spent": 0, "reserved": 0}
-    return BudgetStatus(budget, row["spent"], renews.astimezone(ZoneInfo(budget.zone)), row["reserved"])
+    return BudgetStatus(budget, row["spent"], renews.astimezone(load_zone(budget.zone)), row["reserved"])
 
 
 def _within_budget(scope: Scope, person: str) -> tuple[str, Row]:

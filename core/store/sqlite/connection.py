@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache, partial
 from typing import TypeVar
@@ -137,7 +138,7 @@ class DatabaseThread:
             connection = sqlite3.connect(self.path, busy, cached_statements=STATEMENTS)
             self._db = Database(connection, execute_plugins=False)
             prepare(self._db)
-            with transaction(self._db):
+            with self._transact(self._db):
                 self._ensure_unmoved()  # again: a move may have held the lock that this waited for
                 migrate(self._db)
                 leases = self._clock or open_lease_clock(self._db, self._wall)
@@ -148,6 +149,9 @@ class DatabaseThread:
     def _ensure_unmoved(self) -> None:
         if self._mark and os.path.lexists(self._mark):
             ensure_unmoved(self.path)
+
+    def _transact(self, db: Database) -> AbstractContextManager[None]:
+        return transaction(db)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -160,7 +164,7 @@ class DatabaseThread:
         units: list[Unit] = []
         try:
             sql, until = self._require_open(), time.monotonic() + TOGETHER
-            with transaction(sql.db):
+            with self._transact(sql.db):
                 self._ensure_unmoved()  # as this machine may have slept while it was
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())

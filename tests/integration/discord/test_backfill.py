@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bots.delivery.backfill import Progress
 from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
@@ -251,7 +252,8 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
         search = BackfillSource(
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once, running.discord._admission
         )
-        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
+        found = await search.fetch_missed(missed, Progress(missed))
 
     assert [event.id for event in found] == asked
 
@@ -270,6 +272,7 @@ async def test_a_server_that_comes_late_is_waited_for(town, store):
         search = BackfillSource(
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes, running.discord._admission
         )
-        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
+        found = await search.fetch_missed(missed, Progress(missed))
 
     assert [event.id for event in found] == [asked]

@@ -282,3 +282,13 @@ async def test_an_empty_workspace_says_on_each_page_what_would_stand_there(front
         pages = [await browser.read(f"/dashboard{path}") for path in ("", "/usage", "/personas", "/budgets", "/work")]
 
     assert [page.count('class="empty"') for page in pages] == [1, 1, 1, 1, 2]
+
+
+async def test_all_pages_open_where_the_machine_does_not_have_the_time_zone_and_the_budgets_say_so(front):
+    await fill(front.store, front.clock)
+    await front.store.ledger.allow(Budget(Scope(HERE), Period.DAY, 1, "Europe/Atlantis", "U1", front.clock()), 0)
+    async with front.browse() as browser:
+        pages = {name: await browser.read(f"/dashboard{path}") for name, path in PAGES.items()}
+
+    assert "Europe/Atlantis, is not known to the machine" in pages["budgets"]
+    assert "Days begin at midnight in UTC" in pages["budgets"]
