@@ -1,6 +1,6 @@
 """What is spent of a budget is at each moment what its requests come to, and is found without reading all of them.
 
-Tests core.store.places.budget_totals.
+Tests core.store.places.budget_totals and core.store.sql_port.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from core.store import open_store
 from core.store.places.budget_totals import FEW, ROOM, Total, count_more, list_totals
 from core.store.places.budgets import read_budgets
 from core.store.rules import ledger
-from core.store.sql_port import parse_stamp, stamp
+from core.store.sql_port import Unprepared, parse_stamp, stamp
 from tests.support.short_form import combine
 from tests.support.talk import NOON
 
@@ -431,3 +431,23 @@ async def test_a_budget_that_is_taken_away_leaves_no_totals(store):
         await allow(store, one.scope, None, number=one.number)
 
     assert (len(before), await read(store, TOTALS)) == (4, [])
+
+
+async def test_a_unit_of_work_that_finds_something_unprepared_is_done_once_after_that(store):
+    steps = iter([False, True])
+    prepared = []
+
+    def prepare(sql):
+        prepared.append(next(steps))
+        return prepared[-1]
+
+    def work(sql):
+        sql.insert("notes", {"name": "a", "value": f"after {len(prepared)}"})
+        if len(prepared) < 2:
+            raise Unprepared([prepare])
+        return "done"
+
+    assert await store.reports.engine.unit(work) == "done"
+
+    assert prepared == [False, True]
+    assert await read(store, "SELECT name, value FROM notes") == [{"name": "a", "value": "after 2"}]
