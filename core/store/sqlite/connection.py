@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
@@ -19,7 +19,7 @@ from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.records.heartbeat import News
-from core.store.sql_port import Sql, Unfit
+from core.store.sql_port import Sql, Unfit, prepare_and_do
 from core.store.sqlite.lease_clock import open_lease_clock
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
@@ -94,8 +94,12 @@ class DatabaseThread:
         Units that wait at the same time share a transaction: what one write to the disk costs, they pay together.
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
+        done: T = await prepare_and_do(self._do, work)
+        return done
+
+    async def _do(self, work: Callable[[Sql], Any]) -> Any:
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[T] = loop.create_future()
+        answered: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(Unit(work, answered))
         if not self._working:
             self._working = True
