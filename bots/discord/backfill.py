@@ -15,6 +15,7 @@ from bots.discord.errors import retry_call
 from bots.discord.installed.place import read_installer
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
+from bots.ops.rate_limited_log import FirstWarning
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, MissedRange, Posted
@@ -37,6 +38,7 @@ class BackfillSource:
         self._admission = admission
         self._client = client
         self._pause = pause
+        self._warned = FirstWarning()
 
     async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Posted | Commanded]:
         """Missed questions that we have not answered, oldest first; none from where we do not answer."""
@@ -87,7 +89,8 @@ class BackfillSource:
             try:
                 portion = await retry_call(partial(self._rest.list_messages, where.at, after=after), self._pause)
             except (discord.HTTPException, CannotShow) as error:
-                log.warning("what was missed in %s is not found: %s", where.at, error)
+                level = self._warned.choose_level(where.at, type(error).__name__)
+                log.log(level, "what was missed in %s is not found: %s", where.at, error)
                 return
             for payload in portion:
                 yield payload

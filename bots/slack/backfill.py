@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from bots.delivery.backfill import Progress
+from bots.ops.rate_limited_log import FirstWarning
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.parse import Raw
@@ -25,6 +26,7 @@ class BackfillSource:
 
     def __init__(self, web: Web) -> None:
         self._web = web
+        self._warned = FirstWarning()
 
     async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Event]:
         """Missed questions that we have not answered, oldest first."""
@@ -72,7 +74,8 @@ class BackfillSource:
             async for raws in self._web.read_messages(key, oldest):
                 found += raws
         except (CannotShow, CannotAnswer, Rejected) as error:
-            log.warning("what was missed in %s is not found: %s", key.channel, error)
+            level = self._warned.choose_level(key.channel, type(error).__name__)
+            log.log(level, "what was missed in %s is not found: %s", key.channel, error)
         return found
 
 

@@ -43,7 +43,7 @@ class SlackWorkspace:
         self.web = clients.make_web(make_client(), us)
         self.directory = Directory(self.web, managers)
         self._clients = clients
-        self._slow = clients.make_slow_web(make_client(), self.web)
+        self._source = BackfillSource(clients.make_slow_web(make_client(), self.web))
         self._grows = grows
         self._intake: Intake | None = None
         self._home: Home | None = None
@@ -72,7 +72,7 @@ class SlackWorkspace:
 
     async def fetch_missed(self, missed: MissedRange, progress: Progress) -> Sequence[Event]:
         """Missed questions that we have not answered, oldest first; read slowly."""
-        return await BackfillSource(self._slow).fetch_missed(missed, progress)
+        return await self._source.fetch_missed(missed, progress)
 
     async def stop(self) -> None:
         """Take in nothing more. Answers under way are still shown."""

@@ -13,7 +13,16 @@ from core.billing.ledger_rows import Scope
 from core.domain.messages import Outcome, Rank
 from core.domain.personas import Persona, Place
 from core.store.records.sign_ins.sessions import Identity
-from tests.support.browser import NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
+from tests.support.browser import (
+    NARROW,
+    WIDE,
+    find_chromium,
+    list_barriers,
+    list_hidden_actions,
+    measure_overflow,
+    shoot,
+    visit,
+)
 from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, spend_days
 from tests.support.talk import asked, message, thread
 
@@ -49,6 +58,7 @@ async def test_everybody_can_read_every_page_in_light_and_dark_on_a_screen_and_a
                 await page.set_viewport_size(width)
                 barriers += [f"{name} {size}: {one}" for one in await list_barriers(page)]
                 barriers += [f"{name} overflows"] if await measure_overflow(page) else []
+                barriers += [f"{name} {size}: {one} is beside" for one in await list_hidden_actions(page)]
                 if "SCREENSHOTS" in os.environ:
                     await shoot(page, tmp_path, f"{name}-{size}-{theme}")
 
