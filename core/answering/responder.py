@@ -124,8 +124,7 @@ class AnswerTask:
             if self.waiting is not None:
                 await park_answer(self.responder.store, self.claim, self.waiting)
                 return
-            closed = await self.responder.store.questions.close(self.claim, outcome)
-            self.lease.ended = closed and self.question.command is None  # which may have left more to be done
+            await self.lease.end(self.responder.store.questions.close, self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
 

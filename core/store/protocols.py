@@ -173,10 +173,11 @@ class Questions(Protocol):
         `told` is the newest message that Claude was told, which has said `so_far`, and call `number` waits. LeaseLost.
         """
 
-    async def close(self, claim: Claim, outcome: Outcome) -> bool:
+    async def close(self, claim: Claim, outcome: Outcome, *, patient: bool = False) -> bool:
         """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost.
 
-        Whether all that the claim had is closed: what needs an answer of its own waits again.
+        Whether all that the claim had is closed: what needs an answer of its own waits again. Where nothing else waits
+        for its end, it may be `patient`, and a tenth of a second late.
         """
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:

@@ -9,7 +9,7 @@ from core.billing.budgets import Budget, Budgets
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Event, Receipt
+from core.domain.events import Edited, Event, Posted, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Version
 from core.domain.tools import ToolCall
@@ -64,7 +64,9 @@ class QuestionRepository:
         return self._engine.in_order
 
     async def ingest(self, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
-        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full, attended=attended))
+        """Nobody waits for what the platform tells of our own messages."""
+        ours = isinstance(event, Posted | Edited) and event.message.mine
+        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full, attended=attended), patient=ours)
 
     async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
         """A claim that the database may have given while it could not say so is asked for again."""
@@ -109,8 +111,8 @@ class QuestionRepository:
     async def park(self, claim: Claim, told: str, number: int, so_far: str = "") -> None:
         await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, number, clean_text(so_far)))
 
-    async def close(self, claim: Claim, outcome: Outcome) -> bool:
-        return await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
+    async def close(self, claim: Claim, outcome: Outcome, *, patient: bool = False) -> bool:
+        return await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome), patient=patient)
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """What was erased since the last heartbeat begins to leave the files with this one."""

@@ -103,10 +103,11 @@ class Engine(Protocol):
     in_order: bool
     """Whether a unit of work sees all that was asked for before it: they are done one after another."""
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
-        What it finds unprepared is prepared, and then it is done again.
+        What it finds unprepared is prepared, and then it is done again. One that is `patient` may begin a tenth of a
+        second late, where it costs less in the company of others.
         """
 
     def sweep_soon(self) -> None:

@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
-from core.domain.messages import FinalText
+from core.domain.messages import FinalText, Outcome
+from core.store.records.claims import Claim
 
 T = TypeVar("T")
+
+
+class Close(Protocol):
+    """What closes a claim, as `Questions.close` does."""
+
+    def __call__(self, claim: Claim, outcome: Outcome, *, patient: bool) -> Awaitable[bool]: ...
 
 
 class ProcessLease:
@@ -22,6 +29,8 @@ class ProcessLease:
         self._renewed = asyncio.Event()
         self.hears_all = False
         """Whether this process is told of every change to a thread: it hears the others, or is alone."""
+        self.left_some = True
+        """Whether questions may wait that the last look for them left."""
 
     @property
     def left(self) -> float:
@@ -70,6 +79,14 @@ class QuestionLease:
         found = await read()
         self._looked_at = seen
         return found
+
+    async def end(self, close: Close, claim: Claim, outcome: Outcome) -> None:
+        """Close a claim, in no hurry where no other question waits. Raises LeaseLost.
+
+        What a command leaves to be done is looked for in any case.
+        """
+        closed = await close(claim, outcome, patient=not self._process_lease.left_some)
+        self.ended = closed and claim.question.command is None
 
     @property
     def may_have_changed(self) -> bool:

@@ -82,8 +82,6 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
-        self._left = True
-        """Whether the last look for questions may have left some."""
         self._noted: list[tuple[ThreadKey, str]] = []
         """What changed since that look began, of which its claim may know nothing."""
 
@@ -187,7 +185,7 @@ class Worker:
             claim = await self._claim_next() if self._open else None
             if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
-                if self._left:
+                if self._process_lease.left_some:
                     continue
             else:
                 self._slots.release()
@@ -200,7 +198,7 @@ class Worker:
             claim = await self._questions.claim_next(self._process, self._platforms(), full)
         except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
-        self._left = claim is None or claim.more or bool(full)
+        self._process_lease.left_some = claim is None or claim.more or bool(full)
         return claim
 
     async def _call_others(self) -> None:
@@ -236,7 +234,7 @@ class Worker:
         """Free the slot, also when the task was cancelled before it began."""
         _, lease = self._answering.pop(task)
         self._slots.release()
-        if self._left or not lease.ended:
+        if self._process_lease.left_some or not lease.ended:
             self.wake()
 
     async def _answer(self, claim: Claim, lease: QuestionLease) -> None:

@@ -71,7 +71,7 @@ class PostgresEngine:
             await self.shut()
             raise
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
         What did not happen for certain is repeated for a while: after a deadlock, or when the connection was lost.
