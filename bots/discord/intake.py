@@ -110,11 +110,12 @@ class Intake:
             place, us = await self._find_place(payload), self._identify_bot(payload)
             return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
-        if not (parse.is_whole(payload) and await self._admit(name, payload)):
+        us = self._identify_bot(payload)
+        if not (parse.is_whole(payload) and await self._admit(name, payload, us)):
             return []
         place = await self._find_place(payload)
-        us = self._identify_bot(payload)
-        self._directory.note(payload)
+        if payload["author"]["id"] != us.id:
+            self._directory.note(payload)
         event = (
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
@@ -137,9 +138,9 @@ class Intake:
         server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
-    async def _admit(self, name: str, payload: Json) -> bool:
+    async def _admit(self, name: str, payload: Json, us: BotIdentity) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
-        us, author = self._identify_bot(payload), payload["author"]
+        author = payload["author"]
         if author["id"] == us.id:
             return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
         why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])
