@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from disarm import skeleton_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.prompting.names import clean_name, find_ids, introduce_speakers, replace_ids
 
 PEOPLE = st.text(min_size=1, max_size=5).filter(lambda person: not person.startswith("#"))  # which channels do
 
@@ -19,6 +20,14 @@ def test_names_are_one_plain_line_and_differ(shown):
     everybody = [*names.values(), "Ada", "Claude"]
     assert len({name.casefold() for name in everybody}) == len(everybody)
     assert not [name for name in names.values() if not name or re.search(r"[:\[\]\n\r\u2028\u200b<>@]", name)]
+
+
+@given(*[st.text("aIil1|LoO0'`\"~ ", min_size=1, max_size=4).filter(lambda name: clean_name(name) == name)] * 2)
+def test_names_of_ascii_look_alike_where_the_library_says_so_of_one_of_their_cases(one, other):
+    keys = [{"".join(skeleton_key(form).split()) for form in (name, name.casefold())} for name in (one, other)]
+    introduced = introduce_speakers({"U1": one}, ["U2"], {"U2": other})
+
+    assert introduced == {"U2": f"{other} (2)" if keys[0] & keys[1] else other}
 
 
 @pytest.mark.parametrize(
