@@ -360,8 +360,9 @@ async def test_a_reservation_a_settlement_and_a_page_read_no_more_after_many_req
             await count_reads(store, lambda sql: read_budgets(sql, HERE, NOON, "U1")),
         ]
 
-    await fill(store, FEW - 1)
+    await fill(store, FEW - 9)
     few = await measure()
+    assert not await read(store, TOTALS)
     await fill(store, 3 * ROOM, NOON - timedelta(seconds=1))
     many = await measure()
     again = await measure()
