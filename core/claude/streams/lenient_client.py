@@ -56,8 +56,6 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
         request = self._make_request(body, headers)
         try:
             response = await self._client.send(request, stream=True)
-        except httpx2.TimeoutException as error:
-            raise anthropic.APITimeoutError(request=request) from error
         except Exception as error:  # aiohttp's, and what can't be sent at all: the SDK makes one of them too
             raise anthropic.APIConnectionError(request=request) from error
         if not response.is_success:
