@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic._models import FinalRequestOptions
-from anthropic._utils._json import openapi_dumps
+from pydantic_core import to_json
 
 from core.claude.streams.decoder import name_event
 from core.claude.streams.event_stream import EventStream
@@ -75,7 +75,7 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
             template = self._templates[key] = self._build_request(options)
             del template.headers["content-length"]
         told = {name: value for name, value in body.items() if name != "extra_body"}
-        content = openapi_dumps(told | body.get("extra_body", {}) | {"stream": True})
+        content = to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict)
         url, extensions = template.url, template.extensions
         return httpx2.Request("POST", url, headers=template.headers, content=content, extensions=extensions)
 
