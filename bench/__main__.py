@@ -51,7 +51,7 @@ REASONS: dict[str, str] = {
         "seen its messages are kept as well. Where the platform takes its time this is less than the call that it saves."
     ),
     "short: processor time a question": (
-        "A short answer leaves little to spread the writes over: a question passes some fourteen units of work, a fifth of "
+        "A short answer leaves little to spread the writes over: a question passes seven units of work, a fifth of "
         "its time is SQLite's thread, and the rest is spread over hundreds of functions, none of which takes two hundredths."
     ),
     "short: answers a second": (

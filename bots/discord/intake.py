@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import discord
@@ -20,7 +20,7 @@ from bots.discord.servers.places import KnownPlaces
 from bots.discord.shards.progress import Arrival, SessionProgress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
-from core.domain.events import Event, Ingest, Missed
+from core.domain.events import Edited, Event, Ingest, Missed, Posted
 from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Intake:
         self._queues: tuple[deque[tuple[str, Json, Arrival | None]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
@@ -81,23 +82,39 @@ class Intake:
     async def stop(self) -> None:
         await self._membership.stop()
         await self._places.stop()
-        running = [task for task in (*self._draining, *self._declining) if task]
+        running = [task for task in (*self._draining, *self._declining, *self._storing) if task]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _drain(self, waiting: deque[tuple[str, Json, Arrival | None]]) -> None:
-        """Store events until the queue is empty."""
+        """Store events until the queue is empty. What is told of our own messages holds up no others."""
         while waiting:
             name, payload, mark = waiting.popleft()
-            try:
-                for event in await self._parse(name, payload):
-                    await persist(self._ingest, event)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.error("an event %s can't be read: %s", name, type(error).__name__)
-            except Exception:
-                log.exception("a bug kept an event %s from being ingested", name)
-            self._progress.end(mark)
+            events = await self._read(name, payload)
+            if not any(isinstance(one, Posted | Edited) and one.message.mine for one in events):
+                await self._store(name, events, mark)
+                continue
+            storing = asyncio.create_task(self._store(name, events, mark))
+            self._storing.add(storing)
+            storing.add_done_callback(self._storing.discard)
+
+    async def _read(self, name: str, payload: Json) -> Sequence[Event]:
+        try:
+            return [*await self._parse(name, payload)]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.error("an event %s can't be read: %s", name, type(error).__name__)
+        except Exception:
+            log.exception("a bug kept an event %s from being read", name)
+        return ()
+
+    async def _store(self, name: str, events: Iterable[Event], mark: Arrival | None) -> None:
+        try:
+            for event in events:
+                await persist(self._ingest, event)
+        except Exception:
+            log.exception("a bug kept an event %s from being ingested", name)
+        self._progress.end(mark)
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":

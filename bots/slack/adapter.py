@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import web
+from slack_bolt.async_app import AsyncApp
 
 from bots.delivery.at_least_once import persist
 from bots.ops.plugin import PlatformResources
 from bots.ops.secret_keys import ensure_secret_keys
-from bots.slack import formatting, parse
+from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.installations.clients import SECONDS, Clients
 from bots.slack.installations.setup import Installing, OpenedInstallations
 from bots.slack.installations.single_token import NOT_YET, SingleToken
@@ -29,9 +30,6 @@ from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.domain.platform import Connected, ignore_connected
 from core.telemetry import Emit, discard_event
-
-if TYPE_CHECKING:
-    from slack_bolt.async_app import AsyncApp
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,6 @@ class Slack:
         else:
             self._workspaces = SingleToken(self._clients, bot_token, self._set_offline, managers=managers, grows=grows)
         self._app: AsyncApp | None = None
-        """Of HTTP mode, once what comes can be kept."""
 
     @classmethod
     def from_settings(cls, settings: SlackSettings, resources: PlatformResources) -> Self:
@@ -116,6 +113,10 @@ class Slack:
             processes=resources.processes,
         )
 
+    @property
+    def reachable(self) -> bool:
+        return not self.offline
+
     def routes(self) -> list[web.RouteDef]:
         """The HTTP routes of HTTP mode, none in Socket Mode; and the pages on which workspaces install us.
 
@@ -124,8 +125,6 @@ class Slack:
         pages = self._installed.pages.build_routes() if self._installed else []
         if self._app_token or not self._signing_secret:  # an empty secret would be everybody's
             return pages
-        from bots.slack import http_mode
-
         return [*pages, *http_mode.build_routes(lambda: self._app, self._signing_secret)]
 
     async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
@@ -158,9 +157,10 @@ class Slack:
         async def accept(body: parse.Raw) -> parse.Raw | None:
             return await self._accept(body, ingest)
 
+        app = bolt_app.build_app(self._clients.make_client(), accept)
         if self._app_token:
             socket = Socket(
-                accept,
+                app,
                 self._app_token,
                 self._clients.make_client(),
                 ingest,
@@ -170,10 +170,8 @@ class Slack:
             )
             await socket.run()
             return
-        from bots.slack import bolt_app
-
         await persist(ingest, build_gap(names, self._clients.clock()), self._clients.sleep)
-        self._app = bolt_app.build_app(self._clients.make_client(), accept)
+        self._app = app
         self._set_offline("")
         try:
             await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Bolt app of HTTP mode: asks Slack nothing, and gives every payload to one listener whose answer is the ack."""
+"""Bolt app: asks Slack nothing, and gives every payload to one listener whose answer is the ack."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.socket_mode import Listen
+from bots.slack.parse import Raw
+
+Listen = Callable[[Raw], Awaitable[Raw | None]]
+"""What Slack is answered, often nothing; None where a payload is not safe with us, and Slack may not forget it."""
 
 log = logging.getLogger("slack_bolt.app")
 log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import classify_error, describe_failure
-from bots.slack.parse import Raw
 from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, RateLimited, StoreUnavailable, Uncertain
@@ -24,9 +23,6 @@ from core.domain.events import Ingest, Missed
 PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack
 
 Result = TypeVar("Result")
-
-Listen = Callable[[Raw], Awaitable[Raw | None]]
-"""What Slack is answered, often nothing; None where a payload is not safe with us, and Slack may not forget it."""
 
 log = logging.getLogger(__name__)
 quiet = logging.getLogger("slack_sdk.socket")
@@ -52,15 +48,14 @@ PATIENCE = ReconnectPolicy()
 
 
 class Socket:
-    """Hands every payload to `listen`, whose answer is the ack. `ingest` is given each gap before what follows it.
+    """Hands every envelope to `app`, whose answer is the ack. `ingest` is given each gap before what follows it.
 
-    Bolt would build a context and ask its middleware for each envelope, and there is nothing in it that we use.
     `workspaces` are those in which something may have been missed then; none named means all.
     """
 
     def __init__(
         self,
-        listen: Listen,
+        app: AsyncApp,
         token: str,
         client: AsyncWebClient,
         ingest: Ingest,
@@ -70,7 +65,7 @@ class Socket:
         report_offline: Callable[[str], None] = lambda _offline: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._listen = listen
+        self._app = app
         self._token = token
         self._client = client
         self._ingest = ingest
@@ -85,14 +80,16 @@ class Socket:
         """Stay connected until cancelled. Raises CannotConnect when Slack does not take our token."""
         while True:
             address = await self._find_address()
-            client = SocketModeClient(self._token, quiet, self._client, ping_interval=self._retry_policy.ping)
-            client.message_listeners.append(self._record_gap)
-            client.socket_mode_request_listeners.append(self._hand_over)
-            client.wss_uri = address
+            handler = AsyncSocketModeHandler(
+                self._app, self._token, quiet, self._client, ping_interval=self._retry_policy.ping
+            )
+            handler.client.message_listeners.append(self._record_gap)
+            handler.client.socket_mode_request_listeners[:] = [self._build_listener(handler)]
+            handler.client.wss_uri = address
             try:
-                await self._hold_connection(client)
+                await self._hold_connection(handler)
             finally:
-                await self._close(client)
+                await self._close(handler)
 
     async def _find_address(self) -> str:
         """Where to connect. Tells a wrong token from a Slack that can't be reached."""
@@ -123,11 +120,11 @@ class Socket:
             work, on, self._sleep, report=report, first=again, longest=again * (1 + backoff.JITTER)
         )
 
-    async def _hold_connection(self, client: SocketModeClient) -> None:
+    async def _hold_connection(self, handler: AsyncSocketModeHandler) -> None:
         """Connect, and return when the connection was lost for long."""
         try:
             async with asyncio.timeout(self._retry_policy.connect):
-                await client.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
+                await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
         except TimeoutError:
             seconds = self._retry_policy.connect
             log.warning("Slack's WebSocket did not open in %g s, beginning anew", seconds)
@@ -136,16 +133,17 @@ class Socket:
         retry_policy, lost = self._retry_policy, 0.0
         while lost < retry_policy.lost:
             await self._sleep(retry_policy.emit)
-            lost = 0.0 if await client.is_connected() else lost + retry_policy.emit
+            lost = 0.0 if await handler.client.is_connected() else lost + retry_policy.emit
             self._report_offline(f"without a connection for {lost:g} s" if lost else "")
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
 
-    async def _close(self, client: SocketModeClient) -> None:
+    async def _close(self, handler: AsyncSocketModeHandler) -> None:
         """Wait for acks under way, then disconnect."""
         if self._busy:
             await asyncio.wait(self._busy, timeout=PARTING)
+        client = handler.client
         tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
-        await client.close()  # type: ignore[no-untyped-call]  # nor here
+        await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
     async def _record_gap(self, client: Any, message: dict[str, Any], raw: str | None) -> None:
@@ -159,21 +157,16 @@ class Socket:
         self._gap_recorded.set()
         self._report_offline("")
 
-    async def _hand_over(self, client: Any, request: SocketModeRequest) -> None:
-        """Take in what an envelope holds, and acknowledge it, if it is safe with us."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._busy.add(task)
-        task.add_done_callback(self._busy.discard)
-        await self._gap_recorded.wait()
-        try:
-            answer = await self._listen(request.payload)
-        except Exception:
-            log.exception("a bug kept an envelope from being taken in")
-            return
-        if answer is not None:
-            payload = dict(answer) if answer else None
-            await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, payload))
+    def _build_listener(self, handler: AsyncSocketModeHandler) -> Any:
+        async def hand(client: Any, request: SocketModeRequest) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+            await self._gap_recorded.wait()
+            await handler.handle(client, request)
+
+        return hand
 
 
 def _report_unwritten_gap(error: BaseException, _seconds: float) -> None:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.billing.budgets import Budget, Budgets
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
@@ -41,7 +42,7 @@ from core.store.rules.messages import find_message
 from core.store.rules.processes.heartbeats import heartbeat as beat
 from core.store.rules.processes.signal_repository import SignalRepository
 from core.store.rules.questions import find_question
-from core.store.rules.refresh import refresh_thread
+from core.store.rules.refresh import plan_refresh, refresh_portion
 from core.store.rules.reports.activity import ReportRepository
 from core.store.rules.reports.day_sum_progress import DaySumRepository
 from core.store.rules.summaries import SummaryRepository
@@ -158,11 +159,17 @@ class ThreadRepository:
         return await self._engine.unit(lambda sql: past.list_chain(sql, key, message))
 
     async def refresh(self, thread: Thread, history: History) -> Thread:
-        def work(sql: Sql) -> Thread:
-            refresh_thread(sql, thread, history)
+        refresh = plan_refresh(thread, history)
+        *before, last = refresh.portions
+        for names in before:
+            if not await self._engine.unit(partial(refresh_portion, refresh=refresh, names=names)):
+                break
+
+        def end(sql: Sql) -> Thread:
+            refresh_portion(sql, refresh, last)
             return past.read_thread(sql, thread.key, None)
 
-        return await self._engine.unit(work)
+        return await self._engine.unit(end)
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: past.remember_names(sql, key, names))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack import bolt_app as bolt
 from bots.slack.parse import BotIdentity
 from bots.slack.socket_mode import ReconnectPolicy, Socket
 from core.domain.errors import StoreUnavailable
@@ -34,20 +35,16 @@ class Told(list[str]):
 
     async def listen(self, body):
         self.append(body["event"]["text"])
-        return {}
+        return []
 
 
 @asynccontextmanager
 async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=CALM):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
+        app = bolt.build_app(client, told.listen)
         socket = Socket(
-            told.listen,
-            token or slack.app_token,
-            client,
-            told.ingest,
-            retry_policy=retry_policy,
-            report_offline=offline,
+            app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, report_offline=offline
         )
         running = asyncio.create_task(socket.run())
         try:

@@ -64,6 +64,8 @@ class DatabaseThread:
         clock: Clock | None = None,
         keys: AuditKeys | None = None,
         wall: Clock = system_clock,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         """All times are those of `clock`; without one, the time of day is that of `wall`, and leases count steadily."""
         self.path = path
@@ -80,6 +82,7 @@ class DatabaseThread:
         self._ending = False
         self._waiting: deque[Unit] = deque()
         self._working = False
+        self._patience = patience
         self._due: asyncio.TimerHandle | None = None
         """When those that are patient begin, unless others come before."""
 
@@ -108,7 +111,7 @@ class DatabaseThread:
         if not patient:
             self._begin_soon(loop)
         elif self._due is None:
-            self._due = loop.call_later(PATIENCE, self._begin_soon, loop)
+            self._due = loop.call_later(self._patience, self._begin_soon, loop)
         return await answered
 
     def sweep_soon(self) -> None:

@@ -117,7 +117,7 @@ async def test_an_event_under_way_is_acknowledged_before_we_leave(slack):
     async def listen(body):
         entered.set()
         await go.wait()
-        return {}
+        return []
 
     told.listen = listen
     async with listening(slack, told) as running:
