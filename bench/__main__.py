@@ -56,7 +56,7 @@ REASONS: dict[str, str] = {
     ),
     "short: answers a second": (
         "On Discord Confab sends 48 requests a second at most, as Discord's documentation has it; the limit's bot sends all "
-        "at once. On Slack it is what the processor allows."
+        "at once, and where the limits are kept, it loses four questions of five. On Slack it is what the processor allows."
     ),
     "throughput: processor time a question": (
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
