@@ -75,9 +75,11 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
             template = self._templates[key] = self._build_request(options)
             del template.headers["content-length"]
         told = {name: value for name, value in body.items() if name != "extra_body"}
-        content = to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict)
-        url, extensions = template.url, template.extensions
-        return httpx2.Request("POST", url, headers=template.headers, content=content, extensions=extensions)
+        content = httpx2.ByteStream(to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict))
+        url, headers, extensions = template.url, template.headers, template.extensions
+        request = httpx2.Request("POST", url, headers=headers, stream=content, extensions=extensions)
+        request.read()  # it is sent whole then, and not in chunks
+        return request
 
     def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
         """An error is one also with status 200. Raises APIStatusError for it."""
