@@ -5,18 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.app.claude_watch import ClaudeWatch
 from bots.app.supervisor import Supervisor
 from bots.delivery.living_processes import LivingProcesses
-from bots.ops.metrics import Metrics
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Questions
 from core.telemetry import BackfillAdvanced, HeartbeatSent, ShardsCounted, TelemetryEvent
+
+if TYPE_CHECKING:
+    from bots.ops.metrics import Metrics
 
 LATE = 10.0  # seconds without a heartbeat after which other processes take our questions over
 STUCK = 60.0  # seconds without a heartbeat, though the database answers, after which only a restart can help
@@ -26,7 +28,7 @@ SOON = 2.0  # seconds that a probe waits for the database; those of orchestrator
 class Health:
     """Liveness and readiness probes. `seconds` is a monotonic clock, `clock` tells the time of day.
 
-    It is told of every telemetry event.
+    It is told of every telemetry event, and counts them unless it is told that nobody will read the `metrics`.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Health:
         clock: Clock = system_clock,
         claude: ClaudeWatch | None = None,
         patience: float = SOON,
+        *,
+        metrics: bool = True,
     ) -> None:
         self._questions = questions
         self._seconds = seconds
@@ -43,7 +47,11 @@ class Health:
         self._claude = claude
         self._patience = patience
         self._beat_at = seconds()
-        self._metrics = Metrics(clock)
+        self._metrics: Metrics | None = None
+        if metrics:
+            from bots.ops import metrics as counted  # noqa: PLC0415  it loads the library of Prometheus
+
+            self._metrics = counted.Metrics(clock)
         self.living = LivingProcesses(seconds)
         """The processes that share this one's database, and so the platforms' limits."""
         self._shards: dict[str, ShardsCounted] = {}
@@ -61,7 +69,8 @@ class Health:
         self.living(event)
         if self._claude is not None:
             self._claude(event)
-        self._metrics(event)
+        if self._metrics is not None:
+            self._metrics(event)
 
     def is_claude_refused(self) -> bool:
         """Whether Claude does not accept our key."""
@@ -78,7 +87,7 @@ class Health:
             web.get("/healthz", self._answer_healthz),
             web.get("/livez", self._answer_livez),
             web.get("/readyz", self._answer_readyz),
-            web.get("/metrics", self._answer_metrics),
+            *([web.get("/metrics", self._answer_metrics)] if self._metrics else []),
         ]
 
     async def _answer_healthz(self, request: web.Request) -> web.Response:
@@ -139,8 +148,9 @@ class Health:
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable from None
         connected = {one.platform.name: not one.offline for one in self._supervisors}
+        assert self._metrics
         body = self._metrics.render(waiting, oldest, connected, parked)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=body, headers={"Content-Type": self._metrics.content_type})
 
 
 def _describe_shards(counted: ShardsCounted) -> dict[str, int | None]:

@@ -5,7 +5,15 @@ import re
 from datetime import datetime
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
@@ -45,6 +53,8 @@ class BoundedLabel:
 
 class Metrics:
     """Counts telemetry events; `render` is what a scrape reads."""
+
+    content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

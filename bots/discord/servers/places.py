@@ -101,11 +101,8 @@ class KnownPlaces:
         return parent
 
 
-def _find_parent(found: object) -> str:
-    if isinstance(found, discord.Thread):
-        return str(found.parent_id)
-    assert isinstance(found, discord.abc.Snowflake)
-    return str(found.id)
+def _find_parent(found: discord.abc.GuildChannel | discord.abc.PrivateChannel | discord.Thread) -> str:
+    return str(found.parent_id if isinstance(found, discord.Thread) else found.id)
 
 
 def _read_parent(channel: Json) -> str:
