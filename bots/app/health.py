@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from bots.delivery.living_processes import LivingProcesses
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Questions
-from core.telemetry import HeartbeatSent, ShardsCounted, TelemetryEvent
+from core.telemetry import BackfillAdvanced, HeartbeatSent, ShardsCounted, TelemetryEvent
 
 if TYPE_CHECKING:
     from bots.ops.metrics import Metrics
@@ -54,6 +55,8 @@ class Health:
         self.living = LivingProcesses(seconds)
         """The processes that share this one's database, and so the platforms' limits."""
         self._shards: dict[str, ShardsCounted] = {}
+        self._unread: dict[str, int] = {}
+        """Channels and threads of each workspace in which what was missed is still to be looked for."""
         self._supervisors: Sequence[Supervisor] = ()
 
     def __call__(self, event: TelemetryEvent) -> None:
@@ -61,6 +64,8 @@ class Health:
             self._beat_at = self._seconds()
         if isinstance(event, ShardsCounted):
             self._shards[event.platform] = event
+        if isinstance(event, BackfillAdvanced):
+            self._unread[event.workspace] = event.unread
         self.living(event)
         if self._claude is not None:
             self._claude(event)
@@ -70,6 +75,10 @@ class Health:
     def is_claude_refused(self) -> bool:
         """Whether Claude does not accept our key."""
         return self._claude is not None and self._claude.refused
+
+    def count_unread(self, workspace: str) -> int:
+        """Channels and threads of a workspace in which what was missed is still to be looked for."""
+        return self._unread.get(workspace, 0)
 
     def routes(self, supervisors: Sequence[Supervisor]) -> list[web.RouteDef]:
         """Return the routes that tell the state of this process and of the platforms that `supervisors` run."""
@@ -113,6 +122,8 @@ class Health:
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
         if self._shards:
             told["shards"] = {name: _describe_shards(one) for name, one in self._shards.items()}
+        if any(self._unread.values()):
+            told["catching_up"] = dict(self._sum_unread())
         if self.is_claude_refused():
             told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
@@ -122,6 +133,13 @@ class Health:
         except StoreUnavailable:
             told |= {"ready": False, "database": "can't be read just now"}
         return web.json_response(told, status=200 if told["ready"] else 503)
+
+    def _sum_unread(self) -> Counter[str]:
+        """By platform: who asks may be anybody, and learns nothing of workspaces."""
+        summed = Counter[str]()
+        for workspace, count in self._unread.items():
+            summed[workspace.partition(":")[0]] += count
+        return summed
 
     async def _answer_metrics(self, request: web.Request) -> web.Response:
         try:

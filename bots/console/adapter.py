@@ -83,7 +83,7 @@ class Console:
     With a `message` that alone is asked.
     """
 
-    name, offline = "console", ""
+    name, offline, reachable = "console", "", True
     instructions = INSTRUCTIONS
     file_hint = "`/attach PATH` comes first, then `/batch` with what is to be done with each row."
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from core.domain.errors import NoAnswer
 from core.domain.messages import Rank
 
+UNTOLD = "{} does not tell me just now what you may do. Please ask again in a minute."
 LOOKUPS = 50  # people whom one question looks up; Slack allows 100 a minute, of all questions
 AT_ONCE = 8  # of them
 WAIT = 2.0  # seconds that all look-ups of a question may take
@@ -46,4 +47,4 @@ async def wait_for_rank(asking: Awaitable[Rank], platform: str, wait: float = RA
         async with asyncio.timeout(wait):
             return await asking
     except TimeoutError:
-        raise NoAnswer(f"{platform} does not tell me just now what you may do. Please ask again in a minute.") from None
+        raise NoAnswer(UNTOLD.format(platform)) from None

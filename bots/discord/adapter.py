@@ -151,15 +151,19 @@ class Discord:
     def offline(self) -> str:
         """Why no events come just now; empty while every shard is connected."""
         client = self._client
-        if client is None or client.is_closed() or not client.is_ready():
+        if client is None or client.is_closed() or not (client.reachable or client.is_ready()):
             return "not connected"
         return client.trouble
+
+    @property
+    def reachable(self) -> bool:
+        return self._client is not None and not self._client.is_closed() and self._client.reachable
 
     async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
         self._point_library()
         source = BackfillSource(self._rest, lambda: self._connected, self._pause, self._admission)
-        backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause)
+        backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause, self._emit)
         try:
             while True:
                 client = self.make_client(backfill.ingest)

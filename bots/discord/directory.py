@@ -15,7 +15,7 @@ from types import MappingProxyType
 import discord
 from cachetools import LRUCache, TTLCache
 
-from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
+from bots.delivery.bounded_lookups import RANK_WAIT, UNTOLD, WAIT, look_up, wait_for_rank
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
@@ -132,11 +132,10 @@ class Directory:
         """Whether a person is in a server and sees a channel of it. Raises NoAnswer where Discord does not say."""
         try:
             async with asyncio.timeout(self._rank_deadline):
-                await self._client().wait_until_ready()
-                granted = await self._fetch_permissions(guild, int(channel), person)
+                member = await self._fetch_server_member(guild, person)
+                return member is not None and (await self._fetch_permissions(member, int(channel))).view_channel
         except (discord.DiscordException, RateLimited, Uncertain, TimeoutError):
             raise NoAnswer("Discord does not tell me who is in this channel.") from None
-        return granted is not None and granted.view_channel
 
     def list_managers(self, guild: str | None) -> list[str]:
         """Whom the operator named, and who owns a server."""
@@ -202,36 +201,40 @@ class Directory:
         return known
 
     async def _fetch_rank(self, guild: str, channel: int, person: str) -> Rank:
-        await self._client().wait_until_ready()
+        """In a channel that is closed to us, the least that they are there. Raises NoAnswer where Discord refuses."""
         try:
-            granted = await self._fetch_permissions(guild, channel, person)
-        except discord.NotFound:
+            member = await self._fetch_server_member(guild, person)
+        except (discord.DiscordException, CannotShow) as error:
+            raise NoAnswer(UNTOLD.format("Discord")) from error
+        if member is None:
             return Rank.GUEST
+        try:
+            return read_rank(await self._fetch_permissions(member, channel))
         except (discord.DiscordException, CannotShow):
-            return Rank.MEMBER
-        return Rank.GUEST if granted is None else read_rank(granted)
+            return Rank.OWNER if read_rank(member.guild_permissions) is Rank.OWNER else Rank.MEMBER
 
     async def _fetch_granted(self, guild: str, channel: str, person: str) -> discord.Permissions:
         """What a person may do in a channel; nothing, for who is no member, or where Discord does not say in time."""
         try:
             async with asyncio.timeout(self._rank_deadline):
-                granted = await self._fetch_permissions(guild, int(channel), person)
+                member = await self._fetch_server_member(guild, person)
+                return await self._fetch_permissions(member, int(channel)) if member else discord.Permissions.none()
         except (discord.DiscordException, CannotShow, TimeoutError):
-            granted = None
-        return granted or discord.Permissions.none()
+            return discord.Permissions.none()
 
-    async def _fetch_permissions(self, guild: str, channel: int, person: str) -> discord.Permissions | None:
-        """What a member may do in a channel; None for who is no member. Raises what the library raises, CannotShow."""
+    async def _fetch_server_member(self, guild: str, person: str) -> discord.Member | None:
+        """A member of a server; None for who is none. Raises what the library raises, CannotShow."""
         server = await retry_passing(lambda: self.servers.fetch(guild), asyncio.sleep)
         if server is None:
             raise CannotShow("we are no longer in the server")
-        known_member = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)
-        if not known_member:
-            return None
-        member = discord.Member(data=known_member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
-        known = server.get_channel_or_thread(channel)
+        known = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)
+        return discord.Member(data=known, guild=server, state=server._state) if known else None  # type: ignore[arg-type]  # as it came
+
+    async def _fetch_permissions(self, member: discord.Member, channel: int) -> discord.Permissions:
+        """What a member may do in a channel. Raises what the library raises, CannotShow."""
+        known = member.guild.get_channel_or_thread(channel)
         if known is None:
-            known = await retry_call(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
+            known = await retry_call(lambda: self._rest.run(lambda: member.guild.fetch_channel(channel)))
         return known.permissions_for(member)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ NOTE = "discord:commands:{}"
 UNUSED = ("presences", "voice_states", "stage_instances", "guild_scheduled_events", "soundboard_sounds", "emojis")
 """What a server is told with, and nobody here reads: the library would keep it as long as we are in there."""
 CONNECTING = {"READY", "RESUMED", "GUILD_CREATE", "GUILD_DELETE"}
-"""What may make us ready, once the library has read it."""
+"""What may let us answer, once the library has read it."""
 UNHEARD = ("STAGE_INSTANCE_CREATE", "STAGE_INSTANCE_UPDATE", "STAGE_INSTANCE_DELETE")
 
 Accept = Callable[[str, Json], None]
@@ -77,8 +77,10 @@ class Client(discord.AutoShardedClient):
         self.online: Callable[[], None] = lambda: None
         """Called once we are logged in, and may make requests."""
         self.connected: Connected = ignore_connected
-        """Called whenever a shard is connected, and when we are ready."""
+        """Called whenever a shard is connected, and has told us of its servers."""
         self._untold = UntoldServers()
+        self._sockets: dict[int, object] = {}
+        """By shard, the connection on which its session began, or was taken up."""
         self._notes = notes
         self._inflight = inflight
         self._quick = quick
@@ -102,30 +104,58 @@ class Client(discord.AutoShardedClient):
             parsers[name] = partial(_run_guarded, name, (partial(accept, name), *theirs))
 
     def _note_connection(self, name: str, payload: Json) -> None:
-        """Be ready as soon as each shard has told us of all its servers.
+        if name in {"READY", "RESUMED"}:
+            shard = find_session_shard(payload)
+            held = self.get_shard(shard)
+            self._sockets[shard] = held._parent.ws if held else None  # the library tells of it nowhere else
+        if self._untold.note(name, payload):
+            self._note_whole()
 
-        The library waits two seconds more, for servers that come late; so do we where some are in an outage.
-        """
-        whole = name != "RESUMED" and self._untold.note(name, payload)
-        if whole and self._untold.is_whole(self._connection.shard_ids):
+    def _note_whole(self) -> None:
+        """A shard has told us of all its servers. We are ready when each has: the library waits two seconds more."""
+        if set(self._connection.shard_ids) <= set(self._untold.list_whole()):
             self._handle_ready()
-        elif name in {"READY", "RESUMED"}:
-            self.connected()
-
-    def _handle_ready(self) -> None:
-        """The library calls this, too, when it has waited long enough."""
-        super()._handle_ready()
         self.connected()
+
+    async def on_shard_ready(self, shard: int) -> None:
+        """Wait no longer for servers in an outage: the library did, two seconds from the last that it was told of."""
+        self._untold.give_up(shard)
+        self._note_whole()
 
     @property
     def trouble(self) -> str:
-        """Which shards are not connected; empty while all are."""
-        lost = [number for number, shard in self.shards.items() if shard.is_closed()]
+        """Which shards are not connected, or have not told us of their servers yet; empty while all are and have."""
+        lost = sorted(set(self._connection.shard_ids) - set(self._list_heard()))
         return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 
+    @property
+    def reachable(self) -> bool:
+        """Whether a shard is connected, and has told us of its servers.
+
+        Then Discord is there, and answers are shown by requests: of servers of other shards it is asked.
+        """
+        return any(True for _ in self._list_heard())
+
     def hears(self, server: int) -> bool:
-        """Whether the gateway tells us what is in a server, if we are in it at all."""
-        return True
+        """Whether the gateway tells us now what is in a server, if we are in it at all.
+
+        Not of a shard that is not connected, though much of its servers is known: how they are now nobody tells.
+        """
+        shard = (server >> 22) % (self.shard_count or 1)
+        return self._is_live(shard) and self._untold.has_begun(shard)
+
+    def awaits(self, server: int) -> bool:
+        """Whether a session has just announced a server, and not told us of it yet."""
+        return self._untold.awaits(server)
+
+    def _list_heard(self) -> Iterator[int]:
+        """The shards that are connected, and have told us of their servers."""
+        return filter(self._is_live, self._untold.list_whole())
+
+    def _is_live(self, shard: int) -> bool:
+        """Whether a shard is in a session; on a new connection it is not until the gateway says so."""
+        held = self.get_shard(shard)
+        return held is not None and not held.is_closed() and held._parent.ws is self._sockets.get(shard)
 
     async def leave(self) -> None:
         """Leave the gateway. Requests can still be made: answers under way need it."""
@@ -185,24 +215,51 @@ class UntoldServers:
     """By shard, the servers that its session has announced and not told us of yet."""
 
     def __init__(self) -> None:
-        self._untold: dict[int, set[int]] = {}
+        self._untold: dict[int, set[int] | None] = {}
+        """None in a session that another process began, which tells of no server."""
 
     def note(self, name: str, payload: Json) -> bool:
-        """Note a READY, or that a server was told, or is out of reach; whether its shard has told of all by that."""
-        if name == "READY":
-            shard, _ = payload.get("shard") or (0, 1)
-            self._untold[shard] = {int(one["id"]) for one in payload["guilds"]}
-            return not self._untold[shard]
-        server = int(payload["id"])
-        waiting = next((one for one in self._untold.values() if server in one), None)
-        if waiting is None:
-            return False
-        waiting.discard(server)
-        return not waiting
+        """Note that a session goes on, what it tells of a server, or that one is out of reach.
 
-    def is_whole(self, shards: Iterable[int]) -> bool:
-        """Whether each of these shards has told of all its servers."""
-        return all(shard in self._untold and not self._untold[shard] for shard in shards)
+        Whether its shard has told of all that it will tell, by that.
+        """
+        if name == "RESUMED":
+            return not self._untold.setdefault(find_session_shard(payload), None)
+        if name == "READY":
+            waiting = self._untold[find_session_shard(payload)] = {int(one["id"]) for one in payload["guilds"]}
+            return not waiting
+        server = int(payload["id"])
+        among = next((one for one in self._untold.values() if one and server in one), None)
+        if among is None:
+            return False
+        among.discard(server)
+        return not among
+
+    def has_begun(self, shard: int) -> bool:
+        """Whether a shard's session began here, so that it tells of its servers."""
+        return self._untold.get(shard) is not None
+
+    def awaits(self, server: int) -> bool:
+        return any(untold and server in untold for untold in self._untold.values())
+
+    def list_whole(self) -> Iterator[int]:
+        """The shards that have told of all their servers."""
+        return (shard for shard, untold in self._untold.items() if not untold)
+
+    def give_up(self, shard: int) -> None:
+        """Wait for no server of a shard any more."""
+        if self._untold.get(shard):
+            self._untold[shard] = set()
+
+    def forget(self, shard: int) -> None:
+        """A shard's session is left."""
+        self._untold.pop(shard, None)
+
+
+def find_session_shard(payload: Json) -> int:
+    """The shard whose session begins (READY), or is taken up (RESUMED, which the library tells by a key of its own)."""
+    number: int = payload["shard"][0] if payload.get("shard") else payload.get("__shard_id__", 0)
+    return number
 
 
 def trim_server(payload: Json) -> None:

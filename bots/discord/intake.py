@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import discord
@@ -20,7 +21,7 @@ from bots.discord.servers.places import KnownPlaces
 from bots.discord.shards.progress import Arrival, SessionProgress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
-from core.domain.events import Event, Ingest, Missed
+from core.domain.events import Edited, Event, Ingest, Missed, Posted
 from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
@@ -58,17 +59,18 @@ class Intake:
         self._queues: tuple[deque[tuple[str, Json, Arrival | None]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
-        if name not in EVENTS or (name in SERVERS and not self._changes_membership(name, payload)):
+        if name not in EVENTS or (name in SERVERS and not self._concerns_us(name, payload)):
             return
         mark = self._progress.begin(name, payload)
         if name == "READY":
             self._membership.begin_review(payload, system_clock())
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
             self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
-            payload = {"id": payload["id"], "at": system_clock()}
+            payload = {"id": payload["id"], "at": system_clock(), "back": self._is_back(name, payload)}
         guild = payload.get("guild_id")
         if name.startswith("MESSAGE") and guild and self._admission.admits_server(guild):
             self._places.expect(guild, payload["channel_id"])
@@ -81,23 +83,40 @@ class Intake:
     async def stop(self) -> None:
         await self._membership.stop()
         await self._places.stop()
-        running = [task for task in (*self._draining, *self._declining) if task]
+        running = [task for task in (*self._draining, *self._declining, *self._storing) if task]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _drain(self, waiting: deque[tuple[str, Json, Arrival | None]]) -> None:
-        """Store events until the queue is empty."""
+        """Store events until the queue is empty. What is told of our own messages holds up no others."""
         while waiting:
             name, payload, mark = waiting.popleft()
-            try:
-                for event in await self._parse(name, payload):
-                    await persist(self._ingest, event)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.error("an event %s can't be read: %s", name, type(error).__name__)
-            except Exception:
-                log.exception("a bug kept an event %s from being ingested", name)
-            self._progress.end(mark)
+            events = await self._read(name, payload)
+            if not any(isinstance(one, Posted | Edited) and one.message.mine for one in events):
+                await self._store(name, events, mark)
+                continue
+            storing = asyncio.create_task(self._store(name, events, mark))
+            self._storing.add(storing)
+            storing.add_done_callback(self._storing.discard)
+            await asyncio.sleep(0)  # so that it is asked for before what follows it is
+
+    async def _read(self, name: str, payload: Json) -> Sequence[Event]:
+        try:
+            return [*await self._parse(name, payload)]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.error("an event %s can't be read: %s", name, type(error).__name__)
+        except Exception:
+            log.exception("a bug kept an event %s from being read", name)
+        return ()
+
+    async def _store(self, name: str, events: Iterable[Event], mark: Arrival | None) -> None:
+        try:
+            for event in events:
+                await persist(self._ingest, event)
+        except Exception:
+            log.exception("a bug kept an event %s from being ingested", name)
+        self._progress.end(mark)
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
@@ -105,28 +124,33 @@ class Intake:
         if name in SERVERS:
             change = self._membership.join if name == "GUILD_CREATE" else self._membership.leave
             await change(payload["id"], payload["at"])
-            return []
+            return _parse_outage(payload, self._admission) if payload["back"] else []
         if name.startswith("MESSAGE_DELETE"):
             place, us = await self._find_place(payload), self._identify_bot(payload)
             return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
-        if not (parse.is_whole(payload) and await self._admit(name, payload)):
+        us = self._identify_bot(payload)
+        if not (parse.is_whole(payload) and await self._admit(name, payload, us)):
             return []
         place = await self._find_place(payload)
-        us = self._identify_bot(payload)
-        self._directory.note(payload)
+        if payload["author"]["id"] != us.id:
+            self._directory.note(payload)
         event = (
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
         return [event] if event else []
 
-    def _changes_membership(self, name: str, payload: Json) -> bool:
-        """Whether we joined a server or left it. One that comes, or is out of reach for a while, is none of both.
+    def _is_back(self, name: str, payload: Json) -> bool:
+        return name == "GUILD_CREATE" and self._directory.servers.is_back(payload)
+
+    def _concerns_us(self, name: str, payload: Json) -> bool:
+        """Whether a server is back, or we joined it or left it. One that is out of reach for a while is none of these.
 
         Of a session that another process began we do not know which servers it had; to join one again changes nothing.
         """
         if name == "GUILD_CREATE":
-            return payload["id"] not in self._membership or not self._directory.servers.hears(payload["id"])
+            joined = payload["id"] not in self._membership or not self._directory.servers.hears(payload["id"])
+            return joined or self._is_back(name, payload)
         return not payload.get("unavailable")
 
     async def _find_place(self, payload: Json) -> ChannelPlace:
@@ -137,9 +161,9 @@ class Intake:
         server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
-    async def _admit(self, name: str, payload: Json) -> bool:
+    async def _admit(self, name: str, payload: Json, us: BotIdentity) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
-        us, author = self._identify_bot(payload), payload["author"]
+        author = payload["author"]
         if author["id"] == us.id:
             return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
         why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])
@@ -205,3 +229,9 @@ def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:
     allowed = {WORKSPACE.format(one["id"]) for one in payload["guilds"] if admission.admits_server(one["id"])}
     servers = frozenset(allowed | ({DIRECT} if shard == 0 else set()))
     return [Missed(payload["session_id"], "discord", servers)] if servers else []  # none named would mean all
+
+
+def _parse_outage(payload: Json, admission: Admission) -> list[Missed]:
+    """A server is back: nobody told us what was said in it, and what was missed before could not be looked for."""
+    admitted = admission.admits_server(payload["id"])
+    return [Missed(secrets.token_hex(8), "discord", frozenset({WORKSPACE.format(payload["id"])}))] if admitted else []

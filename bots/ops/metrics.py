@@ -18,7 +18,15 @@ from prometheus_client import (
 from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
-from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, ShardsCounted, TelemetryEvent
+from core.telemetry import (
+    AnswerBegun,
+    BackfillAdvanced,
+    PlatformCalled,
+    QuestionClosed,
+    RequestEnded,
+    ShardsCounted,
+    TelemetryEvent,
+)
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
@@ -70,6 +78,7 @@ class Metrics:
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
         self._shards = gauge("confab_shards", "Shards: all, held here, held by nobody.", ["platform", "state"])
         self._starts = gauge("confab_session_starts_left", "Sessions that may begin today.", ["platform"])
+        self._unread = gauge("confab_backfill_unread", "Channels and threads still to be read.", ["platform"])
         self._used = Usage()
         self._models, self._outcomes, self._methods = (
             BoundedLabel(MODELS),
@@ -89,6 +98,8 @@ class Metrics:
                 self._spend(label, usage or Usage(), micro_usd or 0)
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, self._methods.limit(method), outcome).inc()
+            case BackfillAdvanced(workspace, unread):
+                self._unread.labels(workspace.partition(":")[0]).set(unread)
             case ShardsCounted():
                 self._count_shards(event)
 

@@ -113,6 +113,10 @@ class Slack:
             processes=resources.processes,
         )
 
+    @property
+    def reachable(self) -> bool:
+        return not self.offline
+
     def routes(self) -> list[web.RouteDef]:
         """The HTTP routes of HTTP mode, none in Socket Mode; and the pages on which workspaces install us.
 

@@ -141,7 +141,7 @@ class Assistant:
 
     def list_connected(self) -> list[str]:
         """Names of the platforms that can be shown an answer now."""
-        return [name for name, platform in self._platforms.items() if not platform.offline]
+        return [name for name, platform in self._platforms.items() if platform.reachable]
 
     async def list_models(self) -> None:
         """List the models once, for those who will choose one."""

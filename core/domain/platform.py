@@ -244,10 +244,14 @@ class Platform(Protocol):
     def offline(self) -> str:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
 
+    @property
+    def reachable(self) -> bool:
+        """Whether answers can be shown now: also where events of some places do not come."""
+
     async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         """Connect, and tell every event, until cancelled. Raises CannotConnect.
 
-        `connected` is called whenever `offline` may have become empty, and no event says so.
+        `connected` is called whenever it may have become `reachable`.
         """
 
     async def surface(self, question: Question) -> Surface:

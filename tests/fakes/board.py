@@ -89,6 +89,10 @@ class Board:
         self._newest = 0
         self._slept = timedelta()
 
+    @property
+    def reachable(self) -> bool:
+        return not self.offline
+
     async def run(self, ingest: Ingest, connected: Connected = ignore_connected) -> None:
         self.offline = ""
         connected()

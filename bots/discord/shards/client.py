@@ -17,7 +17,6 @@ from discord.http import Route
 from discord.shard import EventItem, EventType, Shard
 
 from bots.discord.gateway import RESUMABLE, Accept, Client
-from bots.discord.parse import Json
 from bots.discord.shards.leases import ShardLeases
 from bots.discord.shards.starts import SessionStarts, StartLimit, read_limit
 from core.domain.errors import ConfabError
@@ -61,8 +60,7 @@ class SharedClient(Client):
         begin_starts: Callable[[str, Callable[[], Awaitable[StartLimit]]], SessionStarts],
         **options: Any,
     ) -> None:
-        self._told: set[int] = set()
-        super().__init__(self._note_ready(accept), *args, **options)
+        super().__init__(accept, *args, **options)
         self._leases = leases
         self._limit = limit
         self._begin_starts = begin_starts
@@ -77,7 +75,7 @@ class SharedClient(Client):
     @property
     def trouble(self) -> str:
         """Why shards of ours are not connected; empty while they are."""
-        lost = sorted(shard for shard in self._sessions if not self._is_connected(shard))
+        lost = sorted(self._sessions.keys() - set(self._list_heard()))
         if not lost:
             return ""
         why = self._starts.trouble if self._starts else ""
@@ -87,8 +85,11 @@ class SharedClient(Client):
     def starts_left(self) -> int | None:
         return self._starts.remaining if self._starts else None
 
-    def hears(self, server: int) -> bool:
-        return (server >> 22) % (self.shard_count or 1) in self._told
+    @property
+    def reachable(self) -> bool:
+        """Also where it has no shard and stands by, or Discord has said that no session may begin today."""
+        spared = not self._sessions or bool(self._starts and self._starts.trouble)
+        return super().reachable or (self.is_ready() and spared)
 
     async def launch_shards(self) -> None:
         """Take our part of the shards. Raises CannotConnect, and what the library raises."""
@@ -99,6 +100,7 @@ class SharedClient(Client):
         self._beating = asyncio.create_task(self._leases.keep(self), name="leases of shards")
         self._beating.add_done_callback(self._end_by_bug)
         self._handle_ready()
+        self.connected()
 
     async def leave(self) -> None:
         """Give all shards back, with their sessions. Requests can still be made."""
@@ -149,14 +151,6 @@ class SharedClient(Client):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         await asyncio.sleep(max(0.0, self._identify_at.get(shard_id or 0, 0.0) - time.monotonic()))
 
-    def _note_ready(self, accept: Accept) -> Accept:
-        def note(name: str, payload: Json) -> None:
-            if name == "READY":
-                self._told.add(payload["shard"][0])
-            accept(name, payload)
-
-        return note
-
     async def _connect_shard(self, shard: int, session: GatewaySession | None) -> None:
         """Connect a shard: take up its session while that may be possible, else begin a new one."""
         attempts = self._count_attempts(shard)
@@ -190,7 +184,6 @@ class SharedClient(Client):
     async def _connect_socket(self, shard: int, session: GatewaySession | None) -> DiscordWebSocket:
         assert self._starts is not None
         if session is None:
-            self._told.discard(shard)
             self._identify_at[shard] = await self._starts.wait_for_turn(shard)
         if shard not in self._leases.held:  # others may have it
             raise ConnectionAbortedError
@@ -248,13 +241,9 @@ class SharedClient(Client):
         url = socket.gateway.with_fragment(str(self.intents.value))
         return GatewaySession(socket.session_id, socket.sequence, str(url))
 
-    def _is_connected(self, shard: int) -> bool:
-        known = self._open_shards.get(shard)
-        return known is not None and known.ws.open
-
     def _forget_servers(self, shard: int) -> None:
         """The gateway tells us of a shard's servers no more."""
-        self._told.discard(shard)
+        self._untold.forget(shard)
         for server in list(self._connection.guilds):
             if server.shard_id == shard:
                 self._connection._remove_guild(server)

@@ -22,7 +22,7 @@ FIRST_CHANNEL, FIRST_THREAD = "general", "1"
 class Playground:
     """Several people and channels in a browser. Everybody is the same person, so everybody may do everything."""
 
-    name, offline = "web", ""
+    name, offline, reachable = "web", "", True
     instructions = INSTRUCTIONS
     file_hint = "Attach one below the field, then write `/batch` with what is to be done with each row."
 

@@ -53,6 +53,7 @@ class Gateway:
         self._lines: set[Line] = set()
         self._open = asyncio.Event()
         self._open.set()
+        self._held: dict[int, asyncio.Event] = {}
         world.listener = self.dispatch
 
     @property
@@ -103,6 +104,25 @@ class Gateway:
     def proceed(self) -> None:
         self._open.set()
 
+    def hold(self, shard: int) -> None:
+        """Cut a shard off, and answer neither its IDENTIFY nor its RESUME until `release`; its session stays."""
+        self._held[shard] = asyncio.Event()
+        for session in self.live:
+            if session.shard[0] == shard and session.line:
+                session.line.cut()
+
+    def release(self, shard: int) -> None:
+        self._held.pop(shard).set()
+
+    async def _wait_until_released(self, frame: Json) -> None:
+        operation, body = frame.get("op"), frame.get("d")
+        if operation not in {2, 6} or not isinstance(body, dict):
+            return
+        session = self.sessions.get(str(body.get("session_id")))
+        held = self._held.get(session.shard[0] if session else (body.get("shard") or (0, 1))[0])
+        if held:
+            await held.wait()
+
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one socket, from HELLO to its end."""
         socket = web.WebSocketResponse(timeout=GOODBYE)
@@ -131,7 +151,9 @@ class Gateway:
                 message = await socket.receive()
                 if message.type in ENDS:
                     return message.data if message.type is WSMsgType.CLOSE else None
-                self._hear(line, _parsed(message.data, message.type))
+                frame = _parsed(message.data, message.type)
+                await self._wait_until_released(frame)
+                self._hear(line, frame)
         except Closed as closed:
             line.hang_up(closed.code)
         return None

@@ -8,12 +8,15 @@ import pytest
 from bots.discord.adapter import Discord
 from bots.discord.shards.sharing import ShardSharing
 from core.domain.events import Posted
+from core.domain.messages import Rank
 from core.store import open_store
 from tests.fakes.discord.client import pointed
+from tests.fakes.discord.starts import SessionStarts
 from tests.support.waiting import until
 from tests.support.woken_house import keeping, settle_never, woken_house
 
 HOME = "8138"
+OTHER = str(1 << 22)  # of the second shard of two
 
 
 class Waiting(Discord):
@@ -69,8 +72,37 @@ async def test_a_bot_in_no_server_is_ready_at_once(guild, claude, store, make):
         await until(lambda: not platform.offline)
 
 
+def let_one_begin(guild):
+    """Let one more session begin, and no second one."""
+    guild.gateway.starts = SessionStarts(1, 600.0)
+
+
+async def test_servers_of_a_shard_that_is_connected_are_answered_while_another_is_not(guild, claude, store, make):
+    let_one_begin(guild)
+    platform = make(shards=(None, 2), quick=True)
+    async with woken_house(store, claude, platform):
+        await guild.until(lambda: guild.gateway.starts.crowded)
+        await ask(guild)
+        await guild.until(lambda: answers(guild))
+
+        assert platform.offline
+
+
+async def test_of_a_server_whose_shard_is_not_connected_discord_is_asked(guild, claude, store, make):
+    guild.guild(OTHER, "Server 1")
+    room = guild.room("elsewhere", OTHER)
+    await hear_question(guild, store, make(shards=([1], 2)), room)
+    let_one_begin(guild)
+    platform = make(shards=(None, 2), quick=True)
+    async with woken_house(store, claude, platform):
+        await guild.until(lambda: answers(guild, room))
+
+        assert "GET /guilds/" + OTHER in {f"{call.method} {call.path}" for call in guild.calls}
+        assert platform._client.get_guild(int(OTHER)) is None
+
+
 async def test_all_shards_have_to_tell_of_their_servers_before_the_bot_is_ready(guild, claude, store, make):
-    guild.guild("4194304", "Server 1")  # of the second shard
+    guild.guild(OTHER, "Server 1")
     platform = make(shards=(None, 2), quick=True)
     async with woken_house(store, claude, platform):
         await until(lambda: not platform.offline)
@@ -79,10 +111,10 @@ async def test_all_shards_have_to_tell_of_their_servers_before_the_bot_is_ready(
         assert not any(server.unavailable for server in platform._client.guilds)
 
 
-async def hear_question(guild, store, platform):
+async def hear_question(guild, store, platform, room="general"):
     """Have a process keep a question, and go before it answers; what it was told."""
     async with keeping(store, platform) as kept:
-        await ask(guild)
+        await ask(guild, room)
         await until(lambda: any(isinstance(event, Posted) for event in kept))
     return next(event for event in kept if isinstance(event, Posted))
 
@@ -96,6 +128,17 @@ async def test_for_a_server_in_an_outage_is_waited_as_long_as_the_library_does(g
         await guild.until(lambda: answers(guild))
 
         assert platform._client.get_guild(900).unavailable
+
+
+async def test_what_somebody_may_do_in_a_server_in_an_outage_is_asked_for(guild, claude, store, make):
+    guild.guild("900", "Down")
+    room = guild.room("cellar", "900")
+    guild.world.unavailable.add("900")
+    platform = make(0.01)
+    async with woken_house(store, claude, platform):
+        await until(lambda: platform.reachable)
+
+        assert await platform._directory.fetch_rank("900", room, guild.world.user("ada").id) is Rank.MANAGER
 
 
 async def test_a_question_of_a_process_that_is_gone_is_answered_as_soon_as_discord_is_connected(
@@ -133,3 +176,18 @@ async def test_a_question_is_answered_as_soon_as_a_shard_is_connected_that_is_sh
     await hear_question(guild, store, make())
     async with woken_house(store, claude, make(sharing=ShardSharing(store.shards, 1, spacing=0.0, lead=0.0))):
         await guild.until(lambda: answers(guild))
+
+
+async def test_a_process_without_a_shard_answers_what_waits_as_soon_as_it_stands_by(guild, claude, store, make):
+    def share():
+        return ShardSharing(store.shards, 1, spacing=0.0, lead=0.0)
+
+    holder = make(sharing=share())
+    async with keeping(store, holder) as kept:
+        await until(lambda: guild.gateway.live)
+        await ask(guild)
+        await until(lambda: any(isinstance(event, Posted) for event in kept))
+        async with woken_house(store, claude, make(sharing=share())):
+            await guild.until(lambda: answers(guild))
+
+        assert len(guild.gateway.live) == 1

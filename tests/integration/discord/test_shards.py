@@ -216,10 +216,10 @@ async def test_with_too_few_sessions_left_none_begins_until_discord_counts_anew(
         await until(lambda: "no more sessions" in running.discord.offline)
         told_why, began = running.discord.offline, guild.gateway.identified
         guild.world.sessions = 1000
-        await heard(guild, 1)
+        await until(lambda: not running.discord.offline)
 
         assert told_why.startswith("shards not connected: 0 (Discord allows no more sessions today; it counts anew in")
-        assert (began, running.discord.offline) == (0, "")
+        assert (began, guild.gateway.identified) == (0, 1)
         assert "Discord allows no more sessions today" in caplog.text
 
 
@@ -373,6 +373,23 @@ async def test_what_is_known_of_a_server_ends_with_its_shard_and_is_asked_for_fr
 
         assert (heard_of, servers.hears(server), client.get_guild(int(server))) == (True, False, None)
         assert sorted({one.name for one in found.channels} - {one.name for one in told.channels}) == ["opened later"]
+
+
+async def test_a_shard_that_went_to_another_process_and_came_back_in_its_session_tells_nothing_of_its_servers(
+    processes,
+):
+    async with discord_of(2) as guild, processes(guild) as shared:
+        running = await shared.start("p1")
+        await heard(guild, 2)
+        await resumable(running, 2)
+        client, server, servers = running.discord._client, find_server(1, 2), running.discord._directory.servers
+        sessions = await client.close_shards([1])
+        away = running.discord.reachable
+        client.open_shard(1, sessions[1])
+        await until(lambda: not running.discord.offline and guild.gateway.resumed == 1 and 1 in client._list_heard())
+
+        assert (away, servers.hears(server), client.get_guild(int(server))) == (True, False, None)
+        assert (await servers.fetch(server)).name == "Server 1"
 
 
 async def test_who_may_have_lost_a_shard_takes_its_session_up_only_when_the_lease_is_sure_again(processes, caplog):

@@ -3,6 +3,7 @@
 Tests the part of bots.slack.intake, bots.slack.history and core.store.rules.ingest.
 """
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import SlackFake
 from tests.support.drawings import draw
 from tests.support.slack_house import at_home, brisk, living
+from tests.support.waiting import until
 
 READS = {"conversations.replies", "conversations.history"}
 PLAN = File("", "plan.png", "image/png", draw(), "U0ADA")
@@ -109,6 +111,52 @@ async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
     assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
 
 
+class Ingested:
+    """Questions of a database that takes its time while `slow` is not set, and which events they were told of."""
+
+    def __init__(self, questions):
+        self._questions, self.ids, self.slow = questions, [], asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._questions, name)
+
+    async def ingest(self, event, **more):
+        self.ids.append(event.id)
+        await self.slow.wait()
+        return await self._questions.ingest(event, **more)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before", "meanwhile"])
+async def test_a_mention_whose_message_is_kept_before_or_meanwhile_costs_the_database_nothing(meanwhile):
+    kept, waits = await open_store("sqlite://"), []
+    questions = Ingested(kept.questions)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await brisk(seconds)
+
+    async with (
+        SlackFake() as slack,
+        ClaudeFake() as claude,
+        living(slack, claude, replace(kept, questions=questions), sleep=sleep) as home,
+    ):
+        questions.slow.set()
+        await home.rest()
+        questions.slow.clear() if meanwhile else None
+        slack.outbox.hold()
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        slack.outbox.release(without="app_mention")
+        await (until(lambda: root in questions.ids) if meanwhile else home.answered())
+        slack.outbox.again(slack.outbox.lost[-1])
+        await until(lambda: not meanwhile or intake.TWIN in waits)
+        questions.slow.set()
+        await home.answered()
+    await kept.shut()
+
+    found = questions.ids.count(root), len(home.asked), len(home.ours("dev", root))
+    assert (*found, waits.count(intake.TWIN)) == (1, 1, 1, meanwhile)
+
+
 class AwayForAMoment:
     """Questions of a database that is away when it is told of a file first, so often."""
 
@@ -149,3 +197,41 @@ async def test_where_slack_shows_no_message_a_lone_mention_is_answered_with_its_
     await home.answered(2)
 
     assert home.prompt()[-1] == ("user", "Ada: what is this?")
+
+
+@pytest.mark.parametrize("text", ["<@U0BOT> what is this?", "<@U0BOT> !batch Translate {text}"], ids=["asked", "told"])
+async def test_a_mention_whose_message_is_deleted_unheard_is_not_answered_also_when_it_is_told_at_last(home, text):
+    root = await begin(home)
+    home.slack.outbox.hold()
+    ts = await home.slack.say("ada", "dev", text, root, files=[WORDS])
+    await home.slack.delete("ada", "dev", ts)
+    home.slack.outbox.release(without="message")
+    await home.slack.until(lambda: not home.slack.unacked)
+    home.slack.outbox.again(home.slack.outbox.lost[0])
+    await home.slack.until(lambda: not home.slack.unacked)
+    await home.rest()
+
+    assert (len(home.asked), len(home.texts("dev", root))) == (1, 1)
+
+
+async def test_what_is_said_below_a_lone_mention_is_answered_after_it():
+    said = []
+
+    async def sleep(seconds: float) -> None:
+        """While a mention waits for its message, somebody else asks in its thread, and Slack has told of all of that."""
+        if seconds == intake.LATE and not said:
+            said.append("second")
+            before = len(home.slack.outbox.deliveries)
+            await home.slack.say("bob", "dev", "<@U0BOT> second", root)
+            await home.slack.until(lambda: len(home.slack.outbox.deliveries) == before + 2)
+            for _ in range(50):
+                await brisk(1.0)
+        await brisk(seconds)
+
+    async with at_home(sleep=sleep) as home:
+        root = await begin(home)
+        await say_alone(home, "<@U0BOT> first", root)
+        await home.answered(3)
+
+    assert [str(one["messages"][-1]["content"]).partition("said")[0].count("second") for one in home.asked] == [0, 0, 1]
+    assert "first" in str(home.asked[1]["messages"][-1]["content"])

@@ -279,3 +279,15 @@ async def test_a_guild_that_removes_the_bot_is_gone_until_it_adds_it_again(guild
 
     assert [one.id for one in bot.guilds] == [8138]
     assert bot.seen("message") == []
+
+
+async def test_a_shard_that_is_held_is_cut_off_alone_and_goes_on_in_its_session_when_it_is_released(guild):
+    with pointed(guild):
+        client = Sharded(shard_count=2)
+        async with online(client, guild.token):
+            guild.gateway.hold(1)
+            await guild.until(lambda: [one.shard for one in guild.gateway.live] == [(0, 2)])
+            guild.gateway.release(1)
+            await client.happened("shard_resumed")
+
+            assert (guild.gateway.identified, guild.gateway.resumed, len(guild.gateway.live)) == (2, 1, 2)
