@@ -387,6 +387,7 @@ def web(name: str, port: int | None, workspace: str, *, show: bool, link: bool) 
         return
     from bots.app.ending import run_to_end
     from bots.app.playground import serve_playground
+    from bots.console.place import find_user
     from bots.ops import logs
     from bots.web.playground.place import clean_name
 
@@ -394,4 +395,4 @@ def web(name: str, port: int | None, workspace: str, *, show: bool, link: bool) 
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
     logs.configure(level, configuration.secrets(), settings.confab_log_format)
-    run_to_end(serve_playground(configuration, clean_name(name) or "you", port, click.echo, show=show))
+    run_to_end(serve_playground(configuration, clean_name(name or find_user()) or "you", port, click.echo, show=show))

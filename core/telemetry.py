@@ -67,7 +67,18 @@ class ShardsCounted:
     """How many sessions the platform lets begin until it counts anew; None where it was not asked."""
 
 
-TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent | ShardsCounted
+@dataclass(frozen=True, slots=True)
+class BackfillAdvanced:
+    """What was missed in a workspace is looked for: so many of its channels and threads are still to be read."""
+
+    workspace: str
+    unread: int
+    """0 where the look has ended, however it did."""
+
+
+TelemetryEvent = (
+    AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent | ShardsCounted | BackfillAdvanced
+)
 Emit = Callable[[TelemetryEvent], None]
 """A sink of events. It returns at once and never raises."""
 

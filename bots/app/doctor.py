@@ -35,7 +35,7 @@ from bots.ops.results import (
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
-from core.domain.clock import system_clock
+from core.domain.clock import is_time_zone, system_clock
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
 from core.domain.secret_shapes import shorten_secrets
@@ -68,6 +68,7 @@ TROUBLES = {
     "no model": ("no Models API", "Set ANTHROPIC_BASE_URL to Claude's address, or to a gateway that lists its models."),
 }
 LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
+UNZONED = "Update the time zones of this machine, or of its image (tzdata), or let `budget set zone=...` name another."
 NAMED = 3  # models that a mend names
 TUNED = 50  # models of personas that are asked after
 
@@ -79,13 +80,7 @@ UNDELETED = timedelta(minutes=15)  # an upload whose outcome is not known is loo
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
 SKEW = timedelta(seconds=5)  # between two clocks
-LOCAL = (
-    DATABASE.name,
-    FILES.name,
-    TOOLS.name,
-    MCP.name,
-    PERSONAS.name,
-)  # always there, so that they say nothing of what is configured
+LOCAL = tuple(one.name for one in (DATABASE, FILES, TOOLS, MCP, PERSONAS))  # always there, whatever is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
@@ -294,6 +289,9 @@ async def _check_database(url: str, now: datetime) -> CheckResults:
         yield describe_deletions(condition.deletions, now - condition.deletions.oldest)
     if condition.batches.deletions or condition.batches.unposted:
         yield describe_batches(condition.batches, now)
+    for zone in condition.zones:
+        if not is_time_zone(zone):
+            yield DATABASE.warning("time zone", f"{zone} is not known here; UTC holds in its place", UNZONED)
     if condition.votes:
         yield DATABASE.ok("feedback", str(condition.votes))
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from bots.app.configuration import Configuration, open_tools
 from bots.app.registry import PLATFORMS
+from bots.ops.database_move import say_moved
 from bots.ops.results import PERSONAS, CheckResults
 from bots.ops.secret_keys import derive_audit_keys, load_audit_keys, read_secret_keys
 from core.commands.craft.library import find_unknown_tools
@@ -35,7 +36,7 @@ NONE = "{} has no persona with a system prompt{}: nothing was written."
 async def export_folder(configuration: Configuration, folder: str, workspace: str, channel: str) -> list[str]:
     """Write the personas that hold into a folder; a line for each. Raises UnreadableFile, SettingsError."""
     keys = derive_audit_keys(read_secret_keys(configuration.core))
-    async with open_existing(configuration.core.database_url, keys) as store:
+    async with open_existing(configuration.core.database_url, say_moved, keys) as store:
         _check_workspace(workspace, await store.ledger.workspaces())
         places = [Place(workspace, channel)] if channel else await store.personas.list_places(workspace)
         versions = await store.personas.newest(places)

@@ -236,7 +236,7 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         return
     try:
         claude = ClaudeWatch(partial(check_claude, settings))
-        health = Health(store.questions, claude=claude)
+        health = Health(store.questions, claude=claude, metrics=settings.confab_http_port is not None)
         overviews = make_overviews(settings, store)
         resources = PlatformResources(
             settings,

@@ -41,6 +41,7 @@ def open_pages(
         lambda name: named[name].offline if name in named else "not configured here",
         health.is_claude_refused,
         health.living.count,
+        health.count_unread,
     )
     return open_dashboard(settings, store, named, read_secret_keys(settings), tools=tools, condition=condition)
 

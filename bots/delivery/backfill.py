@@ -7,30 +7,86 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bots.delivery.at_least_once import persist
-from core.domain.clock import Sleep
+from core.domain.clock import Sleep, count_seconds
 from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt, locate_message
+from core.domain.wording import count_noun
+from core.telemetry import BackfillAdvanced, Emit, discard_event
 
 SETTLE = 3.0  # seconds in which a platform sends by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are found, so that those of now find a free slot
 TRIES = 5  # more looks after one that failed
+MINUTE = 60.0  # seconds between two lines of the log that say how far it is
+PLACE = "channel or thread", "channels and threads"
 ROUND = 60.0  # seconds from the end of one look to the next one, however often we connect anew
 
 log = logging.getLogger(__name__)
 
-Find = Callable[[MissedRange], Awaitable[Sequence[Event]]]
-"""Everything in a workspace that asks us and that we have not answered, oldest first."""
+Find = Callable[[MissedRange, "Progress"], Awaitable[Sequence[Event]]]
+"""Everything in a workspace that asks us and that we have not answered, oldest first; it tells how far it is."""
+
+Seconds = Callable[[], float]
 
 Place = tuple[str, str, str]
 """Workspace and channel of a message, and its id."""
 
 
+class Progress:
+    """How far a workspace is looked through, which the log says at the beginning and once a minute.
+
+    Platforms let us read 30 threads a minute. `seconds` is a monotonic clock.
+    """
+
+    def __init__(self, missed: MissedRange, emit: Emit = discard_event, seconds: Seconds = count_seconds) -> None:
+        self._workspace, self._since = missed.workspace, missed.since
+        self._emit, self._seconds = emit, seconds
+        self._read, self._all = 0, 0
+        self._begun_at = self._told_at = seconds()
+
+    def expect(self, places: int) -> None:
+        """So many channels and threads more are to be read; fewer than it was told before where that is below 0."""
+        begins = self._all == 0 < places
+        self._all += places
+        if begins:
+            log.info("looking for what was missed in %s since %s: %s", *self._name(), count_noun(places, *PLACE))
+        self._tell()
+
+    def advance(self) -> None:
+        """One of them was read."""
+        self._read += 1
+        now = self._seconds()
+        if now - self._told_at >= MINUTE and self._read < self._all:
+            self._told_at = now
+            minutes = (now - self._begun_at) / MINUTE * (self._all - self._read) / self._read
+            log.info(
+                "looking for what was missed in %s since %s: %d of %s read, about %s to go",
+                *self._name(), self._read, count_noun(self._all, *PLACE), count_noun(max(1, round(minutes)), "minute"),
+            )  # fmt: skip
+        self._tell()
+
+    def end(self) -> None:
+        """Nothing more is read."""
+        self._emit(BackfillAdvanced(self._workspace, 0))
+
+    def _name(self) -> tuple[str, str]:
+        return self._workspace, f"{self._since:%H:%M:%S}"
+
+    def _tell(self) -> None:
+        self._emit(BackfillAdvanced(self._workspace, max(0, self._all - self._read)))
+
+
 class Backfill:
     """Ingests for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
 
-    def __init__(self, ingest: Ingest, find: Find, sleep: Sleep = asyncio.sleep) -> None:
-        self._ingest = ingest
-        self._find = find
-        self._sleep = sleep
+    def __init__(
+        self,
+        ingest: Ingest,
+        find: Find,
+        sleep: Sleep = asyncio.sleep,
+        emit: Emit = discard_event,
+        seconds: Seconds = count_seconds,
+    ) -> None:
+        self._ingest, self._find = ingest, find
+        self._sleep, self._emit, self._seconds = sleep, emit, seconds
         self._wanted: dict[str, MissedRange] = {}
         self._looking: set[str] = set()
         """Workspaces of the round that is under way, until they were looked through."""
@@ -84,8 +140,12 @@ class Backfill:
 
     async def _fill_gap(self, missed: MissedRange) -> None:
         """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
-        questions = 0
-        for event in await self._find(missed):
+        questions, progress = 0, Progress(missed, self._emit, self._seconds)
+        try:
+            found = await self._find(missed, progress)
+        finally:
+            progress.end()
+        for event in found:
             if await self._ingest_found(event):
                 questions += 1
                 await self._sleep(BETWEEN)

@@ -163,7 +163,7 @@ class Discord:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
         self._point_library()
         source = BackfillSource(self._rest, lambda: self._connected, self._pause, self._admission)
-        backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause)
+        backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause, self._emit)
         try:
             while True:
                 client = self.make_client(backfill.ingest)

@@ -7,6 +7,7 @@ from functools import partial
 
 import discord
 
+from bots.delivery.backfill import Progress
 from bots.discord import parse
 from bots.discord.admission import Admission
 from bots.discord.client import MOST, Rest
@@ -14,6 +15,7 @@ from bots.discord.errors import retry_call
 from bots.discord.installed.place import read_installer
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
+from bots.ops.rate_limited_log import FirstWarning
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, MissedRange, Posted
@@ -36,8 +38,9 @@ class BackfillSource:
         self._admission = admission
         self._client = client
         self._pause = pause
+        self._warned = FirstWarning()
 
-    async def fetch_missed(self, missed: MissedRange) -> list[Posted | Commanded]:
+    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Posted | Commanded]:
         """Missed questions that we have not answered, oldest first; none from where we do not answer."""
         if missed.workspace != DIRECT and not self._admission.admits_server(missed.workspace.partition(":")[2]):
             return []
@@ -45,8 +48,11 @@ class BackfillSource:
         server = None if missed.workspace == DIRECT else await self._wait_for_server(missed.workspace)
         ours = identify_bot(self._client(), server)
         shown: list[tuple[ChannelPlace, Json]] = []
-        for where in _list_direct_places(missed) if server is None else _list_active_places(server, since):
+        places = list(_list_direct_places(missed) if server is None else _list_active_places(server, since))
+        progress.expect(len(places))
+        for where in places:
             shown += [(where, payload) async for payload in self._list_messages(where, earliest)]
+            progress.advance()
         answered = set(_find_answered(shown, ours))
         missing = [(where, payload) for where, payload in shown if payload["id"] not in answered]
         found = [event for where, payload in missing if (event := _parse_question(where, payload, ours, missed.since))]
@@ -83,7 +89,8 @@ class BackfillSource:
             try:
                 portion = await retry_call(partial(self._rest.list_messages, where.at, after=after), self._pause)
             except (discord.HTTPException, CannotShow) as error:
-                log.warning("what was missed in %s is not found: %s", where.at, error)
+                level = self._warned.choose_level(where.at, type(error).__name__)
+                log.log(level, "what was missed in %s is not found: %s", where.at, error)
                 return
             for payload in portion:
                 yield payload

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import discord
@@ -21,7 +21,7 @@ from bots.discord.servers.places import KnownPlaces
 from bots.discord.shards.progress import Arrival, SessionProgress
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
-from core.domain.events import Event, Ingest, Missed
+from core.domain.events import Edited, Event, Ingest, Missed, Posted
 from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class Intake:
         self._queues: tuple[deque[tuple[str, Json, Arrival | None]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
@@ -82,23 +83,39 @@ class Intake:
     async def stop(self) -> None:
         await self._membership.stop()
         await self._places.stop()
-        running = [task for task in (*self._draining, *self._declining) if task]
+        running = [task for task in (*self._draining, *self._declining, *self._storing) if task]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _drain(self, waiting: deque[tuple[str, Json, Arrival | None]]) -> None:
-        """Store events until the queue is empty."""
+        """Store events until the queue is empty. What is told of our own messages holds up no others."""
         while waiting:
             name, payload, mark = waiting.popleft()
-            try:
-                for event in await self._parse(name, payload):
-                    await persist(self._ingest, event)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.error("an event %s can't be read: %s", name, type(error).__name__)
-            except Exception:
-                log.exception("a bug kept an event %s from being ingested", name)
-            self._progress.end(mark)
+            events = await self._read(name, payload)
+            if not any(isinstance(one, Posted | Edited) and one.message.mine for one in events):
+                await self._store(name, events, mark)
+                continue
+            storing = asyncio.create_task(self._store(name, events, mark))
+            self._storing.add(storing)
+            storing.add_done_callback(self._storing.discard)
+
+    async def _read(self, name: str, payload: Json) -> Sequence[Event]:
+        try:
+            return [*await self._parse(name, payload)]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.error("an event %s can't be read: %s", name, type(error).__name__)
+        except Exception:
+            log.exception("a bug kept an event %s from being read", name)
+        return ()
+
+    async def _store(self, name: str, events: Iterable[Event], mark: Arrival | None) -> None:
+        try:
+            for event in events:
+                await persist(self._ingest, event)
+        except Exception:
+            log.exception("a bug kept an event %s from being ingested", name)
+        self._progress.end(mark)
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
@@ -111,11 +128,12 @@ class Intake:
             place, us = await self._find_place(payload), self._identify_bot(payload)
             return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
-        if not (parse.is_whole(payload) and await self._admit(name, payload)):
+        us = self._identify_bot(payload)
+        if not (parse.is_whole(payload) and await self._admit(name, payload, us)):
             return []
         place = await self._find_place(payload)
-        us = self._identify_bot(payload)
-        self._directory.note(payload)
+        if payload["author"]["id"] != us.id:
+            self._directory.note(payload)
         event = (
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
@@ -142,9 +160,9 @@ class Intake:
         server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
-    async def _admit(self, name: str, payload: Json) -> bool:
+    async def _admit(self, name: str, payload: Json, us: BotIdentity) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
-        us, author = self._identify_bot(payload), payload["author"]
+        author = payload["author"]
         if author["id"] == us.id:
             return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
         why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])

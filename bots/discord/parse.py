@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from discord.utils import snowflake_time, time_snowflake
@@ -34,6 +35,7 @@ SPOKEN = {
 POLL_RESULT = 46
 ASKING = {PLAIN, 19}
 REPLY = 0  # type of a reference; a forward's is 1
+KNOWN = 1_000  # servers whose role of ours is looked for as fast as elsewhere
 TITLE = 90  # characters of a thread's name; Discord takes 100
 
 _OTHERS = re.compile(r"<@&\d+>|(?<!\w)@(?:everyone|here)\b")
@@ -89,7 +91,7 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
         place.key(root),
         message,
         asks,
-        _build_address(message, place, payload),
+        "{}" if asks is Asks.NO else _build_address(message, place, payload),
         begins=not place.whole and root == message.id and "thread" not in payload,
         begun_at=snowflake_time(int(root)) if root != message.id else None,
     )
@@ -146,9 +148,11 @@ def parse_message(payload: Json, place: ChannelPlace, us: BotIdentity) -> Messag
     if payload["type"] not in SPOKEN:
         return None
     mine = payload["author"]["id"] == us.id
-    text, notice = _parse_text(payload, place, us), False
-    if mine:
-        _, text, notice = formatting.split_page(payload["content"], is_slash_answer(payload))
+    _, text, notice = (
+        formatting.split_page(payload["content"], is_slash_answer(payload))
+        if mine
+        else ("", _parse_text(payload, place, us), False)
+    )
     changed = payload.get("edited_timestamp")
     answered = find_answered_question(payload) if mine else None
     return Message(
@@ -207,7 +211,7 @@ def has_stopped_asking(payload: Json, place: ChannelPlace, us: BotIdentity) -> b
 
 def is_mentioned(content: str, us: BotIdentity) -> bool:
     """Whether we are mentioned in so many letters, outside of code."""
-    return bool(_compile_mention(us).search(drop_code(content)))
+    return bool(_compile_mention(us.id, us.roles)[0].search(drop_code(content)))
 
 
 def find_reply_target(payload: Json) -> str | None:
@@ -308,9 +312,11 @@ def _find_root(message: Message) -> str:
     return message.answers or message.parent or message.id
 
 
-def _compile_mention(us: BotIdentity) -> re.Pattern[str]:
-    roles = "".join(f"|&{role}" for role in us.roles)
-    return re.compile(f"<@(?:!?{us.id}{roles})>")
+@lru_cache(maxsize=KNOWN)
+def _compile_mention(us: str, roles: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What mentions us, and what only calls us at the beginning of a message."""
+    mention = f"<@(?:!?{us}{''.join(f'|&{role}' for role in roles)})>"
+    return re.compile(mention), re.compile(rf"^\s*(?:{mention}[\s,:]*)+")
 
 
 def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
@@ -319,7 +325,7 @@ def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
     if payload["type"] == POLL_RESULT:
         own = [message_content.read_poll_result(payload)]
     if own and own[0] == payload.get("content"):
-        own[0] = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", own[0])
+        own[0] = _compile_mention(us.id, us.roles)[1].sub("", own[0])
     post = us.find_post(place.at) if place.whole and payload["id"] == place.at else None
     title = [post.title] if post else []
     return "\n".join(markup.render_plain_text(part, us.find_name) for part in (*title, *own) if part)

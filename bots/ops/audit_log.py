@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
+from bots.ops.database_move import say_moved
 from bots.ops.secret_keys import derive_audit_keys, find_key_file, read_secret_keys
 from core.domain.clock import Sleep
 from core.domain.errors import SettingsError, StoreUnavailable
@@ -126,7 +127,8 @@ class HeadLog:
 
 @asynccontextmanager
 async def _open_audit(settings: Settings) -> AsyncIterator[Audit]:
-    async with open_existing(settings.database_url, derive_audit_keys(read_secret_keys(settings))) as store:
+    keys = derive_audit_keys(read_secret_keys(settings))
+    async with open_existing(settings.database_url, say_moved, keys) as store:
         yield store.audit
 
 

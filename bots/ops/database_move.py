@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from core.domain.wording import count_noun
+from core.domain.wording import count_noun, escape_controls
 from core.store.transfer.move import DONE, Moved, Progress
 
 REST = 5.0  # seconds between two lines, where there is no terminal
@@ -104,6 +104,11 @@ def list_findings(moved: Moved) -> Iterator[str]:
     if moved.more_mended:
         yield f"Mended: {count_noun(moved.more_mended, 'more value')}."
     yield from (f"Left out: {name}, which is none of Confab's." for name in moved.foreign)
+
+
+def say_moved(says: str) -> None:
+    """Beside what a command prints: that the database was moved away, and is shown as it stood then."""
+    click.echo(escape_controls(says), err=True)
 
 
 def describe_move(moved: Moved) -> str:

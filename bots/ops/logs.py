@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Literal, TextIO
@@ -19,6 +19,7 @@ TOKENS = re.compile(
 )
 HIDDEN = "[secret]"
 TAB = "\t"
+NUL = "\0"
 OURS = ("core", "bots")
 FIELDS = ("workspace", "channel", "question", "request")
 
@@ -63,8 +64,13 @@ class JsonFormatter(RedactingFormatter):
         line |= collect_fields(record)
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        hidden = {name: self.redact(value) for name, value in line.items()}
+        hidden = dict(zip(line, self.redact_all([*line.values()]), strict=True))
         return escape_json_controls(json.dumps(hidden, ensure_ascii=False))
+
+    def redact_all(self, texts: Sequence[str]) -> Sequence[str]:
+        """Redact these in one go: no secret holds a NUL, nor reaches beyond one. Each by itself where one has it."""
+        redacted = self.redact(NUL.join(texts)).split(NUL)
+        return redacted if len(redacted) == len(texts) else [self.redact(text) for text in texts]
 
 
 def collect_fields(record: logging.LogRecord) -> dict[str, str]:
@@ -81,6 +87,8 @@ def configure(
     text = stream.isatty() if form == "auto" else form == "text"
     handler = logging.StreamHandler(stream)
     handler.setFormatter((RedactingFormatter if text else JsonFormatter)(secrets))
+    logging._srcfile = None  # where in the code a line was written, and the rest of these, no line of ours shows
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # of a line that can't be written Python would print all, also what we hide
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
     for name in OURS:

@@ -5,12 +5,28 @@ import re
 from datetime import datetime
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
-from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, ShardsCounted, TelemetryEvent
+from core.telemetry import (
+    AnswerBegun,
+    BackfillAdvanced,
+    PlatformCalled,
+    QuestionClosed,
+    RequestEnded,
+    ShardsCounted,
+    TelemetryEvent,
+)
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
@@ -38,6 +54,8 @@ class BoundedLabel:
 class Metrics:
     """Counts telemetry events; `render` is what a scrape reads."""
 
+    content_type = CONTENT_TYPE_LATEST
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._registry = CollectorRegistry()
@@ -60,6 +78,7 @@ class Metrics:
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
         self._shards = gauge("confab_shards", "Shards: all, held here, held by nobody.", ["platform", "state"])
         self._starts = gauge("confab_session_starts_left", "Sessions that may begin today.", ["platform"])
+        self._unread = gauge("confab_backfill_unread", "Channels and threads still to be read.", ["platform"])
         self._used = Usage()
         self._models, self._outcomes, self._methods = (
             BoundedLabel(MODELS),
@@ -79,6 +98,8 @@ class Metrics:
                 self._spend(label, usage or Usage(), micro_usd or 0)
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, self._methods.limit(method), outcome).inc()
+            case BackfillAdvanced(workspace, unread):
+                self._unread.labels(workspace.partition(":")[0]).set(unread)
             case ShardsCounted():
                 self._count_shards(event)
 

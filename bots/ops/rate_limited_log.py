@@ -1,10 +1,28 @@
-"""Rate-limited log: counts what strangers do wrong, and logs it in at most one line a minute."""
+"""Rate-limited log: what strangers do wrong is counted in at most one line a minute; what stays wrong is told once."""
 
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Hashable
+
+from cachetools import LRUCache
 
 log = logging.getLogger(__name__)
+
+
+SUBJECTS = 10_000  # that are remembered
+
+
+class FirstWarning:
+    """The level of a line about a subject: the first of this process is a warning, each later one for debugging."""
+
+    def __init__(self) -> None:
+        self._told: LRUCache[Hashable, bool] = LRUCache(SUBJECTS)
+
+    def choose_level(self, *subject: Hashable) -> int:
+        level = logging.DEBUG if subject in self._told else logging.WARNING
+        self._told[subject] = True
+        return level
 
 
 class Tally:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bots.ops.database_move import say_moved
 from core.billing import reconciliation, reports
 from core.billing.ledger_rows import Scope
 from core.billing.reconciliation import Comparison, Statement
@@ -19,7 +20,7 @@ EXPORTS = {"csv": reports.export_csv, "json": reports.export_json}
 
 async def render_usage(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
     """The report of every workspace, or of the one named, as this kind of text. Raises SettingsError, StoreUnusable."""
-    async with open_existing(settings.database_url) as store:
+    async with open_existing(settings.database_url, say_moved) as store:
         ledger = store.ledger
         places = await _select_workspaces(ledger, workspace)
         wanted = [
@@ -35,7 +36,7 @@ async def render_usage(settings: Settings, workspace: str, since: str, by: str, 
 async def compare_statement(settings: Settings, statement: Statement) -> list[Comparison]:
     """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
-    async with open_existing(settings.database_url) as store:
+    async with open_existing(settings.database_url, say_moved) as store:
         ledger = store.ledger
         bill = [line for one in await ledger.workspaces() for line in await ledger.sum_usage(Scope(one), since, "bill")]
     return reconciliation.compare_statement(statement, bill)

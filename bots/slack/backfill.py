@@ -1,9 +1,12 @@
 """Backfill of Slack: finds missed questions in the channels that we are in and in tracked threads."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from bots.delivery.backfill import Progress
+from bots.ops.rate_limited_log import FirstWarning
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.parse import Raw
@@ -23,12 +26,16 @@ class BackfillSource:
 
     def __init__(self, web: Web) -> None:
         self._web = web
+        self._warned = FirstWarning()
 
-    async def fetch_missed(self, missed: MissedRange) -> list[Event]:
+    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Event]:
         """Missed questions that we have not answered, oldest first."""
         found: list[Event] = []
-        for channel in await self._list_channels():
-            raws = await self._read_channel(channel, missed)
+        channels = await self._list_channels()
+        tracked = Counter(key.channel for key in missed.threads if key.thread)
+        progress.expect(len(channels) + sum(tracked[channel] for channel in channels))
+        for channel in channels:
+            raws = await self._read_channel(channel, missed, progress)
             found += parse.parse_missed(channel, raws, self._web.us, format_timestamp(missed))
         return sorted(found, key=parse.read_event_time)
 
@@ -44,16 +51,20 @@ class BackfillSource:
             return []
         return list(dict.fromkeys(channel["id"] for channel in found))
 
-    async def _read_channel(self, channel: str, missed: MissedRange) -> list[Raw]:
+    async def _read_channel(self, channel: str, missed: MissedRange, progress: Progress) -> list[Raw]:
         """Messages of a channel and of those of its threads that went on since then."""
         workspace, us = missed.workspace, self._web.us
         earliest = f"{(missed.since - BEGUN).timestamp():.6f}"
         begun = await self._read_messages(ThreadKey(workspace, channel, ""), earliest)
         known = {raw["ts"] for raw in begun}
-        ours = {key.thread for key in missed.threads if key.channel == channel and key.thread} - known
+        ours = {key.thread for key in missed.threads if key.channel == channel and key.thread}
+        roots = sorted({*_find_active_roots(begun, format_timestamp(missed)), *(ours - known)})
+        progress.expect(len(roots) - len(ours))
+        progress.advance()
         said = list(begun)
-        for root in sorted({*_find_active_roots(begun, format_timestamp(missed)), *ours}):
+        for root in roots:
             said += await self._read_messages(ThreadKey(us.workspace, channel, root), earliest)
+            progress.advance()
         return said
 
     async def _read_messages(self, key: ThreadKey, oldest: str) -> list[Raw]:
@@ -63,7 +74,8 @@ class BackfillSource:
             async for raws in self._web.read_messages(key, oldest):
                 found += raws
         except (CannotShow, CannotAnswer, Rejected) as error:
-            log.warning("what was missed in %s is not found: %s", key.channel, error)
+            level = self._warned.choose_level(key.channel, type(error).__name__)
+            log.log(level, "what was missed in %s is not found: %s", key.channel, error)
         return found
 
 

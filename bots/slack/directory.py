@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from cachetools import TTLCache
 
 from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
+from bots.ops.rate_limited_log import FirstWarning
 from bots.slack.client import Web
 from bots.slack.home.memberships import Memberships
 from bots.slack.parse import BotIdentity, Raw
@@ -48,6 +49,7 @@ class Directory:
         self._wait = wait
         self._rank_wait = rank_wait
         self._managers = managers
+        self._warned = FirstWarning()
         self._names: TTLCache[str, str] = TTLCache(REMEMBERED, SECONDS, clock)
         """Of people and bots, whose ids differ; empty where Slack knows nobody."""
         self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, RANKED, clock)
@@ -165,7 +167,7 @@ class Directory:
             try:
                 known = await self._fetch_channel(channel)
             except (CannotShow, CannotAnswer) as error:
-                log.warning("who made %s is not known: %s", channel, error)
+                log.log(self._warned.choose_level("maker", channel), "who made %s is not known: %s", channel, error)
                 return ""
         return str(known.get("creator") or "")
 
@@ -178,7 +180,7 @@ class Directory:
             else:
                 self._names[person] = await self._fetch_name(person)
         except ConfabError as error:
-            log.warning("how %s is called is not known: %s", person, error)
+            log.log(self._warned.choose_level("name", person), "how %s is called is not known: %s", person, error)
 
     def _is_held(self, method: str) -> bool:
         """Whether Slack has said that it takes no such question for longer than an answer waits for names."""

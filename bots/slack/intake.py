@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from cachetools import LRUCache
+
 from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
@@ -22,13 +24,14 @@ from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Commanded, Event, Ingest, Missed, Posted, Pressed, Receipt
-from core.domain.messages import Question, ThreadKey
+from core.domain.messages import Asks, Question, ThreadKey
 
 NO_FORM = "I could not open the form just now. Please choose it again."
 
 TRIGGER = 2.8  # seconds within which a form is opened; Slack takes none after three
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
 LATE = 0.7  # seconds that it waits once more; whoever was told of the other one may have died
+TOLD = 1_000  # questions that are remembered, for the mentions that tell of them once more
 READ = 1.0  # seconds within which the message is read then; Slack takes no ack after three
 
 log = logging.getLogger(__name__)
@@ -45,12 +48,17 @@ class Intake:
         self._clock = clock
         self._home = home
         self._answering: set[asyncio.Task[None]] = set()
+        self._told: LRUCache[tuple[str, str], None] = LRUCache(TOLD)
+        """Questions that are stored with all that their messages show, by channel and ts."""
+        self._arriving: dict[tuple[str, str], asyncio.Event] = {}
+        """Messages that are being stored, with what is set once they are, or can't be just now."""
 
     async def accept(self, body: Raw) -> Raw | None:
         """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
-        mention = body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention"
+        kind = str((body.get("event") or {}).get("type")) if body.get("type") == "event_callback" else ""
+        store = {"app_mention": self._store_mention, "message": self._store_message}.get(kind, self._store_events)
         try:
-            receipts = await (self._store_mention(body) if mention else self._store_events(body))
+            receipts = await store(body)
         except UsageError as error:
             return build_field_errors(body["view"], {error.parameter: str(error)})
         faults = next((one.faults for one in receipts or () if one.faults), None)
@@ -65,9 +73,33 @@ class Intake:
     async def _store_events(self, body: Raw) -> Sequence[Receipt] | None:
         return await self._redelivery.store_events(await self._parse(body))
 
+    async def _store_message(self, body: Raw) -> Sequence[Receipt] | None:
+        """Store what a message tells, which has all that it shows."""
+        message, stored = _locate_message(body), asyncio.Event()
+        self._arriving[message] = stored
+        try:
+            events = await self._parse(body)
+            receipts = await self._redelivery.store_events(events)
+            if receipts is not None and any(map(_is_question, events)):
+                self._told[message] = None
+            return receipts
+        finally:
+            stored.set()
+            if self._arriving.get(message) is stored:
+                del self._arriving[message]
+
     async def _store_mention(self, body: Raw) -> Sequence[Receipt] | None:
-        """Store what a mention tells, which comes without files: if need be as Slack shows its message."""
-        await self._sleep(TWIN)
+        """Store what a mention tells, which comes without files: if need be as Slack shows its message.
+
+        Where we have stored its message, it tells nothing new.
+        """
+        message = _locate_message(body)
+        if message not in self._told:
+            await self._sleep(TWIN)
+        if arriving := self._arriving.get(message):
+            await arriving.wait()
+        if message in self._told:
+            return ()
         events = await self._parse(body)
         if not events:
             return ()
@@ -173,6 +205,16 @@ class Intake:
             log.warning("a form could not be opened: %s", error)
             return False
         return True
+
+
+def _locate_message(body: Raw) -> tuple[str, str]:
+    """The channel and the ts that an event names, whatever they are."""
+    return str(body["event"].get("channel")), str(body["event"].get("ts"))
+
+
+def _is_question(event: Event) -> bool:
+    """Whether it asks us for certain, of which Slack may tell as a mention, too."""
+    return isinstance(event, Commanded) or (isinstance(event, Posted) and event.asks is Asks.CERTAINLY)
 
 
 def _build_hint(event: Event) -> Event:

@@ -83,14 +83,11 @@ class Composer:
         """The fingerprint of the key with which Anthropic keeps files; empty where nobody does."""
         return self.made_files.storage.api_key if self.made_files.storage else ""
 
-    async def find_zone(self, question: Question, surface: Surface) -> str:
+    async def find_zone(self, question: Question, surface: Surface, thread: Thread) -> str:
         """The asker's time zone, else the workspace's, else the operator's; of a run that of its schedule."""
         if question.schedule is not None:
             return question.values[ZONE]
-        if zone := await surface.zone(question.person):
-            return zone
-        budgets = await self.store.ledger.budgets(question.key.workspace, self.clock(), only=())
-        return budgets.zone or self.rules.zone
+        return await surface.zone(question.person) or thread.zone or self.rules.zone
 
     def tend_asides(self, question: Question) -> AbstractAsyncContextManager[None]:
         """Let what is made beside the answer to a question end a while behind it."""
@@ -305,7 +302,7 @@ class Composition:
         return place
 
     async def _find_zone(self) -> str:
-        return await self.composer.find_zone(self.claim.question, self.surface)
+        return await self.composer.find_zone(self.claim.question, self.surface, self.thread)
 
     async def leave_out(self, left_out: LeftOut) -> None:
         """Note which files Claude was not shown; what its API refused is not sent again."""

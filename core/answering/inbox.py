@@ -80,7 +80,7 @@ class Inbox:
             if receipt.new:  # what waits for a person and is withdrawn now is closed by the next claim
                 self._worker.wake()
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
-            self._worker.note_change(receipt.key)
+            self._worker.note_change(receipt.key, event.message.id if isinstance(event, Posted) else "")
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
 
     def _is_full(self, event: Event) -> bool:

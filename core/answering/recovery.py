@@ -8,6 +8,8 @@ from core.domain.errors import NoAnswer
 from core.domain.messages import History, Message, Question, Reach
 from core.domain.platform import Platform, Surface
 from core.store.protocols import Thread, Threads
+from core.store.records.claims import Claim
+from core.store.sql_port import stamp
 
 SILENT = "The earlier messages here could not be read just now, so I answered from what I had heard."
 
@@ -24,8 +26,7 @@ async def refresh_thread(
             history = await surface.history(thread.pieces)
     except TimeoutError:
         raise NoAnswer(SILENT) from None
-    await threads.refresh(thread, history)
-    return await threads.thread(thread.key), history
+    return await threads.refresh(thread, history), history
 
 
 async def refresh_conversation(
@@ -46,6 +47,17 @@ async def refresh_conversation(
         other = await platforms[question.key.platform].surface(question)
         thread, _ = await refresh_thread(threads, thread, other, patience)
     return thread, history
+
+
+def shows_otherwise(history: History, thread: Thread, claim: Claim) -> bool:
+    """Whether the claim's questions are others on the platform than it knows: gone, taken back or edited meanwhile.
+
+    `thread` was refreshed with the history.
+    """
+    asked = {question.name for question in (claim.question, *claim.together)}
+    shown = [message for message in thread.messages if message.id in asked]
+    edited = max((stamp(message.edited) for message in shown if message.edited), default=None)
+    return len(shown) < len(asked) or not asked.isdisjoint(history.unasked) or edited != claim.edited
 
 
 def misses_beginning(thread: Thread, question: Question) -> bool:

@@ -26,7 +26,7 @@ from core.answering.final_answer import (
     tell_who_asked,
 )
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, is_doubtful, is_for_us
-from core.answering.recovery import find_orphaned_pages, may_reopen_code, refresh_conversation
+from core.answering.recovery import find_orphaned_pages, may_reopen_code, refresh_conversation, shows_otherwise
 from core.answering.reply import Reply
 from core.answering.tasks.parking import park_answer
 from core.answering.tasks.scheduled_runs import RunCheck, write_heading
@@ -40,7 +40,7 @@ from core.domain.messages import File, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Surface
 from core.files.code_blocks import list_replaced_files
-from core.store.persona_in_force import find_persona_in_force
+from core.store.persona_in_force import resolve_versions
 from core.store.protocols import Store, Thread
 from core.store.records.claims import Claim
 from core.store.records.schedules import ScheduledRun
@@ -124,7 +124,7 @@ class AnswerTask:
             if self.waiting is not None:
                 await park_answer(self.responder.store, self.claim, self.waiting)
                 return
-            await self.responder.store.questions.close(self.claim, outcome)
+            await self.lease.end(self.responder.store.questions.close, self.claim, outcome)
             self.responder.emit(QuestionClosed(self.question, outcome))
             log.info("closed: %s", outcome.value)
 
@@ -140,11 +140,10 @@ class AnswerTask:
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""
         store, key, self.task = self.responder.store, self.question.key, find_task(self.question)
-        self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
-            self.responder.composer.platforms[key.platform].surface(self.question),
-            store.threads.thread(key),
-            find_persona_in_force(store.personas, key, self.responder.composer.rules.defaults),
+        self.surface, (self.thread, versions) = await asyncio.gather(
+            self.responder.composer.platforms[key.platform].surface(self.question), store.threads.open(key)
         )
+        self.persona, self.version = resolve_versions(versions, self.responder.composer.rules.defaults)
         self.scheduled = await store.schedules.find_run(self.question) if self.question.schedule is not None else None
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
@@ -294,7 +293,7 @@ class AnswerTask:
         if settled or not isinstance(decision, Proceed):
             return False
         before = self.claim
-        self.claim = await self.responder.store.questions.join_waiting(before)
+        self.claim = await self.lease.look(partial(self.responder.store.questions.join_waiting, before))
         return (self.claim.together, self.claim.edited) != (before.together, before.edited)
 
     async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
@@ -330,7 +329,7 @@ class AnswerTask:
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):
-                    if not self.reply.text and await self._is_changed(decision):
+                    if not self.reply.text and self.lease.may_have_changed and await self._is_changed(decision):
                         return None
                     self._grow(event)
                 elif isinstance(event, Waiting):
@@ -386,7 +385,8 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
-        await asyncio.gather(self.responder.heartbeat(), self._join_read())
+        if self.claim.resumed or shows_otherwise(history, self.thread, self.claim):
+            await asyncio.gather(self.responder.heartbeat(), self._join_read())
 
     async def _join_read(self) -> None:
         """Answer also what the history brought: an edit that was read with it is no later one."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from zoneinfo import ZoneInfo
 
 from core.billing.ledger_rows import DIRECT, Scope
+from core.domain.clock import load_zone, name_known_zone
 
 TENTH_OF_A_CENT = 1_000  # micro-dollars, below which an amount is written exactly
 WARN_AT = (75, 95)  # per cent of a budget, at which those who can raise it are told, once
@@ -83,7 +83,13 @@ class Budgets:
 
     @property
     def zone(self) -> str | None:
-        return self.changes[0].zone if self.changes else None
+        return name_known_zone(self.changes[0].zone) if self.changes else None
+
+    @property
+    def unknown_zone(self) -> str:
+        """The name of the zone that was chosen, where this machine's tz database does not have it."""
+        chosen = self.changes[0].zone if self.changes else "UTC"
+        return "" if name_known_zone(chosen) == chosen else chosen
 
     def list_limited(self) -> set[Scope]:
         """The scopes that a budget is in force for."""
@@ -97,14 +103,14 @@ class Budgets:
 
 def find_period_start(period: Period, now: datetime, zone: str) -> datetime:
     """When the period that `now` lies in began: a midnight of `zone`."""
-    today = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    today = now.astimezone(load_zone(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     days = {Period.DAY: 0, Period.WEEK: today.weekday(), Period.MONTH: today.day - 1}
     return today - timedelta(days=days[period])  # wall time: a day of 23 or 25 hours is a day
 
 
 def list_midnights(first: datetime, now: datetime, zone: str) -> list[datetime]:
     """With which the days of a span begin, today with them; a day may have 23 hours, or 25."""
-    days = (now.astimezone(ZoneInfo(zone)).date() - first.date()).days
+    days = (now.astimezone(load_zone(zone)).date() - first.date()).days
     return [first + timedelta(days=number) for number in range(days + 1)]  # wall time
 
 
@@ -176,7 +182,7 @@ def describe_budget_here(budget: Budget) -> str:
 def describe_renewal(status: BudgetStatus) -> str:
     """When a budget renews, in words: `Tuesday, 1 December, 00:00 (Europe/Berlin)`."""
     at = status.renews
-    return f"{at:%A}, {at.day} {at:%B}, {at:%H:%M} ({status.budget.zone})"
+    return f"{at:%A}, {at.day} {at:%B}, {at:%H:%M} ({name_known_zone(status.budget.zone)})"
 
 
 def name_managers(budget: Budget) -> str:

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
+from core.domain.clock import load_zone
 from core.domain.usage import Usage
 from core.domain.wording import count_noun, escape_controls, escape_json_controls
 from core.rendering.names import write_name
@@ -61,7 +61,7 @@ def sum_rows(lines: Iterable[UsageRow]) -> UsageRow:
 def build_report(title: str, by: str, lines: Sequence[UsageRow], zone: str, workspace: str = "") -> UsageReport:
     """A report of the ledger's rows; of quarters of an hour it makes the days of a time zone."""
     if by == "day":
-        return UsageReport(title, by, tuple(_sum_days(lines, ZoneInfo(zone))), workspace)
+        return UsageReport(title, by, tuple(_sum_days(lines, load_zone(zone))), workspace)
     dearest = sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))
     return UsageReport(title, by, tuple(dearest), workspace)
 
@@ -178,7 +178,7 @@ def _render_bar(value: int, most: int) -> str:
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def _sum_days(quarters: Iterable[UsageRow], zone: ZoneInfo) -> list[UsageRow]:
+def _sum_days(quarters: Iterable[UsageRow], zone: tzinfo) -> list[UsageRow]:
     days: dict[str, UsageRow] = {}
     for quarter in quarters:
         at = datetime.fromisoformat(quarter.group).replace(tzinfo=UTC).astimezone(zone)

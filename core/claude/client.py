@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -32,12 +33,14 @@ from core.domain.usage import Usage
 from core.prompting.personas.check import EFFORTS, THINKING
 from core.prompting.request import Request
 
+if TYPE_CHECKING:
+    from core.claude.streams.lenient_client import LenientAnthropic
+
 log = logging.getLogger(__name__)
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 PINGING = 3600.0  # seconds of nothing but pings: the SDK takes no answer for longer than an hour
-REQUEST = "request-id"  # the header that names a request
-
+TOLD = ("content", "citations")  # fields of a block in which the API reads null as what is left out
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
 OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
 HOSTED = (WEB_SEARCH, CODE_EXECUTION)  # which stand among a model's server tools
@@ -116,14 +119,14 @@ class Claude:
         self._stand_in = transport.name if transport else None
         self._key, self._base_url, self._transport = key, base_url, transport
         self._silence, self._pinging = silence, pinging
-        self._client: sdk.AsyncAnthropic | None = None
+        self._client: LenientAnthropic | None = None
         api_key = _make_fingerprint(base_url, key)
         self.files = None if transport else FileStorage(self.open, api_key)
         """Where its files are stored; a stand-in has no such place."""
         self.batches = None if transport else MessageBatches(self.open, api_key)
         """Where requests can be given in at half the price."""
 
-    async def open(self) -> sdk.AsyncAnthropic:
+    async def open(self) -> LenientAnthropic:
         """Make the SDK's client, once. Where the SDK is not loaded yet, that is waited for beside the event loop."""
         if self._client is None:
             await sdk.load()
@@ -152,21 +155,28 @@ class Claude:
 
         `accumulator` has what came so far, however this ends.
         """
-        client, request_id = await self.open(), None
+        client, request_id, grown = await self.open(), None, False
         accumulator = accumulator or MessageAccumulator()
         accumulator.documents = list_documents(block for one in request.body["messages"] for block in one["content"])
         try:
-            sent = client.messages.create(**request.body, extra_headers=request.headers, stream=True)
-            async with await sent as stream:
-                request_id = stream.response.headers.get(REQUEST)
-                async for event in stream:
-                    if accumulator.take(event):
+            sent = client.send_message(request.body, request.headers)
+            async with aclosing(await sent) as stream, aclosing(stream.read()) as read:
+                request_id = stream.request_id
+                async for events in read:
+                    for event in events:
+                        grown = accumulator.take(event) or grown
+                        if words := accumulator.take_activity():
+                            if grown:
+                                yield TextSoFar(accumulator.text, accumulator.citations)
+                            grown = False
+                            yield Activity(words)
+                    if grown:
                         yield TextSoFar(accumulator.text, accumulator.citations)
-                    if words := accumulator.take_activity():
-                        yield Activity(words)
-                _check_end(accumulator, stream.response, request.model)
+                    grown = False
             yield _read_completion(accumulator, request, request_id)
         except (sdk.APIError, *BROKEN, ValueError) as error:
+            if grown:  # what came right before it broke
+                yield TextSoFar(accumulator.text, accumulator.citations)
             if not accumulator.is_complete:
                 raise _classify(error, request.model, begun=accumulator.message is not None) from error
             log.info("the stream broke after its message was whole: %r", error)
@@ -232,36 +242,28 @@ def _classify(error: Exception, model: str, *, begun: bool = False) -> ClaudeErr
     return replace(found, billed=found.billed or begun)
 
 
-def _check_end(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> None:
-    """Events that end before there was a message were cut off. Raises ClaudeError."""
-    events = "event-stream" in response.headers.get("content-type", "")
-    if streamed.message is None and events and not response.num_bytes_downloaded:
-        detail = "the stream ended before it began"
-        raise ClaudeError("broken off", model, detail, response.headers.get(REQUEST), transient=True)
-
-
 def _read_completion(streamed: MessageAccumulator, asked: Request, request: str | None) -> Completion:
     """The whole message. Raises MalformedStream for what is no stream of Claude's, ClaudeError for one that broke."""
     message = streamed.whole()
-    if message.stop_reason is None:
+    if message.get("stop_reason") is None:
         detail = "the stream ended without a stop_reason"
         raise ClaudeError("broken off", asked.model, detail, request, transient=True)
-    usage = read_usage(message.usage, asked.ttl)
-    blocks = [block for block in message.content or [] if isinstance(block, sdk.BaseModel)]
+    usage, told = read_usage(message["usage"], asked.ttl), message.get("content")
+    blocks = [block for block in told if isinstance(block, dict)] if isinstance(told, list) else []
     return Completion(
-        text="".join(str(read_field(block, "text") or "") for block in blocks if block.type == "text"),
-        stop=str(message.stop_reason),
+        text="".join(str(block.get("text") or "") for block in blocks if block.get("type") == "text"),
+        stop=str(message["stop_reason"]),
         usage=usage,
         model=read_word(message, "model") or asked.model,
         request=request,
         content=drop_repeated_calls(map(_dump_block, blocks)),
         citations=streamed.citations,
-        category=read_word(read_field(message, "stop_details"), "category"),
-        geo=read_word(message.usage, "inference_geo"),
+        category=read_word(message.get("stop_details"), "category"),
+        geo=read_word(message["usage"], "inference_geo"),
         asked=streamed.read_asked(asked.ttl),
         counted=bool(usage.prompt and streamed.output_told),
-        container=_read_container(read_field(message, "container")),
-        flaws={str(read_field(one, "id")): flaw for one in blocks if (flaw := _find_flaw(one))},
+        container=_read_container(message.get("container")),
+        flaws={str(one.get("id")): flaw for one in blocks if (flaw := _find_flaw(one))},
     )
 
 
@@ -271,23 +273,30 @@ def _read_container(told: object) -> Container | None:
     return Container(name, _read_date(read_field(told, "expires_at"))) if name else None
 
 
-def _find_flaw(block: sdk.BaseModel) -> str:
+def _find_flaw(block: Mapping[str, Any]) -> str:
     """Why a tool can't be called with the input of this block; empty for others, and for one without any."""
-    given = read_field(block, "input")
+    given = block.get("input")
     return "" if given is None else find_flaw(given)
 
 
-def _dump_block(block: sdk.BaseModel) -> dict[str, Any]:
+def _dump_block(block: Mapping[str, Any]) -> dict[str, Any]:
     """A block as it goes back. What is null is left out, but the titles of what is cited, which the API wants named.
 
     Input that could not be read goes back as an empty object: the API takes no other kind, and nobody knows how deep
     a one.
     """
-    readable = block.model_copy(update={"input": {}}) if _find_flaw(block) else block
-    dumped = readable.model_dump(exclude_none=True, mode="json")
+    dumped = {name: _drop_nulls(value) if name in TOLD else value for name, value in block.items() if value is not None}
+    if _find_flaw(block):
+        dumped["input"] = {}
     for one in dumped.get("citations") or []:
-        one.setdefault("title" if one["type"] == "web_search_result_location" else "document_title", None)
+        one.setdefault("title" if one.get("type") == "web_search_result_location" else "document_title", None)
     return dumped
+
+
+def _drop_nulls(told: object) -> Any:
+    if isinstance(told, dict):
+        return {name: _drop_nulls(value) for name, value in told.items() if value is not None}
+    return [_drop_nulls(one) for one in told] if isinstance(told, list) else told
 
 
 def read_model(info: sdk.types.ModelInfo) -> Model:
@@ -312,6 +321,8 @@ def read_model(info: sdk.types.ModelInfo) -> Model:
 
 def _read_date(value: object) -> datetime | None:
     """A moment, if it is one; a gateway may write anything."""
+    with suppress(ValueError):
+        value = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(value, datetime):
         return None
     return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import DIRECT
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind
+from core.domain.clock import load_zone
 from core.domain.messages import CommandResult, Rank
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
@@ -89,7 +89,7 @@ async def choose_zone(call: Invocation) -> str:
 
 def _write_time(row: AuditRow, zone: str) -> str:
     at = row.read_time()
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else "at no time"
+    return f"{at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M}" if at else "at no time"
 
 
 _TEXTS = {"system": "a system prompt", "prompts": "suggested prompts"}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period, describe_renewal, dollars, name_managers
 from core.billing.ledger_rows import DIRECT, Scope
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
-from core.domain.clock import is_time_zone
+from core.domain.clock import is_time_zone, name_known_zone
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.rendering.names import write_name
@@ -22,6 +22,10 @@ OF = Parameter(
 )
 PERSON = Parameter("person", ParameterKind.PERSON, "one person, in all channels")
 NEWEST = 5  # changes that are shown
+UNKNOWN_ZONE = (
+    "The machine I run on does not know this workspace's time zone, `{}`: days begin at midnight in UTC until whoever "
+    "runs me updates its time zones (tzdata), or `budget set` with `zone=` names another."
+)
 _SENTENCE = "Only those who manage the whole workspace can change that budget."
 _OWNERS = dict.fromkeys(("of=workspace", "of=direct", "person"), (Rank.OWNER, _SENTENCE))
 _ZONE = (Rank.OWNER, "Only those who manage the whole workspace can change its time zone.")
@@ -37,6 +41,8 @@ async def show_budgets(call: Invocation) -> CommandResult:
     changes = [change for change in held.changes if manages or change.scope in mine][:NEWEST]
     whose = await _prepare_names(call, [*(one.budget for one in statuses), *changes])
     lines = [f"- {whose(one.budget)}: {_describe_status(one)}" for one in statuses]
+    if held.unknown_zone:
+        lines += ["", UNKNOWN_ZONE.format(held.unknown_zone)]
     names = await _load_names(call, {change.author for change in changes})
     if not changes:
         return CommandResult("\n".join(lines))
@@ -58,12 +64,12 @@ async def rehearse_budget(call: Invocation) -> None:
 async def set_budget(call: Invocation) -> CommandResult:
     amount, zone = Decimal(call.values["amount"]), _read_zone(call)
     budget = await _change_budget(call, int(amount * 1_000_000), zone)
-    whose = await _prepare_names(call, [budget])
+    whose, begin = await _prepare_names(call, [budget]), name_known_zone(budget.zone)
     if not budget.micro_usd:
         nothing = f"{whose(budget)} may spend nothing from now on. {_describe_nothing(budget.scope)}"
         return CommandResult(f"{nothing} until a budget above $0.00 is set. Set by {await name_giver(call)}.")
     return CommandResult(
-        f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {budget.zone}. "
+        f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {begin}. "
         f"What was spent before counts too. Set by {await name_giver(call)}."
     )
 

@@ -25,6 +25,11 @@ _EVERYBODY = (
 
 log = logging.getLogger(__name__)
 
+STAYS = (
+    "It stays where it was posted; Claude is not told of it again.",
+    "They stay where they were posted; Claude is not told of them again.",
+)
+"""What becomes of one message, and of several, where a platform has them too."""
 UNKNOWN = "Confab keeps nothing of this conversation. If somebody asks in it, Claude is told what stands here then."
 
 
@@ -61,10 +66,8 @@ def _describe_erasure(erased: int, *, everybody: bool) -> str:
     rest = "" if everybody else " What others said here can be erased by those who manage this channel."
     if not erased:
         return f"Confab keeps nothing of {'this thread' if everybody else 'you in this thread'}.{rest}"
-    one = erased == 1
     whose = "" if everybody else ", yours and the answers to you"
-    posts = "It stays where it was" if one else "They stay where they were"
-    again = f"{posts} posted; Claude is not told of {'it' if one else 'them'} again."
+    again = STAYS[erased > 1]
     return f"{count_noun(erased, 'message is', 'messages are')} forgotten{whose}. {again}{rest}"
 
 

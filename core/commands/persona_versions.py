@@ -4,7 +4,6 @@ import asyncio
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo
 
 from core.commands.audit import choose_zone
 from core.commands.craft.persona_changes import describe_change, list_changed_settings, write_setting
@@ -20,6 +19,7 @@ from core.commands.persona import (
     store_version,
 )
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
+from core.domain.clock import load_zone
 from core.domain.messages import CommandResult, Rank
 from core.domain.personas import Persona, Version, list_settings
 from core.prompting.names import clean_name, find_ids, replace_ids
@@ -87,7 +87,7 @@ async def roll_back(call: Invocation) -> CommandResult:
 
 def _describe_version(version: Version, before: Persona, author: str, zone: str) -> str:
     """A line of the history."""
-    at = f"{version.at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    at = f"{version.at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M}"
     votes = str(version.votes) if version.votes else ""
     cells = (str(version.number), write_name(author), at, describe_change(version.persona, before))
     return f"| {' | '.join([*cells, write_name(version.reason), votes])} |"

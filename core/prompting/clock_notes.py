@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from core.domain.clock import UTC_NAMES
+from core.domain.clock import UTC_NAMES, name_known_zone
 
 PAUSE = timedelta(hours=1)  # after which the time is told again on the same day
 
@@ -16,5 +16,6 @@ def needs_time(before: datetime, at: datetime) -> bool:
 def describe_time(at: datetime, zone: str) -> str:
     """A moment as a note: `[Friday, 27 November 2026, 09:12, Europe/Berlin, UTC+01:00]`."""
     offset = f"{at:%z}"
-    where = "UTC" if zone in UTC_NAMES else f"{zone}, UTC{offset[:3]}:{offset[3:5]}"
+    known = name_known_zone(zone)
+    where = "UTC" if known in UTC_NAMES else f"{known}, UTC{offset[:3]}:{offset[3:5]}"
     return f"[{at:%A}, {at.day} {at:%B %Y, %H:%M}, {where}]"

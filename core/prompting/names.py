@@ -5,9 +5,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from disarm import skeleton_key
-from disarm.security import is_confusable, is_mixed_script
-
 # Sides of a prompt: no person is called so alone.
 SIDES = ("claude", "confab", "anthropic", "assistant", "human", "system", "user")
 OURS = "Claude"  # as long as the platform does not say how we are shown
@@ -21,6 +18,7 @@ _ID = re.compile(r"<@([^\s<>@]+)>|<(#[^\s<>#]+)>")
 _COLONS = "\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\u2982\ua4fd\ua789\ufe30"  # look like one
 _UNSAFE = re.compile(rf"[:\[\]<>@`*_~|\\{_COLONS}]")
 _TAG = re.compile(r"\(([^()]*)\)")
+_ALIKE = str.maketrans({"I": "l", "|": "l", '"': "''", "`": "'"})  # ASCII, as the library has it
 _BRACKETS = {"Ps": "(", "Pe": ")"}
 _RESERVED = {"bot", "app", "lookalikeletters"}
 # What shows nothing and is no control or format character: joiners, fillers, variation selectors, the blank of Braille.
@@ -67,7 +65,7 @@ def introduce_speakers(
             numbers[name] += 1
             unique = f"{name} ({numbers[name] + 1})"
         taken |= _fold_name(unique)
-        borrowed = unique != name and is_confusable(name) and name.casefold() not in plain
+        borrowed = unique != name and name.casefold() not in plain and _is_confusable(name)
         odd = borrowed or _has_odd_word(name)
         introduced[person] = f"{unique} {ODD}" if odd else unique
         plain.add(introduced[person].casefold())
@@ -98,12 +96,12 @@ def _remove_tags(name: str) -> str:
 
 def _is_reserved(words: str) -> bool:
     """Whether words in brackets would be a mark of ours, also written with a zero for an o."""
-    return re.sub(r"\W", "", skeleton_key(words)).replace("0", "o") in _RESERVED
+    return re.sub(r"\W", "", _fold_letters(words)).replace("0", "o") in _RESERVED
 
 
 def _has_odd_word(name: str) -> bool:
     """Whether a word of it mixes scripts with letters that look like others."""
-    return any(is_mixed_script(word) and is_confusable(word) for word in name.split())
+    return any(_is_confusable(word, mixed=True) for word in name.split())
 
 
 def _fold_name(name: str) -> set[str]:
@@ -111,4 +109,22 @@ def _fold_name(name: str) -> set[str]:
 
     Both with the case folded first and last: a capital I looks like l, a small i does not.
     """
-    return {"".join(skeleton_key(form).split()) for form in (name, name.casefold())}
+    return {"".join(_fold_letters(form).split()) for form in (name, name.casefold())}
+
+
+def _fold_letters(text: str) -> str:
+    """The same for all that looks alike, in lower case."""
+    if text.isascii() and text.isprintable():
+        return text.translate(_ALIKE).lower()
+    from disarm import skeleton_key  # noqa: PLC0415  tables of all letters there are, which ASCII does without
+
+    return skeleton_key(text)
+
+
+def _is_confusable(text: str, *, mixed: bool = False) -> bool:
+    """Whether letters of it look like others; where it must be `mixed`, those of several scripts."""
+    if text.isascii():
+        return False
+    from disarm import security  # noqa: PLC0415  see above
+
+    return (not mixed or security.is_mixed_script(text)) and security.is_confusable(text)

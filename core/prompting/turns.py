@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import accumulate, groupby
 from types import MappingProxyType
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
+from core.domain.clock import load_zone
 from core.domain.content import CodeFile, Content, Document, FileContent, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
 from core.prompting.asides.summaries import CutStep, name_step, tell_omitted
@@ -305,7 +305,7 @@ def _set_clocks(entries: Sequence[_Entry], zones: Mapping[str, str]) -> list[_En
     before: datetime | None = None
     for entry in entries:
         zone = zones.get(entry.message, zone)
-        at = entry.at and entry.at.astimezone(ZoneInfo(zone))
+        at = entry.at and entry.at.astimezone(load_zone(zone))
         shown = at and (before is None or needs_time(before, at))
         found.append(replace(entry, clock=describe_time(at, zone)) if at and shown else entry)
         before = at or before
@@ -349,7 +349,7 @@ def _keep_newest(entries: Sequence[_Entry], cuts: Sequence[int], zones: Mapping[
     place = next((place for place, entry in enumerate(kept[1:], 1) if entry.at), None)
     zone = _find_zone(entries[start + place - 1 :: -1], zones) or _find_zone(entries, zones) if place else None
     if place and zone and (at := kept[place].at):
-        kept[place] = replace(kept[place], clock=describe_time(at.astimezone(ZoneInfo(zone)), zone))
+        kept[place] = replace(kept[place], clock=describe_time(at.astimezone(load_zone(zone)), zone))
     return kept
 
 

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
-
-import regex  # type: ignore[import-untyped]  # it ships no types
+from functools import cache
 
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.list_items import ListItem, track_items
@@ -143,7 +142,6 @@ _SENTENCE = re.compile(
     r"""[.!?:;\u2026]["'\u201d\u2019)\]*_]*\s+|[\u3002\uff01\uff1f\uff1b][\u201d\u2019\u300d\u300f\uff09]*"""
 )
 _SPACE = re.compile(r"\s+")
-_CLUSTER = regex.compile(r"\X")
 WINDOW = 128  # characters in which graphemes are looked for at once
 _LEAD = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)?")
 _TOKEN = re.compile(
@@ -169,15 +167,16 @@ def find_break_inside(text: str, start: int, roomy: int, full: int, movable: boo
     tokens = {at for match in _TOKEN.finditer(text, start, full + 1) for at in range(match.start() + 1, match.end())}
     for rule in (_SENTENCE, _SPACE):
         ends = [match.end() for match in rule.finditer(text, roomy, full + 1)]
-        good = [
-            at
-            for at in ends
-            if first <= at <= full and at not in tokens and len(_CLUSTER.match(text[at - 1 : at + 1])[0]) == 1
-        ]
+        good = [at for at in ends if first <= at <= full and at not in tokens and _ends_grapheme(text, at)]
         if good:
             return good[-1]
     between = {at for at in _find_graphemes(text, start, full + 1) if at >= first}
     return max(between - tokens or ({start} if movable else between) or {full})
+
+
+def _ends_grapheme(text: str, at: int) -> bool:
+    found = _compile_grapheme().match(text[at - 1 : at + 1])
+    return found is not None and len(found[0]) == 1
 
 
 def _find_graphemes(text: str, start: int, end: int) -> Iterator[int]:
@@ -188,10 +187,20 @@ def _find_graphemes(text: str, start: int, end: int) -> Iterator[int]:
     """
     window = WINDOW
     while start < end:
-        found = [start + match.start() for match in _CLUSTER.finditer(text[start : min(start + window, end)])]
+        found = [
+            start + match.start() for match in _compile_grapheme().finditer(text[start : min(start + window, end)])
+        ]
         if start + window >= end:
             yield from found
             return
         yield from found[:-1]
         window = WINDOW if len(found) > 1 else 2 * window
         start = found[-1]
+
+
+@cache
+def _compile_grapheme() -> re.Pattern[str]:
+    import regex  # type: ignore[import-untyped]  # noqa: PLC0415  few lines are longer than a page; it ships no types
+
+    grapheme: re.Pattern[str] = regex.compile(r"\X")
+    return grapheme

@@ -1,7 +1,7 @@
 """The store: repositories over a database. `open_store(url)` is the only door; the address says which engine it is."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +27,7 @@ DIRECTION = (
     "Databases are moved from SQLite to PostgreSQL, as in: confab migrate-database confab.db "
     "postgresql://user:password@host/confab. The other way is `confab backup`, whose file Confab can be started on."
 )
+PICTURE = "{}: {}. What is shown is what it held then."
 EXTRA = "PostgreSQL's driver is not installed; run `.venv/bin/pip install '.[postgres]'` in Confab's checkout"
 
 
@@ -66,13 +67,27 @@ async def open_store(
 
 
 @asynccontextmanager
-async def open_existing(url: str, keys: AuditKeys | None = None) -> AsyncIterator[Store]:
-    """The store of `url`, to look at. Looking makes no database: where there is none yet, it is an empty one."""
-    store = await open_store(url if (await inspect(url)).version else "sqlite://", keys=keys)
+async def open_existing(url: str, say: Callable[[str], None], keys: AuditKeys | None = None) -> AsyncIterator[Store]:
+    """The store of `url`, to look at. Looking makes no database: where there is none yet, it is an empty one.
+
+    One that was moved away is shown as it stood then, which `say` is told in a line.
+    """
+    condition = await inspect(url)
+    if condition.moved and condition.version:
+        store = await _open_picture(url, keys)
+        say(PICTURE.format(condition.path, condition.moved.partition("; ")[0]))
+    else:
+        store = await open_store(url if condition.version or condition.moved else "sqlite://", keys=keys)
     try:
         yield store
     finally:
         await store.shut()
+
+
+async def _open_picture(url: str, keys: AuditKeys | None) -> Store:
+    from core.store import sqlite
+
+    return build_store(await sqlite.open_picture(url, BUSY, keys, system_clock), STALE)
 
 
 async def inspect(url: str, *, busy: timedelta = BUSY) -> Condition:

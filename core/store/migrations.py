@@ -353,4 +353,12 @@ MIGRATIONS = (
         "CREATE TABLE day_sum_progress (workspace {text} NOT NULL PRIMARY KEY, zone {text} NOT NULL, "
         "until {text} NOT NULL, token {text} NOT NULL, due_at {text} NOT NULL) {strict}",
     ),
+    # What a busy scope has spent since its budget of a period renewed: the sum of its requests from `counted_from` on,
+    # which a count moves back to `since`. An empty channel or person stands for all; `@direct` for direct messages.
+    _define(
+        "budget_totals",
+        "CREATE TABLE budget_totals (workspace {text} NOT NULL, channel {text} NOT NULL, person {text} NOT NULL, "
+        "period {text} NOT NULL, since {text} NOT NULL, counted_from {text} NOT NULL, spent {integer} NOT NULL, "
+        "PRIMARY KEY (workspace, channel, person, period, since)) {strict}",
+    ),
 )

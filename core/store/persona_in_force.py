@@ -13,7 +13,7 @@ async def find_persona_in_force(
 ) -> tuple[Persona, Version | None]:
     """The effective persona of a thread, and the narrowest version that it comes from, if any was set."""
     versions = await personas.newest([Place(key.workspace, key.channel), Place(key.workspace)])
-    return _resolve(versions, defaults)
+    return resolve_versions(versions, defaults)
 
 
 async def find_persona_begun_with(
@@ -27,9 +27,10 @@ async def find_persona_begun_with(
     named = wide if first.wide else here
     own = next((one for one in named if one.number == first.persona), None)
     around = None if first.wide else next((one for one in wide if one.at <= first.at), None)
-    return _resolve([own, around], defaults)
+    return resolve_versions([own, around], defaults)
 
 
-def _resolve(versions: Sequence[Version | None], defaults: Persona) -> tuple[Persona, Version | None]:
+def resolve_versions(versions: Sequence[Version | None], defaults: Persona) -> tuple[Persona, Version | None]:
+    """The effective persona of those set for a channel and its workspace, and the narrowest version that was set."""
     set_here = [version for version in versions if version and version.persona != Persona()]
     return resolve_personas([*(version.persona for version in set_here), defaults]), next(iter(set_here), None)

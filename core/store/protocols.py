@@ -11,6 +11,7 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
+from core.domain.personas import Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.records.bot_loops.answers import BotAnswers
@@ -111,6 +112,8 @@ class Thread:
     summaries: Mapping[str, str] = field(default_factory=dict)  # of what is told no more, by digests of steps
     notes: tuple[ChannelNote, ...] = ()
     """Those that hold in its channel."""
+    zone: str = ""
+    """The time zone that was chosen for its workspace; empty where none was."""
 
 
 class Questions(Protocol):
@@ -170,8 +173,12 @@ class Questions(Protocol):
         `told` is the newest message that Claude was told, which has said `so_far`, and call `number` waits. LeaseLost.
         """
 
-    async def close(self, claim: Claim, outcome: Outcome) -> None:
-        """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost."""
+    async def close(self, claim: Claim, outcome: Outcome, *, patient: bool = False) -> bool:
+        """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost.
+
+        Whether all that the claim had is closed: what needs an answer of its own waits again. Where nothing else waits
+        for its end, it may be `patient`, and a tenth of a second late.
+        """
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """This process lives; or it leaves, and its claims are free at once."""
@@ -207,11 +214,14 @@ class Threads(Protocol):
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         """The thread; with `branch`, only that message and its ancestors with the replies given to them."""
 
+    async def open(self, key: ThreadKey) -> tuple[Thread, Sequence[Version | None]]:
+        """The thread, and the newest persona that was set in its channel and in its workspace."""
+
     async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
         """The threads in which a message and all that leads to it are kept."""
 
-    async def refresh(self, thread: Thread, history: History) -> None:
-        """Make the rows equal what the platform showed, inside what was read; from here on the thread is fresh."""
+    async def refresh(self, thread: Thread, history: History) -> Thread:
+        """Make the rows equal what the platform showed, inside what was read; the thread, fresh from here on."""
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the names of people that Claude is given; what was kept before wins. All that is kept."""

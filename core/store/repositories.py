@@ -4,13 +4,15 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.billing.budgets import Budget, Budgets
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Event, Receipt
+from core.domain.events import Edited, Event, Posted, Receipt
 from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
+from core.domain.personas import Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.channel_note_repository import ChannelNoteRepository
@@ -40,14 +42,14 @@ from core.store.rules.messages import find_message
 from core.store.rules.processes.heartbeats import heartbeat as beat
 from core.store.rules.processes.signal_repository import SignalRepository
 from core.store.rules.questions import find_question
-from core.store.rules.refresh import refresh_thread
+from core.store.rules.refresh import plan_refresh, refresh_portion
 from core.store.rules.reports.activity import ReportRepository
 from core.store.rules.reports.day_sum_progress import DaySumRepository
 from core.store.rules.summaries import SummaryRepository
 from core.store.rules.trials import TrialRepository
 from core.store.schedule_repository import ScheduleRepository
 from core.store.sign_in_repository import SignInRepository
-from core.store.sql_port import Engine
+from core.store.sql_port import Engine, Sql
 
 
 class QuestionRepository:
@@ -63,7 +65,9 @@ class QuestionRepository:
         return self._engine.in_order
 
     async def ingest(self, event: Event, *, full: bool = False, attended: bool = False) -> Receipt:
-        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full, attended=attended))
+        """Nobody waits for what the platform tells of our own messages."""
+        ours = isinstance(event, Posted | Edited) and event.message.mine
+        return await self._engine.unit(lambda sql: ingest_event(sql, event, full=full, attended=attended), patient=ours)
 
     async def claim_next(self, process: str, platforms: Collection[str], full: Collection[str] = ()) -> Claim | None:
         """A claim that the database may have given while it could not say so is asked for again."""
@@ -108,8 +112,8 @@ class QuestionRepository:
     async def park(self, claim: Claim, told: str, number: int, so_far: str = "") -> None:
         await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, number, clean_text(so_far)))
 
-    async def close(self, claim: Claim, outcome: Outcome) -> None:
-        await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
+    async def close(self, claim: Claim, outcome: Outcome, *, patient: bool = False) -> bool:
+        return await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome), patient=patient)
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """What was erased since the last heartbeat begins to leave the files with this one."""
@@ -148,11 +152,24 @@ class ThreadRepository:
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         return await self._engine.unit(lambda sql: past.read_thread(sql, key, branch))
 
+    async def open(self, key: ThreadKey) -> tuple[Thread, Sequence[Version | None]]:
+        return await self._engine.unit(lambda sql: past.open_thread(sql, key))
+
     async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
         return await self._engine.unit(lambda sql: past.list_chain(sql, key, message))
 
-    async def refresh(self, thread: Thread, history: History) -> None:
-        await self._engine.unit(lambda sql: refresh_thread(sql, thread, history))
+    async def refresh(self, thread: Thread, history: History) -> Thread:
+        refresh = plan_refresh(thread, history)
+        *before, last = refresh.portions
+        for names in before:
+            if not await self._engine.unit(partial(refresh_portion, refresh=refresh, names=names)):
+                break
+
+        def end(sql: Sql) -> Thread:
+            refresh_portion(sql, refresh, last)
+            return past.read_thread(sql, thread.key, None)
+
+        return await self._engine.unit(end)
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: past.remember_names(sql, key, names))

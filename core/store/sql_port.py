@@ -5,7 +5,7 @@ transaction could not end. What returns nothing may be sent with the next statem
 Statements name their parameters, as in `:name`. A list as a parameter is for `among` alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -103,8 +103,12 @@ class Engine(Protocol):
     in_order: bool
     """Whether a unit of work sees all that was asked for before it: they are done one after another."""
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
-        """What `work` does happens as a whole, or not at all. Raises StoreUnavailable."""
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
+        """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
+
+        What it finds unprepared is prepared, and then it is done again. One that is `patient` may begin a tenth of a
+        second late, where it costs less in the company of others.
+        """
 
     def sweep_soon(self) -> None:
         """Begin to clear what was erased out of the files, and wait for nothing. Between two sweeps there is a rest."""
@@ -117,6 +121,24 @@ class Engine(Protocol):
 
     async def shut(self) -> None:
         """Do what waits and close the database."""
+
+
+class Unprepared(Exception):
+    """A unit of work can't end before others: those that `prepare`, each again and again until it returns True."""
+
+    def __init__(self, prepare: Sequence[Callable[[Sql], bool]]) -> None:
+        self.prepare = prepare
+
+
+async def prepare_and_do(do: Callable[[Callable[[Sql], Any]], Awaitable[Any]], work: Callable[[Sql], Any]) -> Any:
+    """What `work` returns in a unit of work, as an engine can `do` one, after those that it can't end before."""
+    while True:
+        try:
+            return await do(work)
+        except Unprepared as found:
+            for step in found.prepare:
+                while not await do(step):
+                    pass
 
 
 class Unfit(Exception):

@@ -3,11 +3,10 @@
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from core.domain.clock import is_time_zone
+from core.domain.clock import is_time_zone, load_zone
 from core.domain.content import Text
 from core.domain.errors import CannotAnswer
 from core.domain.messages import MadeFile, ThreadKey, clean_text
@@ -89,4 +88,4 @@ async def current_time(
     wanted = zone.strip() or await scope.find_zone()
     if not is_time_zone(wanted):
         raise CannotAnswer("There is no time zone of that name. Name one such as Europe/Berlin, Asia/Tokyo or UTC.")
-    return ToolResult((Text(describe_time(scope.clock().astimezone(ZoneInfo(wanted)), wanted).strip("[]")),))
+    return ToolResult((Text(describe_time(scope.clock().astimezone(load_zone(wanted)), wanted).strip("[]")),))

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from core.domain.clock import load_zone
 from core.domain.content import Text
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered
@@ -128,7 +128,7 @@ def _read_time(name: str, written: str, zone: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(written.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        return (at if at.tzinfo else at.replace(tzinfo=load_zone(zone))).astimezone(UTC)
     except (ValueError, OverflowError):
         raise CannotAnswer(f"`{name}` is no date such as 2026-11-20, or time such as 2026-11-20T15:00.") from None
 
@@ -193,7 +193,7 @@ class _HitWriter:
         said, at = hit.message, hit.message.at
         named = said if hit.page is None else Message(hit.page, "", "", at, parent=said.id)
         link = self.surface.link(named, hit.key.thread)
-        when = describe_time(at.astimezone(ZoneInfo(self.zone)), self.zone)
+        when = describe_time(at.astimezone(load_zone(self.zone)), self.zone)
         excerpt = _cut_excerpt(_quote(said, self.names), self.words)
         return f"{number}. {' '.join(filter(None, (when, link)))}\n{indent_all(excerpt)}"
 
@@ -319,7 +319,7 @@ def _tell_thread(said: Sequence[tuple[Message, str]], linked: str, zone: str) ->
     """Their lines: a time where it has to be told, and which one the link names."""
     before: datetime | None = None
     for one, words in said:
-        at = one.at.astimezone(ZoneInfo(zone))
+        at = one.at.astimezone(load_zone(zone))
         if before is None or needs_time(before, at):
             yield describe_time(at, zone)
         if one.id == linked:

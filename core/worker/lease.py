@@ -1,13 +1,23 @@
 """Leases: the right of this process to answer its questions, for as long as its last heartbeat counts."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
-from core.domain.messages import FinalText
+from core.domain.messages import FinalText, Outcome
+from core.store.records.claims import Claim
+
+T = TypeVar("T")
+
+
+class Close(Protocol):
+    """What closes a claim, as `Questions.close` does."""
+
+    def __call__(self, claim: Claim, outcome: Outcome, *, patient: bool) -> Awaitable[bool]: ...
 
 
 class ProcessLease:
@@ -17,6 +27,10 @@ class ProcessLease:
         self._clock = clock
         self._until = datetime.min.replace(tzinfo=UTC)
         self._renewed = asyncio.Event()
+        self.hears_all = False
+        """Whether this process is told of every change to a thread: it hears the others, or is alone."""
+        self.left_some = True
+        """Whether questions may wait that the last look for them left."""
 
     @property
     def left(self) -> float:
@@ -48,8 +62,36 @@ class QuestionLease:
         """Held while a tool acts for the answer."""
         self.final_text: FinalText | None = None
         """Set once it is known: another try shows it, and asks for no other."""
+        self.ended = False
+        """Set once all that it was for is closed, so that nothing of it is to be claimed again."""
         self._process_lease = process_lease
         self._dropped = False
+        self._changes = self._looked_at = 0
+
+    def note_change(self) -> None:
+        """Something was said, edited or deleted in the thread."""
+        self._changes += 1
+        self.changed.set()
+
+    async def look(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` finds of the question and its thread now: changes that were told of before are in it."""
+        seen = self._changes
+        found = await read()
+        self._looked_at = seen
+        return found
+
+    async def end(self, close: Close, claim: Claim, outcome: Outcome) -> None:
+        """Close a claim, in no hurry where no other question waits. Raises LeaseLost.
+
+        What a command leaves to be done is looked for in any case.
+        """
+        closed = await close(claim, outcome, patient=not self._process_lease.left_some)
+        self.ended = closed and claim.question.command is None
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether the question may be another since it was claimed, or since the last look."""
+        return self._changes != self._looked_at or not self._process_lease.hears_all
 
     def drop(self) -> None:
         """It is another process's from here on."""

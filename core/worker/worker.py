@@ -82,6 +82,8 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
+        self._noted: list[tuple[ThreadKey, str]] = []
+        """What changed since that look began, of which its claim may know nothing."""
 
     def has_room(self, workspace: str) -> bool:
         """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
@@ -91,7 +93,7 @@ class Worker:
     def hear(self, news: News) -> None:
         """Do what another process, or the connection to the others, gives cause for."""
         if news.topic is Topic.DEAF or news.topic is Topic.HEARING:
-            self._hears = news.topic is Topic.HEARING
+            self._hears = self._process_lease.hears_all = news.topic is Topic.HEARING
         if news.process not in ("", self._process):
             return
         if news.topic is Topic.CHANGE and news.key:
@@ -102,17 +104,21 @@ class Worker:
             self.wake()
         if news.topic is Topic.HEARING:
             for _, lease in self._answering.values():
-                lease.changed.set()
+                lease.note_change()
 
     def wake(self) -> None:
         """There may be a question in the queue."""
         self._woken.set()
 
-    def note_change(self, key: ThreadKey) -> None:
-        """Something was said, edited or deleted in this thread: who answers a question in it has to look."""
+    def note_change(self, key: ThreadKey, asked: str = "") -> None:
+        """Something was said, edited or deleted in this thread: who answers a question in it has to look.
+
+        To those who answer it, that a question was `asked` is no news.
+        """
+        self._noted.append((key, asked))
         for claim, lease in self._answering.values():
-            if claim.question.key == key:
-                lease.changed.set()
+            if _concerns(claim, key, asked):
+                lease.note_change()
 
     async def run(self) -> None:
         """Answer questions until cancelled."""
@@ -139,6 +145,7 @@ class Worker:
                 elif claim.id in heartbeat.withdrawn:
                     lease.stop.set()
             self._process_lease.renew(said_at + heartbeat.lease)
+            self._process_lease.hears_all = self._hears or heartbeat.processes <= 1
         if heartbeat.waiting:
             self.wake()
         if heartbeat.doubtful is not None:
@@ -178,16 +185,21 @@ class Worker:
             claim = await self._claim_next() if self._open else None
             if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
-                continue
-            self._slots.release()
+                if self._process_lease.left_some:
+                    continue
+            else:
+                self._slots.release()
             await self._rest()
 
     async def _claim_next(self) -> Claim | None:
+        self._noted.clear()
+        full, claim = self._list_full(), None
         try:
-            return await self._questions.claim_next(self._process, self._platforms(), self._list_full())
+            claim = await self._questions.claim_next(self._process, self._platforms(), full)
         except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
-            return None
+        self._process_lease.left_some = claim is None or claim.more or bool(full)
+        return claim
 
     async def _call_others(self) -> None:
         """What waits was kept while there was a place, so that nobody else has heard of it."""
@@ -212,15 +224,18 @@ class Worker:
 
     def _begin(self, claim: Claim) -> None:
         lease = QuestionLease(self._process_lease)
+        if any(_concerns(claim, *one) for one in self._noted):
+            lease.note_change()
         task = asyncio.create_task(self._answer(claim, lease), name=f"reply to {claim.question.name}")
         self._answering[task] = claim, lease
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Free the slot, also when the task was cancelled before it began."""
-        del self._answering[task]
+        _, lease = self._answering.pop(task)
         self._slots.release()
-        self.wake()
+        if self._process_lease.left_some or not lease.ended:
+            self.wake()
 
     async def _answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one question, however often it takes: a full disk and a token are waited for, a bug is tried thrice.
@@ -260,6 +275,11 @@ class Worker:
             return isinstance(trouble, LeaseLost)
         self._emit(QuestionClosed(claim.question, outcome))
         return True
+
+
+def _concerns(claim: Claim, key: ThreadKey, asked: str) -> bool:
+    """Whether who answers a claim has to hear of a change in a thread."""
+    return claim.question.key == key and asked not in {one.name for one in (claim.question, *claim.together)}
 
 
 async def _wait_for(event: asyncio.Event, seconds: float | None) -> None:

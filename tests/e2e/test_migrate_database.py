@@ -32,7 +32,7 @@ from core.domain.personas import Persona, Place
 from core.domain.tools import ToolCall
 from core.store import backup, migrate_database, open_store
 from core.store.audit_log import AuditHead, AuditKeys
-from core.store.postgres.target import ensure_free
+from core.store.postgres.target import ensure_free, open_target
 from core.store.records.installations import Installation
 from core.store.records.schedules import NewSchedule
 from core.store.sql_port import Unfit, stamp
@@ -448,9 +448,9 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
     source.path.with_name("elsewhere").rename(source.path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(fork_server.ROOT), "DATABASE_URL": source.url}
     process = await fork_server.start(
-        "usage", folder=source.path.parent, environment=environment, stderr=asyncio.subprocess.PIPE
+        "chat", "hi", folder=source.path.parent, environment=environment, stderr=asyncio.subprocess.PIPE
     )
-    _, usage = await process.communicate()
+    _, chat = await process.communicate()
     mark = mark_of(source)
     kept = json.loads(mark.read_text())
     seen = mark.stat()
@@ -461,7 +461,7 @@ async def test_a_bot_that_waits_for_the_source_while_it_moves_is_refused_and_wha
         f"start Confab on that, or remove {mark} to start it on this one after all."
     )
     assert (told, made) == ([why] * 3, False)
-    assert (process.returncode, usage.decode().endswith(f"{why}\n")) == (2, True)
+    assert (process.returncode, chat.decode().endswith(f"{why}\n")) == (2, True)
     assert (kept["moved_to"], seen.st_mode & 0o777) == (moved.target, 0o600)
     assert seen.st_uid == source.path.stat().st_uid
     assert await asyncio.to_thread(start_on, source) == ""
@@ -510,16 +510,47 @@ async def test_a_mark_that_cannot_be_read_keeps_bots_away_too(source, words):
 
 def test_a_source_that_was_moved_goes_to_no_second_database_until_its_mark_is_taken_away(source, target):
     with postgres.borrowed_database() as url:
-        other = Database(f"{url}&port=5432")  # another name
+        other = Database(url)  # the same database: it differs by its schema alone
         first = move(source, target)
         told = refusal(source, other)
         mark_of(source).unlink()
         again = move(source, other)
 
+        assert first.target != again.target
         assert f"{source.path} was moved to {first.target} on " in told
         assert told.endswith(f"remove {mark_of(source)} to move it to another one.")
         assert plain(other) == plain(source)
-        assert again.target != first.target
+
+
+def test_the_name_of_a_target_has_its_schema_unless_that_is_the_usual_one(target):
+    schema = target.url.rpartition("%3D")[2]
+    usual = target.url.replace(schema, "public")
+
+    with open_target(target.url, SOON) as own, open_target(usual, SOON) as other:
+        assert own.name == f"{other.name} (schema {schema})"
+
+
+def test_a_target_whose_search_path_leads_to_the_tables_of_another_confab_is_refused(source, target):
+    """Else nothing would be copied, for nothing would be made there."""
+    with postgres.borrowed_database() as used:
+        theirs, own = (url.rpartition("%3D")[2] for url in (used, target.url))
+        told = refusal(source, Database(f"{target.url},{theirs}"))
+
+        assert f"tables of Confab in the schema {theirs}, and new ones would stand in {own}" in told
+        assert not mark_of(source).exists()
+        move(source, Database(f"{target.url},public"))
+    assert plain(target) == plain(source)
+
+
+async def test_a_bot_beside_it_in_the_same_database_leaves_the_guard_of_a_move_where_it_is(source, target):
+    with pytest.raises(Interruption):
+        await asyncio.to_thread(migrate_database, source.url, target.url, interrupt_at("copying"), busy=SOON)
+    guarded = target.rows(GUARDED)
+    with postgres.borrowed_database() as url:
+        await (await open_store(f"{url},{target.url.rpartition('%3D')[2]}")).shut()
+
+    assert guarded
+    assert target.rows(GUARDED) == guarded
 
 
 def test_broken_off_right_before_its_end_it_goes_on_and_after_it_it_says_that_all_is_there(source, target):

@@ -26,8 +26,11 @@ UNUSED = (
     "bots.web",
     "core.store.transfer.move",
     "cryptography",
+    "disarm",
     "jinja2",
+    "prometheus_client",
     "psycopg",
+    "regex",
     "wcwidth",
     "yaml",
 )

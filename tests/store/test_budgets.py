@@ -381,3 +381,16 @@ async def test_who_limited_a_person_is_told_of_what_they_spend_in_direct_message
     told = await settle(store, reserved, 900)
 
     assert [one.budget.scope for one in told] == [Scope("discord:1", person="U1")]
+
+
+@pytest.mark.parametrize("period", list(Period), ids=lambda one: one.value)
+async def test_a_zone_that_this_machine_does_not_have_leaves_budgets_in_days_of_utc(store, period):
+    await allow(store, budget(period=period, zone="Europe/Atlantis"))
+
+    await settle(store, await reserve(store), 300)
+    assert "(UTC)" in (await reserve(store, 701)).reason
+    held = await store.ledger.budgets("slack:T1", at(0))
+    assert (held.zone, held.unknown_zone) == ("UTC", "Europe/Atlantis")
+    assert held.statuses[0].renews.utcoffset() == timedelta()
+    await allow(store, budget(micro_usd=5, period=period, zone="", number=1))
+    assert (await store.ledger.budgets("slack:T1", at(0))).changes[0].zone == "Europe/Atlantis"

@@ -665,3 +665,16 @@ async def test_silence_about_words_that_were_edited_meanwhile_ends_nothing(store
     if again:
         await store.questions.close(again, outcome)
         assert await claim(store) is None
+
+
+async def test_a_claim_says_whether_others_may_be_claimed_too_and_its_end_whether_all_of_it_is_closed(store):
+    await ingest(store, asked("1"), asked("2", thread("t2")))
+    first = await claim(store)
+    last = await claim(store)
+    assert (first.more, last.more) == (True, False)
+
+    await ingest(store, asked("3"))
+    await store.questions.join_waiting(first)  # which who closes it does not know
+    assert not await store.questions.close(first, Outcome.SHOWN)
+    assert await store.questions.close(last, Outcome.SHOWN)
+    assert names(await claim(store)) == ["3"]

@@ -390,3 +390,10 @@ async def test_many_workspaces_are_listed_a_hundred_at_a_time(store):
 
     assert [len(one) for one in found] == [100, 100, 3]
     assert [one for some in found for one in some] == names
+
+
+async def test_days_are_those_of_utc_where_this_machine_does_not_have_the_zone_that_was_chosen(store, clock):
+    await fill_days(store, [0, 130])
+    await store.ledger.allow(Budget(Scope(HERE), Period.DAY, 1, "Europe/Atlantis", "M1", clock()), 0)
+
+    assert await store.day_sums.list_workspaces("", BERLIN) == [WorkspaceDays(HERE, UTC, due=True)]

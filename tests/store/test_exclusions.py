@@ -11,12 +11,13 @@ import psycopg
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope
 from core.domain.errors import VersionConflict
 from core.domain.events import Missed
 from core.domain.personas import Persona, Place, Version
 from core.store.places import bot_answers, budgets, personas
 from core.store.places.advisory_locks import lock_claims
+from core.store.places.budget_totals import Total, count_more
 from core.store.postgres.engine import PostgresEngine
 from core.store.records.bot_loops.answers import Verdict
 from core.store.rules import claims, ingest, ledger
@@ -177,6 +178,23 @@ async def test_a_count_of_days_sees_each_request_that_began_before_it(engine, lo
     )
 
     assert (len(count.left), count.waiting) == ((0, True) if locks else (1, False))
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])
+async def test_a_total_of_a_budget_has_each_request_that_is_reserved_while_it_is_counted(engine, locks):
+    total = Total(KEY.workspace, "", "", Period.MONTH, at(-86_400))
+    planned = PlannedRequest(KEY, "1", "U1", "m", 0, 1, 1, at(1), 7)
+
+    done, reserved = await overlap(
+        engine,
+        lambda sql: count_more(sql, total),
+        lambda sql: ledger.reserve_request(sql, planned, []),
+        locks,
+    )
+
+    (row,) = await engine.unit(lambda sql: sql.many("SELECT spent FROM budget_totals", {}))
+    assert (done, type(reserved)) == (True, Reservation)
+    assert row["spent"] == (7 if locks else 0)
 
 
 @pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])

@@ -6,8 +6,12 @@ Tests core.store.rules.refresh.
 import pytest
 
 from core.billing.ledger_rows import Scope
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Missed
 from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind, Reach
 from core.domain.messages import FinalText as Final
+from core.store.repositories import ThreadRepository
+from core.store.rules.refresh import PORTION
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 
@@ -225,5 +229,87 @@ async def test_what_was_forgotten_is_not_read_back(store, held, clock):
 
     stale = await store.threads.thread(KEY)
     await store.threads.refresh(stale, History((message("0"), *held.messages)))
+
+    assert await texts(store) == []
+
+
+class Interrupted:
+    """An engine that before each unit of work of a refresh lets something happen, told how many there were."""
+
+    def __init__(self, store, happens) -> None:
+        self._engine, self._happens, self.units = store.threads._engine, happens, 0
+
+    async def unit(self, work):
+        await self._happens(self.units)
+        self.units += 1
+        return await self._engine.unit(work)
+
+
+def number(first, last):
+    return [message(str(one), seconds=one) for one in range(first, last)]
+
+
+@pytest.fixture
+async def long(store):
+    """A thread of so many messages as two portions have, stale again; and what the platform shows now.
+
+    A part of it is as it was, one is edited, one is gone, and one is new.
+    """
+    await ingest(store, asked("1"))
+    await store.threads.refresh(await store.threads.thread(KEY), History(tuple(number(1, 2 * PORTION))))
+    await ingest(store, Missed("gap", "slack"))
+    changed = [message(one.id, "better", seconds=int(one.id), edited=at(9000)) for one in number(PORTION, PORTION + 50)]
+    return History((*number(1, PORTION), *changed, *number(2 * PORTION, 3 * PORTION)))
+
+
+async def test_a_long_thread_is_refreshed_in_portions_and_is_stale_until_the_last_wherever_it_dies(store, long):
+    died = []
+    for dies in range(3):
+
+        async def die(units, dies=dies):
+            if units == dies:
+                raise StoreUnavailable("killed")
+
+        stale = await store.threads.thread(KEY)
+        with pytest.raises(StoreUnavailable):
+            await ThreadRepository(Interrupted(store, die)).refresh(stale, long)
+        died.append((await store.threads.thread(KEY)).stale)
+
+    async def live(_units):
+        """Nothing happens."""
+
+    counted = Interrupted(store, live)
+    await ThreadRepository(counted).refresh(await store.threads.thread(KEY), long)
+
+    refreshed = await store.threads.thread(KEY)
+    assert (died, counted.units) == ([True] * 3, 3)
+    assert (refreshed.messages, refreshed.stale) == (long.messages, False)
+
+
+async def test_what_comes_between_two_portions_is_as_if_it_had_come_before_all_of_them(store, long):
+    newest = str(3 * PORTION - 1)
+
+    async def happen(units):
+        if units == 1:
+            await ingest(store, said("9999"), deleted(newest), edited("220", "newest", 9999))
+
+    stale = await store.threads.thread(KEY)
+    await ThreadRepository(Interrupted(store, happen)).refresh(stale, long)
+
+    refreshed = await store.threads.thread(KEY)
+    texts = {one.id: one.text for one in refreshed.messages}
+    assert (newest in texts, texts["220"], texts["9999"]) == (False, "newest", "words 9999")
+    assert refreshed.stale
+    assert len(texts) == len(long.messages)
+
+
+async def test_a_thread_that_is_forgotten_between_two_portions_stays_so(store, long, clock):
+    async def forget(units):
+        if units == 1:
+            clock.tick(9000)
+            await store.threads.forget(Scope("slack:T1", "C1", "1"))
+
+    stale = await store.threads.thread(KEY)
+    await ThreadRepository(Interrupted(store, forget)).refresh(stale, long)
 
     assert await texts(store) == []

@@ -351,3 +351,55 @@ async def test_a_reader_that_writes_later_is_not_caught_by_another_writer(path):
     assert len(await first.unit(notes)) == 100
     await first.shut()
     await second.shut()
+
+
+# Patience
+
+
+class Transactions:
+    """Counts the transactions of a connection that wrote, by their ends in its log."""
+
+    def __init__(self, connection) -> None:
+        self.count = 0
+        self._connection = connection
+
+    async def watch(self) -> None:
+        def work(sql) -> None:
+            sql.db.conn.set_trace_callback(self._note)
+
+        await self._connection.unit(work)
+
+    def _note(self, statement: str) -> None:
+        self.count += statement == "COMMIT"
+
+
+async def test_what_is_patient_comes_along_with_the_next_that_is_not_in_the_order_in_which_they_were_asked_for(
+    connection,
+):
+    transactions = Transactions(connection)
+    await transactions.watch()
+    before = transactions.count
+
+    patient = [asyncio.create_task(connection.unit(put(name), patient=True)) for name in ("a", "b")]
+    await asyncio.sleep(0)
+    seen = await connection.unit(notes)
+    await asyncio.gather(*patient)
+
+    assert (seen, transactions.count - before) == (["a", "b"], 1)
+
+
+async def test_what_is_patient_and_alone_is_done_soon(connection):
+    await connection.unit(put("a"), patient=True)
+
+    assert await connection.unit(notes) == ["a"]
+
+
+async def test_what_is_patient_is_done_before_the_database_is_closed(path):
+    connection = DatabaseThread(str(path), patience=60.0)
+    await connection.open()
+    last = asyncio.create_task(connection.unit(put("a"), patient=True))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await connection.shut()
+
+    assert await last is None

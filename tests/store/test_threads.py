@@ -7,10 +7,12 @@ import json
 
 import pytest
 
+from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.events import Missed
 from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind
 from core.domain.messages import FinalText as Final
+from core.domain.personas import Persona, Place
 from core.store.protocols import Thread
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, message, page, said, thread
 
@@ -293,3 +295,17 @@ async def test_a_thread_of_5000_messages_is_read_by_thread_and_by_branch(store, 
     with capsys.disabled():
         times = {"refresh": refreshed - began, "thread": read - refreshed, "branch": walked - read}
         print(json.dumps({name: f"{seconds * 1000:.0f} ms" for name, seconds in times.items()}))
+
+
+async def test_a_thread_is_opened_with_its_personas_and_its_zone_as_they_are_read_apart(store):
+    place = Place(KEY.workspace, KEY.channel)
+    await store.questions.ingest(asked("1"))
+    assert await store.threads.open(KEY) == (await store.threads.thread(KEY), [None, None])
+
+    await store.personas.change(place, Persona("Be brief."), 0, "U1", at(1))
+    await store.ledger.allow(Budget(Scope(place.workspace), Period.DAY, 1, "Europe/Berlin", "U1", at(2)), 0)
+    thread, versions = await store.threads.open(KEY)
+
+    assert thread == await store.threads.thread(KEY)
+    assert [one and one.persona.system for one in versions] == ["Be brief.", None]
+    assert (thread.zone, len(thread.messages)) == ("Europe/Berlin", 1)

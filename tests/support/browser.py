@@ -38,6 +38,16 @@ WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`the policy of the page refuses ${event.violatedDirective}: ${event.blockedURI || event.sample}`));
 """
+BESIDE = """[...document.querySelectorAll("main button, main input:not([type=hidden]), main select, main textarea")]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => {
+    one.scrollIntoView({ block: "center", inline: "start" });
+    for (let box = one; box; box = box.parentElement) box.scrollLeft = 0;
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    const touched = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return left < 0 || right > innerWidth || !(one.contains(touched) || touched?.contains(one));
+  })
+  .map((one) => one.textContent.trim() || one.name)"""
 PATIENCE = 30_000  # milliseconds; only a test that fails waits so long
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
@@ -131,6 +141,11 @@ async def list_barriers(page: Page) -> Sequence[str]:
 async def measure_overflow(page: Page) -> int:
     """By how many pixels a page is wider than its window."""
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+async def list_hidden_actions(page: Page) -> Sequence[str]:
+    """The buttons and fields that nobody sees or touches without scrolling sideways, by their words."""
+    return list(await page.evaluate(BESIDE))
 
 
 async def shoot(page: Page, folder: Path, name: str) -> None:

@@ -92,21 +92,30 @@ class Gateway:
 
 
 class Raw(Gateway):
-    """A gateway that answers with these bytes, again and again while `endless`."""
+    """A gateway that answers with these bytes, each `piece` of so many by itself, again and again while `endless`."""
 
-    def __init__(self, stream: bytes, *, endless: bool = False, **response: Any) -> None:
+    def __init__(self, stream: bytes, *, endless: bool = False, piece: int = 0, **response: Any) -> None:
         super().__init__([])
-        self._stream, self._endless = stream, endless
+        self._stream, self._endless, self._piece = stream, endless, piece or len(stream) or 1
+        self.reached, self.left = asyncio.Event(), asyncio.Event()
+        """All of it was sent once; whoever asked is gone before it was sent to its end."""
         self._response = {"status": 200, "headers": {}, **response}
 
     async def answer(self, http: web.Request) -> web.StreamResponse:
         headers = {"content-type": "text/event-stream", **self._response["headers"]}
         response = web.StreamResponse(status=self._response["status"], headers=headers)
         await response.prepare(http)
-        await response.write(self._stream)
-        while self._endless:
-            await asyncio.sleep(0.005)
-            await response.write(self._stream)
+        try:
+            for at in range(0, len(self._stream), self._piece):
+                await response.write(self._stream[at : at + self._piece])
+                await asyncio.sleep(0)
+            self.reached.set()
+            while self._endless:
+                await asyncio.sleep(0.005)
+                await response.write(self._stream)
+        except ConnectionError:
+            self.left.set()
+            raise
         return response
 
 

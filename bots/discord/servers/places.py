@@ -11,6 +11,7 @@ from bots.discord.client import Rest
 from bots.discord.errors import retry_call
 from bots.discord.parse import DIRECT, WORKSPACE, ChannelPlace, Json
 from bots.discord.servers.known import KnownServers
+from bots.ops.rate_limited_log import FirstWarning
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 
 PATIENCE = 2.0  # seconds that an event waits until Discord says in what channel it was
@@ -37,6 +38,7 @@ class KnownPlaces:
         """By channel, the one below which it hangs; its own id, where it is no thread."""
         self._listed: LRUCache[str, asyncio.Task[None]] = LRUCache(SERVERS)
         """By server, what asks for its channels, or has."""
+        self._warned = FirstWarning()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     def expect(self, guild: str, channel: str) -> None:
@@ -66,7 +68,7 @@ class KnownPlaces:
             async with asyncio.timeout(PATIENCE):  # or all events behind this one would wait
                 await self._servers.fetch(guild)
         except (TimeoutError, discord.DiscordException, CannotShow, RateLimited, Uncertain):
-            log.warning("server %s is not known", guild)
+            log.log(self._warned.choose_level("server", guild), "server %s is not known", guild)
 
     def _find_known_parent(self, guild: str, channel: str) -> str | None:
         server = self._servers.get(guild)
@@ -93,17 +95,14 @@ class KnownPlaces:
                     return known
                 found = await retry_call(lambda: self._rest.run(lambda: client.fetch_channel(int(channel))))
         except (TimeoutError, discord.DiscordException, CannotShow):
-            log.warning("channel %s is not known", channel)
+            log.log(self._warned.choose_level("channel", channel), "channel %s is not known", channel)
             return channel
         parent = self._parents[channel] = _find_parent(found)
         return parent
 
 
-def _find_parent(found: object) -> str:
-    if isinstance(found, discord.Thread):
-        return str(found.parent_id)
-    assert isinstance(found, discord.abc.Snowflake)
-    return str(found.id)
+def _find_parent(found: discord.abc.GuildChannel | discord.abc.PrivateChannel | discord.Thread) -> str:
+    return str(found.parent_id if isinstance(found, discord.Thread) else found.id)
 
 
 def _read_parent(channel: Json) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from bots.delivery.backfill import Backfill
+from bots.delivery.backfill import Backfill, Progress
 from bots.slack import formatting
 from bots.slack.backfill import BackfillSource
 from bots.slack.directory import Directory
@@ -43,7 +43,7 @@ class SlackWorkspace:
         self.web = clients.make_web(make_client(), us)
         self.directory = Directory(self.web, managers)
         self._clients = clients
-        self._slow = clients.make_slow_web(make_client(), self.web)
+        self._source = BackfillSource(clients.make_slow_web(make_client(), self.web))
         self._grows = grows
         self._intake: Intake | None = None
         self._home: Home | None = None
@@ -70,9 +70,9 @@ class SlackWorkspace:
             self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, self._open_home())
         return await self._intake.accept(body)
 
-    async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:
+    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> Sequence[Event]:
         """Missed questions that we have not answered, oldest first; read slowly."""
-        return await BackfillSource(self._slow).fetch_missed(missed)
+        return await self._source.fetch_missed(missed, progress)
 
     async def stop(self) -> None:
         """Take in nothing more. Answers under way are still shown."""
@@ -153,13 +153,13 @@ class Workspaces(Protocol):
 def start_backfill(workspaces: Workspaces, ingest: Ingest, clients: Clients) -> Backfill:
     """What looks for missed questions, one workspace after the other."""
 
-    async def fetch_missed(missed: MissedRange) -> Sequence[Event]:
+    async def fetch_missed(missed: MissedRange, progress: Progress) -> Sequence[Event]:
         try:
-            return await (await workspaces.find(missed.workspace)).fetch_missed(missed)
+            return await (await workspaces.find(missed.workspace)).fetch_missed(missed, progress)
         except TokenRefused:
             return []
 
-    return Backfill(ingest, fetch_missed, clients.sleep)
+    return Backfill(ingest, fetch_missed, clients.sleep, clients.emit)
 
 
 def choose_managers(managers: frozenset[str], us: BotIdentity) -> frozenset[str]:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bots.web.dashboard.desk import Desk, read_number
 from bots.web.sign_in.guard import VISIT
-from bots.web.site.templates import mark_code
+from bots.web.site.templates import draw_sentences
 from core.commands.audit import NOBODY, tell_row
 from core.rendering.names import write_name
 from core.store.audit_log import AuditFault, AuditHead, AuditRow
@@ -27,7 +27,7 @@ async def show_audit(desk: Desk, request: web.Request) -> web.Response:
     return desk.render(
         request,
         "dashboard/audit.html",
-        rows=[(row, row.read_time(), mark_code(tell_row(row, shown))) for row in reversed(rows)],
+        rows=[(row, row.read_time(), draw_sentences(tell_row(row, shown))) for row in reversed(rows)],
         names=names,
         total=head.number,
         older=rows[0].number if rows and rows[0].number > 1 else 0,

@@ -39,6 +39,7 @@ async def show_budgets(desk: Desk, request: web.Request) -> web.Response:
         page=page,
         changes=[(name_scope(one.scope, names), one, names.get(one.author, one.author)) for one in changes],
         zone=held.zone or desk.zone,
+        unknown_zone=held.unknown_zone,
         periods=PERIODS,
         identify=_identify,
     )

@@ -38,6 +38,8 @@ class ProcessState:
     """Why a platform brings no events just now; empty while it does."""
     claude_refused: Callable[[], bool] = lambda: False
     processes: Callable[[], int] = lambda: 1
+    unread: Callable[[str], int] = lambda _workspace: 0
+    """How many of a workspace's channels and threads are still to be read for what was missed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,5 +55,6 @@ def describe_pulse(desk: Desk, visit: Visit, pulse: Pulse) -> dict[str, str]:
     return {
         REREAD: ", ".join(f"{one.name} {one.says}" for one in list_findings(desk, visit)),
         "waiting": write_number(pulse.count().waiting),
+        "unread": write_number(desk.condition.unread(visit.workspace)),
         "processes": write_number(desk.condition.processes()),
     }

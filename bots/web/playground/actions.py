@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from bots.delivery.downloads import LARGEST
+from bots.delivery.slash_hints import add_slashes
 from bots.web.playground.adapter import Playground
 from bots.web.playground.pages import PersonaShelf, PlaygroundPages
 from bots.web.playground.persona_panel import compare_words, list_commands
@@ -13,6 +14,7 @@ from bots.web.playground.place import PlaygroundPlace, clean_name
 from bots.web.playground.posts import PlaygroundPost, is_command, is_private
 from bots.web.playground.waiting_files import WaitingFiles
 from bots.web.site.site import PageLink, Site
+from bots.web.site.templates import draw_sentences
 from core.commands import TABLE
 from core.commands.craft.attached_files import takes_files
 from core.domain.controls import CONTROLS, Control
@@ -158,16 +160,18 @@ class PlaygroundActions:
         await self._site.check_form(request)
 
     def _answer(self, request: web.Request, place: PlaygroundPlace, note: str = "") -> web.Response:
-        """For a script a note; for a form without one the page, or the note with a link to it."""
+        """For a script a note, as HTML; for a form without one the page, or the note with a link to it."""
+        note = add_slashes(note, TABLE)
         if request.headers.get("Accept") == SCRIPT:
-            return web.json_response({"note": note, "address": place.address()})
+            return web.json_response({"note": draw_sentences(note), "address": place.address()})
         if note:
             return self._site.render_error(request, 200, SAYS, note, PageLink(place.address(), BACK))
         return web.Response(status=303, headers={"Location": place.address()})
 
     def _refuse(self, request: web.Request, why: str, place: PlaygroundPlace | None = None) -> web.Response:
+        why = add_slashes(why, TABLE)
         if request.headers.get("Accept") == SCRIPT:
-            return web.json_response({"problem": why}, status=422)
+            return web.json_response({"problem": draw_sentences(why)}, status=422)
         back = PageLink(place.address() if place else "/", BACK)
         return self._site.render_error(request, 422, "That can't be done", why, back)
 

@@ -10,6 +10,7 @@ from bots.delivery.slash_hints import add_slashes
 from bots.web.playground.history import PlaygroundHistory
 from bots.web.playground.posts import PlaygroundPost, name_reply, read_message
 from core.commands import TABLE
+from core.commands.forget import STAYS
 from core.commands.help import HOW_TO_ASK
 from core.domain.errors import CannotAnswer
 from core.domain.messages import (
@@ -23,12 +24,23 @@ from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
 
 TYPE_HERE = "Write a message, and Claude answers below it; Stop, or Escape, stops an answer."
+GONE_HERE = (
+    "It is gone from this page too, and Claude is not told of it again.",
+    "They are gone from this page too, and Claude is not told of them again.",
+)
 STOPPED = append_note("", "Stopped.")
 PACE = 0.1  # seconds between two drawings of an answer that grows; longer texts take longer to draw
 DRAWN_EACH_SECOND = 50_000  # characters
 KEEPING = 1.0  # seconds after which what stands of an answer is kept, at most
 WATCHED = 600.0  # seconds between two looks at what goes on, where nothing changes
 READ = 2_000  # posts of a channel, among which what was said there is looked for
+
+
+def _speak_of_here(notice: str) -> str:
+    """A notice of ours in which what other platforms have and do is said of this page."""
+    for said, here in ((HOW_TO_ASK, TYPE_HERE), *zip(STAYS, GONE_HERE, strict=True)):
+        notice = notice.replace(said, here)
+    return notice
 
 
 class PlaygroundSurface(OpenPlace):
@@ -94,7 +106,7 @@ class PlaygroundSurface(OpenPlace):
 
     def _describe(self, reply: ReplyView, post: PlaygroundPost) -> PlaygroundPost:
         """The post as the reply stands now."""
-        text = add_slashes(post.text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else post.text
+        text = add_slashes(_speak_of_here(post.text), TABLE) if reply.notice else post.text
         return replace(
             post,
             text=text,

@@ -1,15 +1,18 @@
 """Templates: Jinja2 over the package's folder, in which every value is escaped, with how we write amounts and times."""
 
-import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from functools import cache
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from core.billing.budgets import dollars
+from core.domain.clock import load_zone
 
-_CODE = re.compile(r"(`+)(.+?)\1")
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
 SECONDS, MINUTE, HOUR = 1, 60, 3600
 
 
@@ -28,7 +31,7 @@ def make_environment() -> Environment:
         "number": write_number,
         "time": write_time,
         "seconds": write_seconds,
-        "code": mark_code,
+        "drawn": draw_sentences,
     }
     return environment
 
@@ -40,7 +43,7 @@ def write_number(value: int) -> str:
 
 def write_time(at: datetime | None, zone: str = "UTC") -> str:
     """A time in a zone, to the minute."""
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else ""
+    return f"{at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M}" if at else ""
 
 
 def write_seconds(seconds: float) -> str:
@@ -52,10 +55,13 @@ def write_seconds(seconds: float) -> str:
     return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.0f} h"
 
 
-def mark_code(words: str) -> Markup:
-    """A sentence as markup: what stands as code in Markdown is code, all else is text."""
-    parts, at = [Markup()], 0
-    for found in _CODE.finditer(words):
-        parts += [escape(words[at : found.start()]), Markup("<code>{}</code>").format(found[2])]
-        at = found.end()
-    return Markup().join([*parts, escape(words[at:])])
+def draw_sentences(words: str) -> Markup:
+    """Sentences of ours as markup: their code, emphasis and lines; all else is text, also what looks like a link."""
+    return Markup(_make_reader().renderInline(words))  # noqa: S704  HTML in it is escaped
+
+
+@cache
+def _make_reader() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # noqa: PLC0415  when the first page is read
+
+    return MarkdownIt("commonmark", {"html": False, "breaks": True}).disable(["image", "link", "autolink"])

@@ -128,11 +128,12 @@ function follow() {
 
 // What is sent
 
+// Both are sentences of ours as HTML, which the server has drawn.
 function tell(note, problem = "") {
-  document.getElementById("note").textContent = note;
+  document.getElementById("note").innerHTML = note;
   document.getElementById("note").classList.toggle("unseen", !note);
   const box = document.getElementById("problem");
-  box.textContent = problem;
+  box.innerHTML = problem;
   box.hidden = !problem;
 }
 
@@ -166,7 +167,7 @@ async function act(form, button) {
   if (button) button.disabled = false;
   const own = form.querySelector("[data-problem]");
   if (own) {
-    own.textContent = problem;
+    own.innerHTML = problem;
     own.hidden = !problem;
   }
   tell(note, own ? "" : problem);
@@ -248,7 +249,7 @@ async function attach(chosen) {
     try {
       const address = `/playground/files?${new URLSearchParams({ name: file.name })}`;
       const answer = await fetch(address, { method: "POST", headers: { ...headers, Accept: "application/json" }, body: file });
-      const told = answer.ok || answer.status === 422 ? await answer.json() : { problem: `${file.name} can't be attached.` };
+      const told = answer.ok || answer.status === 422 ? await answer.json() : { problem: "That file can't be attached." };
       if (told.problem) tell("", told.problem);
       else files.push(told);
     } catch {

@@ -129,7 +129,7 @@ class TaskAnswer:
             claim=self.claim,
             steps=steps,
             act=partial(self.reply.act, note=True),
-            find_zone=partial(composer.find_zone, question, self.surface),
+            find_zone=partial(composer.find_zone, question, self.surface, self.thread),
             row=row,
             call=call,
             read_turns=partial(read_past_turns, composer, self.surface),

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.claude import sdk
 from core.claude.citations import Citation, CitationCollector, cite_web_page
 from core.domain.tools import find_flaw
 from core.domain.usage import Usage
@@ -24,6 +23,7 @@ GROWING = {
 """Which words of its block each kind of delta adds to, and under which name it has them."""
 ENDINGS = ("stop_reason", "stop_sequence", "stop_details", "container")
 """What the end of a message tells of why it ended, and where its code ran."""
+THINKING = {"type": "thinking", "thinking": "", "signature": ""}  # a block of it, of which nothing has come
 BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
 """Kinds of blocks all of whose words come through the stream."""
 MOST_TOKENS = 100_000_000  # a hundred times what a model reads at once; a gateway's larger count is none
@@ -56,7 +56,7 @@ class UsageBound:
 class _Building:
     """A block and the pieces that came for it, by what they are pieces of."""
 
-    block: Any
+    block: dict[str, Any]
     pieces: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -79,23 +79,22 @@ class _Building:
         return len(told.encode("utf-8", "surrogatepass"))
 
     def complete(self) -> None:
-        for name in [name for name in self.pieces if name != "input"]:
-            setattr(self.block, name, self.join(name))
-            del self.pieces[name]
-        if "input" in self.pieces:
-            self.block.input = _parse_input("".join(self.pieces.pop("input")))
+        given = self.pieces.pop("input", None)
+        self.block.update({name: self.join(name) for name in self.pieces})
+        self.pieces.clear()
+        if given is not None:
+            self.block["input"] = _parse_input("".join(given))
 
 
 class MessageAccumulator:
     """A message out of its stream's events. `text` is what its text blocks say so far.
 
     A block that nobody began or ended, a number that is used twice or missing, counts that are left out: no slip in the
-    bookkeeping of a gateway loses a word. The SDK's own helper builds every event twice, and costs as much again as to
-    read the stream.
+    bookkeeping of a gateway loses a word. Events, blocks and the message stay as they came: no object is made of them.
     """
 
     def __init__(self) -> None:
-        self.message: sdk.types.Message | None = None
+        self.message: dict[str, Any] | None = None
         self.text = ""
         self.documents: list[ShownDocument] = []
         """What its citations count: the documents of the prompt, and the pages that were fetched since."""
@@ -107,32 +106,32 @@ class MessageAccumulator:
         """A message_delta told why it ended."""
         self._ended = False
         """All its words are there: what begins behind that is the same message once more, or none of it."""
-        self._asked: sdk.types.Usage | None = None
+        self._asked: dict[str, Any] = {}
         """What the beginning told of the prompt; the end adds what tools that Anthropic runs brought."""
         self._activity = ""
         self.blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
-    def take(self, event: sdk.types.RawMessageStreamEvent | Mapping[str, Any]) -> bool:
+    def take(self, event: Mapping[str, Any]) -> bool:
         """Whether there is more text, or a citation of it, now. An event of an unknown kind adds nothing.
 
         Raises MalformedStream.
         """
         try:
             return self._continue(event)
-        except (AttributeError, IndexError, TypeError, ValueError) as error:  # a gateway may send anything
+        except (AttributeError, TypeError, ValueError) as error:  # a gateway may send anything
             raise MalformedStream(f"{type(error).__name__}: {error}") from error
 
-    def whole(self) -> sdk.types.Message:
+    def whole(self) -> dict[str, Any]:
         """The message, once its events have ended. Raises MalformedStream if there was none."""
         message = self._find_message()
         self._citations.finish(self.text)
         for building in self.blocks:
             building.complete()
         if self.blocks:  # else a gateway may have sent them all with the beginning
-            message.content = [building.block for building in self.blocks]
-        if self._ended and read_field(message, "stop_reason") is None:
-            message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
+            message["content"] = [building.block for building in self.blocks]
+        if self._ended and message.get("stop_reason") is None:
+            message["stop_reason"] = "end_turn"  # it ended as a message does; only the reason was left out
         return message
 
     def take_activity(self) -> str:
@@ -152,8 +151,8 @@ class MessageAccumulator:
 
     def read_asked(self, ttl: str) -> Usage:
         """What the prompt has used as it was sent, without what tools that Anthropic runs brought."""
-        asked = self._asked if any(one.found for one in self.blocks) else None
-        return read_usage(asked or self._find_message().usage, ttl)
+        asked = self._asked if any(one.found for one in self.blocks) else {}
+        return read_usage(asked or self._find_message()["usage"], ttl)
 
     def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
         """The most that the request has used, also where the stream broke off or was stopped.
@@ -166,7 +165,7 @@ class MessageAccumulator:
         """
         if self.message is None:
             return UsageBound(None, max_tokens)
-        usage = read_usage(self.message.usage, ttl)
+        usage = read_usage(self.message["usage"], ttl)
         prompt = usage if usage.prompt else None
         if self.output_told:
             return UsageBound(prompt, usage.output)
@@ -190,45 +189,47 @@ class MessageAccumulator:
         minutes, hour = (0, written) if ttl == "1h" else (written, 0)
         return usage + Usage(input=again, cache_write_5m=minutes, cache_write_1h=hour, web_searches=searches)
 
-    def _find_message(self) -> sdk.types.Message:
+    def _find_message(self) -> dict[str, Any]:
         if self.message is None:
             raise MalformedStream("no message came")
         return self.message
 
-    def _continue(self, event: sdk.types.RawMessageStreamEvent | Mapping[str, Any]) -> bool:
-        raw: Any = event
-        kind = read_field(raw, "type")
+    def _continue(self, event: Mapping[str, Any]) -> bool:
+        kind = event.get("type")
         if kind == "message_start":
-            self._begin(raw.message)
+            self._begin(event.get("message"))
         elif self._ended and kind in ("content_block_start", "content_block_delta"):
             return False
         elif kind == "content_block_start":
-            return self._begin_block(read_field(raw, "index"), read_field(raw, "content_block"))
+            return self._begin_block(event.get("index"), event.get("content_block"))
         elif kind == "content_block_delta":
-            return self._grow(read_field(raw, "index"), read_field(raw, "delta"))
+            return self._grow(event.get("index"), event.get("delta"))
         elif kind == "content_block_stop":
-            self._note_activity(self._open.get(read_field(raw, "index")))
+            self._note_activity(self._open.get(event.get("index")))
             return self._citations.end_block(self.text)
         elif kind == "message_delta":
-            self._close(raw)
+            self._close(event)
         elif kind == "message_stop":
             self._ended = True
         return False
 
-    def _begin(self, message: sdk.types.Message) -> None:
+    def _begin(self, message: object) -> None:
         """A second beginning takes nothing away from the first one, and adds no words where that has an end."""
+        if not isinstance(message, dict):
+            raise MalformedStream("a beginning without a message")
+        usage = message.get("usage")
         if self.message is not None:
             self._ended = self._ended or self._closed
-            _add_counts(self.message.usage, read_field(message, "usage"))
+            _add_counts(self.message["usage"], usage)
             return
-        if not isinstance(read_field(message, "usage"), sdk.types.Usage):
-            message.usage = sdk.types.Usage.construct()
-        self.message, self._asked = message, message.usage.model_copy()
+        self._asked = dict(usage) if isinstance(usage, dict) else {}
+        self.message = {**message, "usage": dict(self._asked)}
 
-    def _begin_block(self, index: object, block: Any) -> bool:
+    def _begin_block(self, index: object, told: object) -> bool:
         self._find_message()
         placed = self._citations.end_block(self.text)  # a gateway may not say that the block before has ended
-        building = _Building(sdk.types.TextBlock.construct(type="text", text="") if block is None else block)
+        block = dict(told) if isinstance(told, dict) else {"type": "text", "text": ""}
+        building = _Building(block)
         self.documents += list_documents([block])
         self.blocks.append(building)
         self._open[index] = building
@@ -251,7 +252,7 @@ class MessageAccumulator:
         if not words or (name == "input" and index not in self._open):
             return False
         if index not in self._open or (kind == "text_delta" and self._open[index].kind != "text"):
-            self._begin_block(index, None if kind == "text_delta" else _make_thinking())
+            self._begin_block(index, None if kind == "text_delta" else dict(THINKING))
         self._open[index].pieces[name].append(words)
         if kind != "text_delta":
             return False
@@ -262,8 +263,9 @@ class MessageAccumulator:
     def _cite(self, index: object, delta: Any) -> None:
         building = self._open.get(index)
         if building and building.kind == "text":
-            building.block.citations = [*(read_field(building.block, "citations") or []), delta.citation]
-            self._note_citations([delta.citation])
+            citation = delta.get("citation")
+            building.block["citations"] = [*(building.block.get("citations") or []), citation]
+            self._note_citations([citation])
 
     def _note_citations(self, citations: object) -> None:
         for one in citations if isinstance(citations, list) else []:
@@ -279,14 +281,14 @@ class MessageAccumulator:
             given = _parse_input("".join(pieces)) if pieces else given
             self._activity = describe_hosted(name, given if isinstance(given, Mapping) else {})
 
-    def _close(self, event: Any) -> None:
+    def _close(self, event: Mapping[str, Any]) -> None:
         """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
-        message, delta, usage = self._find_message(), read_field(event, "delta"), read_field(event, "usage")
+        message, delta, usage = self._find_message(), event.get("delta"), event.get("usage")
         for name in ENDINGS:
             if (value := read_field(delta, name)) is not None:
-                setattr(message, name, value)
+                message[name] = value
         self._closed = self._closed or read_field(delta, "stop_reason") is not None
-        _add_counts(message.usage, usage)
+        _add_counts(message["usage"], usage)
         none = read_field(usage, "output_tokens") == 0 and not self.text
         self.output_told = self.output_told or none or count_tokens(usage, "output_tokens") > 0
 
@@ -361,23 +363,16 @@ def count_tokens(counts: object, name: str) -> int:
     return value if isinstance(value, int) and 0 < value <= MOST_TOKENS else 0
 
 
-def _add_counts(counts: sdk.types.Usage, more: object) -> None:
+def _add_counts(counts: dict[str, Any], more: object) -> None:
     """Take over what is told later, where it is more."""
-    names = more.model_fields_set if hasattr(more, "model_fields_set") else more if isinstance(more, Mapping) else ()
-    for name in names:
-        value = read_field(more, name)
-        if isinstance(value, int):
-            value = max(count_tokens(more, name), count_tokens(counts, name))
+    for name, told in more.items() if isinstance(more, dict) else ():
+        value = max(count_tokens(more, name), count_tokens(counts, name)) if isinstance(told, int) else told
         if value is not None:
-            setattr(counts, name, value)
+            counts[name] = value
 
 
 def _hides_thinking(building: _Building) -> bool:
     return building.kind == "thinking" and not building.join("signature")
-
-
-def _make_thinking() -> Any:
-    return sdk.types.ThinkingBlock.construct(type="thinking", thinking="", signature="")
 
 
 def _parse_input(pieces: str) -> object:

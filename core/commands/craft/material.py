@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from core.commands.craft.task import TaskRun
 from core.commands.craft.told_links import LinkCheck, collect_links
+from core.domain.clock import load_zone
 from core.domain.messages import Message, PastMessages, PastRange, ThreadKey, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.names import OURS, introduce_speakers
@@ -76,7 +76,7 @@ class Material:
     def _list_lines(self, start: int, end: int) -> Iterator[str]:
         before: datetime | None = None
         for number, message in enumerate(self.messages[start:end], start):
-            at = message.at.astimezone(ZoneInfo(self.zone))
+            at = message.at.astimezone(load_zone(self.zone))
             if before is None or needs_time(before, at):
                 yield describe_time(at, self.zone)
             yield f"[#{number + 1}]"

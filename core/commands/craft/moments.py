@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from dateutil.parser import ParserError, parse  # type: ignore[import-untyped]  # it has no types
 from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]  # nor here
+
+from core.domain.clock import load_zone
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -26,7 +27,7 @@ def parse_moment(words: str, now: datetime, zone: str) -> datetime:
 
     Raises UnreadableMoment.
     """
-    here = now.astimezone(ZoneInfo(zone))
+    here = now.astimezone(load_zone(zone))
     text = " ".join(words.casefold().split()).rstrip(".")
     try:
         if len(text) > LONGEST:

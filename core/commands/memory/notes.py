@@ -1,10 +1,10 @@
 """The `note` commands: facts that this channel wants Claude to know, each with who noted it and when."""
 
 from collections.abc import Iterable, Sequence
-from zoneinfo import ZoneInfo
 
 from core.commands.audit import choose_zone
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
+from core.domain.clock import load_zone
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.personas import Place
@@ -124,7 +124,7 @@ async def _tell_faster(call: Invocation, held: NoteHistory) -> str:
 
 
 async def _tell_changes(call: Invocation, held: NoteHistory, changes: Sequence[NoteChange]) -> list[str]:
-    names, zone = await _load_names(call, held.changes), ZoneInfo(await choose_zone(call))
+    names, zone = await _load_names(call, held.changes), load_zone(await choose_zone(call))
     return [
         f"- {one.at.astimezone(zone):%Y-%m-%d %H:%M}, {write_name(names[one.author])} {_describe(held, one, names)}"
         for one in changes

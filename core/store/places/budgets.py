@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from core.billing.budgets import (
     WARN_AT,
@@ -16,26 +15,24 @@ from core.billing.budgets import (
     explain_refusal,
     find_running_period,
 )
-from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, Scopes, name_personal_workspace
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, Scopes
+from core.domain.clock import load_zone
 from core.domain.errors import VersionConflict
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_money
 from core.store.places.audit import record_audit
+from core.store.places.budget_totals import drop_totals, list_totals, sum_totals
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
-# What is reserved counts with its bound, so that those under way can't spend the same money.
-SPENT = """
-SELECT CAST(coalesce(sum(coalesce(micro_usd, bound)), 0) AS BIGINT) AS spent,
-    CAST(coalesce(sum(bound) FILTER (WHERE state = 'reserved'), 0) AS BIGINT) AS reserved
-FROM requests WHERE {scope} AND at >= :since
-"""
-
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
+NEWEST_ZONE = "SELECT zone FROM budgets WHERE workspace = :workspace ORDER BY id DESC LIMIT 1"
 
 WARN = """
 INSERT INTO warnings (workspace, budget, since, percent) VALUES (:workspace, :budget, :since, :percent)
 ON CONFLICT DO NOTHING
 """
+
+ZONES = "SELECT DISTINCT zone FROM budgets WHERE id IN (SELECT max(id) FROM budgets GROUP BY workspace) ORDER BY zone"
 
 LIMITING = "SELECT DISTINCT workspace FROM budgets WHERE person = :person ORDER BY workspace"
 
@@ -58,6 +55,11 @@ def list_changes(sql: Sql, workspace: str) -> list[Budget]:
     return [_read_budget(row) for row in sql.many(CHANGES, {"workspace": workspace})]
 
 
+def list_zones(sql: Sql) -> list[str]:
+    """The time zones that hold in workspaces which chose one."""
+    return [row["zone"] for row in sql.many(ZONES, {})]
+
+
 def read_history(sql: Sql, workspace: str) -> BudgetHistory:
     """In force is the newest of each scope and period, unless it takes the budget away; all have the newest zone."""
     newest: dict[tuple[Scope, Period], Budget] = {}
@@ -75,7 +77,7 @@ def read_budgets(sql: Sql, workspace: str, now: datetime, person: str, only: Sco
     """
     history = read_history(sql, workspace)
     wanted = [one for one in history.in_force if only is None or one.scope in only]
-    statuses = [measure_budget(sql, budget, now, history.zones, person=person) for budget in wanted]
+    statuses = measure_budgets(sql, [(budget, history.zones) for budget in wanted], now, person)
     return Budgets(tuple(statuses), history.changes)
 
 
@@ -91,31 +93,28 @@ def change_budget(sql: Sql, budget: Budget, expected: int, zone: str) -> Budget:
         raise VersionConflict(newest.number if newest else None)
     kept = replace(budget, zone=budget.zone or (changes[0].zone if changes else zone))
     kept = replace(kept, number=sql.insert_numbered("budgets", _row_of(kept)))
+    if kept.micro_usd is None:
+        drop_totals(sql, kept.scope, kept.period)
     record_audit(sql, _describe_change(kept))
     return kept
 
 
-def measure_budget(
-    sql: Sql, budget: Budget, now: datetime, zones: Sequence[ZoneChange], *, person: str
-) -> BudgetStatus:
-    """How much of a budget is spent in the period that runs now; of direct messages, what `person` spent in theirs."""
-    since, renews = find_running_period(budget.period, now, zones)
-    condition, values = _within_budget(budget.scope, person)
-    row = sql.one(SPENT.format(scope=condition), {**values, "since": stamp(since)}) or {"spent": 0, "reserved": 0}
-    return BudgetStatus(budget, row["spent"], renews.astimezone(ZoneInfo(budget.zone)), row["reserved"])
+def measure_budgets(
+    sql: Sql, held: Sequence[tuple[Budget, Sequence[ZoneChange]]], now: datetime, person: str
+) -> list[BudgetStatus]:
+    """How much of each budget is spent in the period that runs now; of direct messages, what `person` spent in theirs.
 
-
-def _within_budget(scope: Scope, person: str) -> tuple[str, Row]:
-    """A condition on the columns of a request that a budget counts, and its parameters.
-
-    What is a person's counts in their direct messages too, where these belong to no workspace.
+    Each comes with the changes of its workspace's time zone. Raises Unprepared where that is not counted yet.
     """
-    if scope.person is None and scope.channel != DIRECT:
-        return within_scope(scope)
-    personal = name_personal_workspace(scope.workspace)
-    values = {"workspace": scope.workspace, "personal": personal, "person": scope.person or person}
-    direct = " AND direct" if scope.channel == DIRECT else ""
-    return f"workspace IN (:workspace, :personal) AND person = :person{direct}", values
+    periods = [find_running_period(budget.period, now, zones) for budget, zones in held]
+    asked = [
+        list_totals(budget.scope, person, budget.period, since)
+        for (budget, _), (since, _) in zip(held, periods, strict=True)
+    ]
+    return [
+        BudgetStatus(budget, spent, renews.astimezone(load_zone(budget.zone)), reserved)
+        for (budget, _), (_, renews), (spent, reserved) in zip(held, periods, sum_totals(sql, asked), strict=True)
+    ]
 
 
 def within_scope(scope: Scope) -> tuple[str, Row]:
@@ -147,7 +146,7 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
     found = [(budget, history.zones) for history in histories for budget in history.in_force if budget.scope in scopes]
     if not found:
         return None
-    standing = [measure_budget(sql, budget, planned.at, zones, person=planned.person) for budget, zones in found]
+    standing = measure_budgets(sql, found, planned.at, planned.person)
     tightest = min(standing, key=lambda one: one.left)
     if planned.micro_usd is None:
         return BudgetRefusal(explain_missing_price(tightest, planned.model), personal=tightest.budget.scope.personal)
@@ -163,14 +162,19 @@ def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]
     """Budgets of which a settled request used more than those who can raise it know; from now on they do."""
     workspace, person = request["workspace"], request["person"]
     places = {workspace, *(list_limiting_workspaces(sql, workspace, person) if request["direct"] else ())}
+    histories = [read_history(sql, one) for one in sorted(places)]
+    held = [
+        (budget, history.zones)
+        for history in histories
+        for budget in history.in_force
+        if _counts_request(budget.scope, request)
+    ]
     found = []
-    for history in (read_history(sql, one) for one in sorted(places)):
-        for budget in history.in_force:
-            if _counts_request(budget.scope, request):
-                standing = measure_budget(sql, budget, now, history.zones, person=person)
-                standing = replace(standing, spent=standing.spent - standing.reserved, reserved=0)
-                since, _ = find_running_period(budget.period, now, history.zones)
-                found += [standing] if _record_warnings(sql, standing, since) else []
+    for (budget, zones), standing in zip(held, measure_budgets(sql, held, now, person), strict=True):
+        used = replace(standing, spent=standing.spent - standing.reserved, reserved=0)
+        if used.percent >= min(WARN_AT):
+            since, _ = find_running_period(budget.period, now, zones)
+            found += [used] if _record_warnings(sql, used, since) else []
     return found
 
 

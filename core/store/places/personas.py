@@ -15,7 +15,7 @@ from core.store.places.advisory_locks import lock_personas
 from core.store.places.audit import record_audit
 from core.store.places.knowledge import FILES, keep_files, keep_known, prune_files
 from core.store.records.knowledge import KnowledgeText
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 EXAMPLES = TypeAdapter(tuple[Example, ...])
 JSON: dict[str, TypeAdapter[Any]] = {"knowledge": FILES, "examples": EXAMPLES}
@@ -80,8 +80,17 @@ def hold_files(sql: Sql, command: Question, texts: Sequence[KnowledgeText]) -> N
 
 
 def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
-    found = sql.many_each(*((NEWEST, asdict(place)) for place in places))
-    return [_read_version(rows[0]) if rows else None for rows in found]
+    return list(map(read_newest, sql.many_each(*map(build_newest_query, places))))
+
+
+def build_newest_query(place: Place) -> tuple[str, Values]:
+    """The newest version of a place."""
+    return NEWEST, {"workspace": place.workspace, "channel": place.channel}
+
+
+def read_newest(rows: Sequence[Row]) -> Version | None:
+    """The version that was found, if any was."""
+    return _read_version(rows[0]) if rows else None
 
 
 def list_models(sql: Sql) -> list[str]:

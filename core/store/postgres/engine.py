@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
@@ -23,7 +23,7 @@ from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_st
 from core.store.postgres.schema import migrate
 from core.store.postgres.standstill import StandstillWatch
 from core.store.records.heartbeat import News
-from core.store.sql_port import Sql, Unfit
+from core.store.sql_port import Sql, Unfit, prepare_and_do
 
 T = TypeVar("T")
 
@@ -71,12 +71,16 @@ class PostgresEngine:
             await self.shut()
             raise
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
         What did not happen for certain is repeated for a while: after a deadlock, or when the connection was lost.
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
+        done: T = await prepare_and_do(self._do, work)
+        return done
+
+    async def _do(self, work: Callable[[Sql], Any]) -> Any:
         late = self._standstill.expect_end()
         try:
             async with asyncio.timeout((self._longest + self._busy).total_seconds()):

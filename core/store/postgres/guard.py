@@ -29,7 +29,7 @@ CREATE OR REPLACE TRIGGER {guard} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE 
 FOR EACH STATEMENT EXECUTE FUNCTION {guard}()
 """
 OURS = "SELECT set_config('confab.moves', 'yes', true)"
-THERE = "SELECT to_regprocedure(%s)::oid"
+THERE = "SELECT oid FROM pg_proc WHERE proname = %s AND pronamespace = current_schema()::regnamespace"
 GUARDED = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgfoid = %s"
 BRIEF = "SELECT set_config('lock_timeout', '500', true)"  # milliseconds in which others wait behind us
 PATIENCE = timedelta(seconds=10)
@@ -64,7 +64,7 @@ def drop_guard(connection: Connection[Any], patience: timedelta = LEAVE) -> None
     Then it costs a call for each statement that writes, and goes when a bot opens the database.
     """
     try:
-        (function,) = connection.execute(THERE, (f"{NAME}()",)).fetchone() or (None,)
+        (function,) = connection.execute(THERE, (NAME,)).fetchone() or (None,)
         if function is None:
             return
         for (table,) in connection.execute(GUARDED, (function,)).fetchall():

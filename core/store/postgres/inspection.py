@@ -11,6 +11,7 @@ from psycopg import Connection, errors
 from core.domain.clock import system_clock
 from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
+from core.store.places.budgets import list_zones
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
 from core.store.places.shards.leases import list_overviews
@@ -75,6 +76,7 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     deletions = count_deletions(sql) if "files" in had else WaitingDeletions()
     batches = count_waiting(sql) if "jobs" in had else WaitingBatches()
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
+    found = replace(found, zones=tuple(list_zones(sql)))
     found = replace(found, installations=list_installations(sql) if "installations" in had else ())
     found = replace(found, server=server, votes=votes, deletions=deletions, batches=batches)
     return replace(found, notes=list_server_notes(sql), shards=list_overviews(sql) if "shards" in had else {})

@@ -54,8 +54,17 @@ WHERE name IN ('application_name', 'idle_session_timeout', 'extra_float_digits')
 still, and numbers come back as they went there."""
 LIVING = "SELECT count(*) FROM processes WHERE beat_at >= %s"
 
+SCHEMAS = """
+SELECT nspname, current_schema() FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pg_class.oid = to_regclass('schema_migrations')
+"""
+USUAL = "public"  # a database's first schema, which addresses need not name
+
 LIVES = "a process of Confab runs on it; stop it, or wait {} seconds if it has died"
 HOLDS = "it holds data already ({}); name an empty database, or one with an empty schema"
+OTHER_SCHEMA = (
+    "its search_path leads to tables of Confab in the schema {}, and new ones would stand in {}; let it name one schema"
+)
 OTHER_VERSION = "another version of Confab began the move; use that one, or name an empty database"
 OTHER = "a part of {} was moved to it; move that one on, or name an empty database"
 BUSY = "another `confab migrate-database` writes to it just now; let it end"
@@ -83,6 +92,7 @@ class PostgresTarget:
         """The tables are made to be looked at, and taken back."""
         with self.connection.transaction(force_rollback=True):
             ensure_fit(self.connection)
+            _ensure_own_schema(self.connection)
             found = read_move(self.connection)
             if found is not None and found != source:
                 raise Unfit(OTHER.format(found))
@@ -201,11 +211,25 @@ def open_target(url: str, stale: timedelta) -> Iterator[PostgresTarget]:
     try:
         with connect(url) as connection:
             connection.execute(SESSION)
+            name = _name_schema(name, connection)
             target = PostgresTarget(name, connection, stale)
             yield target
     except (psycopg.Error, Unfit) as error:
         again = AGAIN if target and target.begun and isinstance(error, psycopg.OperationalError) else ""
         raise StoreUnusable(f"The database {name} cannot be filled: {_explain_end(error)}{again}.") from error
+
+
+def _name_schema(name: str, connection: Connection[Any]) -> str:
+    """The name of a database with that of its schema, unless that is the usual one: each schema may hold a Confab."""
+    (schema,) = connection.execute("SELECT current_schema()").fetchone() or (None,)
+    return name if schema in {None, USUAL} else f"{name} (schema {schema})"
+
+
+def _ensure_own_schema(connection: Connection[Any]) -> None:
+    """Raises Unfit where Confab's tables are found in another schema than the one in which new ones are made."""
+    (other, own) = connection.execute(SCHEMAS).fetchone() or (None, None)
+    if other != own:
+        raise Unfit(OTHER_SCHEMA.format(other, own))
 
 
 def _explain_end(error: psycopg.Error | Unfit) -> str:

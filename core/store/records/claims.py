@@ -25,6 +25,8 @@ class Claim:
     told: str | None = None
     """It was parked: the newest message that Claude had been told by then, empty where that was none."""
     so_far: str = ""  # what Claude had said by then
+    more: bool = True
+    """Whether other questions may wait that this process could claim as well."""
 
 
 @dataclass(frozen=True, slots=True)

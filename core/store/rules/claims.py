@@ -1,7 +1,7 @@
 """Claims: which worker answers what, by leases, and what is left of workers that stopped."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.domain.errors import LeaseLost
@@ -166,7 +166,8 @@ def claim_next(sql: Sql, claimant: Claimant, stale: timedelta, number: int, *, r
     lead = rows[0]
     if lead["claim"] is None:
         _lease(sql, number, rows, process)
-        return _read_claim(sql, number, rows, process)
+        claim = _read_claim(sql, number, rows, process)
+        return replace(claim, more=claimant.select(sql, WAITS, process=process) is not None)
     rows = sql.many(CLAIMED, lead)
     _lease(sql, number, rows, process)
     sql.execute(RELEASE, lead)
@@ -273,21 +274,24 @@ def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     sql.execute(MARK_NOTICE, {**row, "notice": final.notice})
 
 
-def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
-    """Close what was answered; what needs an answer of its own waits again. Raises LeaseLost."""
+def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> bool:
+    """Close what was answered; what needs an answer of its own waits again. Whether all is closed. Raises LeaseLost."""
     _lock_claim(sql, claim)
     rows = _ensure_held(sql.many(HELD, {"claim": claim.id, "process": claim.process}), claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
     edited = outcome is Outcome.NOT_FOR_US and _find_newest_edit(sql, claim) != claim.edited
+    closed = True
     for row in rows:
         if _stays_open(row, asked.get(row["name"]), outcome, edited=edited):
+            closed = False
             sql.update("questions", row["id"], FREED)
         elif keep_unposted(sql, row, outcome):  # a job's results, which a command posts again
             sql.update("claims", claim.id, {"process": None})
-            return
+            return False
         else:
             close_question(sql, row, outcome)
     sql.execute(RELEASE, {"claim": claim.id})
+    return closed
 
 
 def _find_newest_edit(sql: Sql, claim: Claim) -> str | None:

@@ -8,6 +8,7 @@ from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
 from core.store.places.advisory_locks import lock_money
+from core.store.places.budget_totals import add_to_totals
 from core.store.places.budgets import list_limiting_scopes, refuse_request, warn_of_budgets, within_scope
 from core.store.rules.questions import thread_values
 from core.store.sql_port import Row, Sql, stamp
@@ -95,7 +96,9 @@ def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) 
     record = {name: getattr(planned, name) for name in same}
     more = {"at": stamp(planned.at), "bound": planned.micro_usd, "state": "reserved"}
     sql.execute(REOPEN_DAYS, {"workspace": planned.key.workspace, "at": more["at"]})
-    number = sql.insert_numbered("requests", {**thread_values(planned.key), **record, **more})
+    row = {**thread_values(planned.key), **record, **more}
+    add_to_totals(sql, row, planned.micro_usd or 0)
+    number = sql.insert_numbered("requests", row)
     return Reservation(number, planned.key.workspace)
 
 
@@ -118,7 +121,12 @@ def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> l
     }
     lock_money(sql, reservation.workspace)
     row = sql.one(SETTLE, {**usage, **how})
-    return warn_of_budgets(sql, row, settled.at) if row else []
+    if row is None:
+        return []
+    bound = row["bound"] or 0
+    cost = bound if row["micro_usd"] is None else row["micro_usd"]
+    add_to_totals(sql, row, cost - bound)
+    return warn_of_budgets(sql, row, settled.at)
 
 
 def write_off_requests(sql: Sql, question: Row, at: datetime) -> None:

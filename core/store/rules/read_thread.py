@@ -14,9 +14,12 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered, clean_text
+from core.domain.personas import Place, Version
 from core.domain.tools import Container
 from core.store.places.advisory_locks import lock_channel
+from core.store.places.budgets import NEWEST_ZONE
 from core.store.places.channel_notes import HELD, read_note
+from core.store.places.personas import build_newest_query, read_newest
 from core.store.protocols import Thread
 from core.store.records.searches import FoundThread, Hit, Position, Search, SearchPage
 from core.store.rules.erasures import find_forgotten
@@ -26,7 +29,7 @@ from core.store.rules.reply_chains import trace_chain
 from core.store.rules.split_questions import PIECE
 from core.store.rules.summaries import SUMMARY
 from core.store.rules.threads import ROW, is_tracked
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 PERSON, ZONE, TOOLS = "person", "zone", "tools"  # kinds of words about a thread: names, questions' zones, tools
 CONTAINER, NEWEST = "container", ""  # where its code ran last
@@ -133,16 +136,32 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
 
     One that was opened on a message of another thread begins with the reply chain of that message.
     """
+    return _read_thread(sql, key, branch)[0]
+
+
+def open_thread(sql: Sql, key: ThreadKey) -> tuple[Thread, list[Version | None]]:
+    """The whole thread with the newest persona of its channel and of its workspace, in one round trip."""
+    places = Place(key.workspace, key.channel), Place(key.workspace)
+    thread, found = _read_thread(sql, key, None, *map(build_newest_query, places))
+    return thread, list(map(read_newest, found))
+
+
+def _read_thread(
+    sql: Sql, key: ThreadKey, branch: str | None, *beside: tuple[str, Values]
+) -> tuple[Thread, Sequence[list[Row]]]:
+    """The thread, and the rows of other statements that are asked with it."""
     chain = None if branch is None else sorted(trace_chain(sql, key, branch))
     values = {**thread_values(key), "names": chain or []}
     named = "thread = :thread" if chain is None else sql.among("name", "names")
     said = (MESSAGES, REPLIES) if chain is None else _write_chain(sql)
-    statements = (ROW, *said, OPEN.format(named=named), UNANSWERED.format(named=named), TOLD, HELD)
-    tracked, rows, final, waiting, unanswered, words, notes = sql.many_each(*((one, values) for one in statements))
+    statements = (ROW, *said, OPEN.format(named=named), UNANSWERED.format(named=named), TOLD, HELD, NEWEST_ZONE)
+    tracked, rows, final, waiting, unanswered, words, notes, zone, *others = sql.many_each(
+        *((one, values) for one in statements), *beside
+    )
     messages, replies = tuple(map(read_message, rows)), _read_replies(final)
     borrowed, earlier = _read_origin(sql, key, messages) if chain is None else ((), {})
     row, told = next(iter(tracked), None), _sort_told(words)
-    return Thread(
+    thread = Thread(
         key=key,
         messages=(*borrowed, *messages),
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
@@ -160,7 +179,9 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         tools=_read_tools(told),
         summaries=told[SUMMARY],
         notes=tuple(map(read_note, notes)),
+        zone=zone[0]["zone"] if zone else "",
     )
+    return thread, others
 
 
 def _read_container(words: str | None) -> Container | None:

@@ -1,6 +1,7 @@
-"""Refreshing: the rows of a stale thread become what the platform shows, inside what was read."""
+"""Refreshing: the rows of a stale thread become what the platform shows, inside what was read, a portion at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from core.domain.messages import Asks, History, Message, Reach, ThreadKey
 from core.store.places.advisory_locks import lock_channel
@@ -26,21 +27,44 @@ AND NOT ({known}) LIMIT 1
 """
 
 
-def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
-    """Change nothing outside of what was read, nor what arrived after `thread` was.
+PORTION = 200  # messages that one unit of work looks at, which takes it some milliseconds on SQLite
 
-    With such a message the thread stays stale: it may have come late, and be deleted.
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What a thread is to become: `shown` is what the platform showed, by name; `portions` are names, in this order."""
+
+    thread: Thread
+    history: History
+    shown: Mapping[str, Message]
+    portions: Sequence[Sequence[str]]
+
+
+def plan_refresh(thread: Thread, history: History) -> Refresh:
+    """Look at nothing outside of what was read, nor at what arrived after `thread` was."""
+    shown = {message.id: message for message in (*history.messages, *history.beside)}
+    missing = _names_inside(thread, history) - shown.keys()
+    names = list(dict.fromkeys((*shown, *sorted(missing), *sorted(history.gone))))
+    portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)]
+    return Refresh(thread, history, shown, portions or [[]])
+
+
+def refresh_portion(sql: Sql, refresh: Refresh, names: Sequence[str]) -> bool:
+    """Make these messages what the platform shows. Whether the next portion has its turn: the thread is tracked still.
+
+    Whatever happens between two of them, the thread is stale until the last one. Where a message has come that was not
+    read, it stays so: that may have come late, and be deleted.
     """
+    thread, history, shown = refresh.thread, refresh.history, refresh.shown
     lock_channel(sql, thread.key.workspace, thread.key.channel)
     row = find_thread(sql, thread.key)
     if row is None:
-        return
-    shown = {message.id: message for message in (*history.messages, *history.beside)}
-    missing = _names_inside(thread, history) - set(shown)
-    kept = _find_kept(sql, thread.key, {*shown, *missing, *history.gone})
+        return False
+    kept = _find_kept(sql, thread.key, names)
     forgotten = find_forgotten(sql, thread.key)
-    new = (each for each in shown.values() if each.id not in kept and not forgotten.covers(each.author, each.at))
-    insert_messages(sql, thread.key, list(new), bool(row["private"]))
+    new = [shown[name] for name in names if name in shown and name not in kept]
+    new = [one for one in new if not forgotten.covers(one.author, one.at)]
+    insert_messages(sql, thread.key, new, bool(row["private"]))
     for name, message in kept.items():
         if name in shown:
             if name in history.unasked and not _is_older(shown[name], message):
@@ -48,8 +72,9 @@ def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
             update_message(sql, message, shown[name])
         elif not message["deleted_at"] and (name in history.gone or not message["alone"]):
             tombstone(sql, message, sql.now())
-    if not _has_unseen(sql, thread, shown):
+    if names == refresh.portions[-1] and not _has_unseen(sql, thread, shown):
         mark_fresh(sql, thread.key, thread.generation)
+    return True
 
 
 def _is_older(message: Message, row: Row) -> bool:
@@ -78,4 +103,4 @@ def _has_unseen(sql: Sql, thread: Thread, shown: Iterable[str]) -> bool:
     """Whether a message is kept that neither the platform showed nor `thread` had."""
     known = {*shown, *(message.id for message in thread.messages)}
     statement = UNSEEN.format(known=sql.among("message", "known"))
-    return sql.one(statement, {**thread_values(thread.key), "known": sorted(known)}) is not None
+    return sql.one(statement, {**thread_values(thread.key), "known": list(known)}) is not None

@@ -14,6 +14,7 @@ from core.store.sqlite import light_library  # noqa: F401  first: all others imp
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
 from core.store.sqlite.inspection import find_database_files, inspect_database
+from core.store.sqlite.picture import PictureThread
 from core.store.sqlite.source import SqliteSource
 from core.store.sqlite.source import open_source as open_source_file
 
@@ -25,6 +26,13 @@ async def open_engine(
 ) -> DatabaseThread:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
     engine = DatabaseThread(_path(url), busy, clock, keys, wall)
+    await engine.open()
+    return engine
+
+
+async def open_picture(url: str, busy: timedelta, keys: AuditKeys | None, wall: Clock) -> DatabaseThread:
+    """Open the database of `url`, which was moved away, to read what it held then. Raises StoreUnusable."""
+    engine = PictureThread(_path(url), busy, None, keys, wall)
     await engine.open()
     return engine
 
@@ -58,4 +66,4 @@ def _path(url: str) -> str:
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["backup", "find_folder", "inspect", "list_files", "open_engine", "open_source", "write_copy"]
+__all__ = ["backup", "find_folder", "inspect", "list_files", "open_engine", "open_picture", "open_source", "write_copy"]

@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
@@ -18,7 +19,7 @@ from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.store.audit_log import AuditKeys
 from core.store.records.heartbeat import News
-from core.store.sql_port import Sql, Unfit
+from core.store.sql_port import Sql, Unfit, prepare_and_do
 from core.store.sqlite.lease_clock import open_lease_clock
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
+PATIENCE = 0.1  # seconds that a patient unit waits for others that it may come along with
 TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
 STATEMENTS = 512  # that stay compiled: all of them, about 4 kB each
@@ -62,6 +64,8 @@ class DatabaseThread:
         clock: Clock | None = None,
         keys: AuditKeys | None = None,
         wall: Clock = system_clock,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         """All times are those of `clock`; without one, the time of day is that of `wall`, and leases count steadily."""
         self.path = path
@@ -78,6 +82,9 @@ class DatabaseThread:
         self._ending = False
         self._waiting: deque[Unit] = deque()
         self._working = False
+        self._patience = patience
+        self._due: asyncio.TimerHandle | None = None
+        """When those that are patient begin, unless others come before."""
 
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnusable, and then nothing is left open."""
@@ -87,18 +94,24 @@ class DatabaseThread:
             await self.shut()
             raise
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
-        Units that wait at the same time share a transaction: what one write to the disk costs, they pay together.
+        Units that wait at the same time share a transaction: what one write to the disk costs, they pay together. So
+        one that is `patient` waits for the next that is not. All are done in the order in which they were asked for.
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
+        done: T = await prepare_and_do(partial(self._do, patient=patient), work)
+        return done
+
+    async def _do(self, work: Callable[[Sql], Any], *, patient: bool) -> Any:
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[T] = loop.create_future()
+        answered: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(Unit(work, answered))
-        if not self._working:
-            self._working = True
-            loop.call_soon(self._begin, loop)  # so that those who ask in the same moment come along
+        if not patient:
+            self._begin_soon(loop)
+        elif self._due is None:
+            self._due = loop.call_later(self._patience, self._begin_soon, loop)
         return await answered
 
     def sweep_soon(self) -> None:
@@ -120,6 +133,7 @@ class DatabaseThread:
         await self.finish_sweep()
         waiting = list(self._waiting)  # the thread takes from it meanwhile
         if waiting:
+            self._begin_soon(asyncio.get_running_loop())
             await asyncio.wait([unit.answered for unit in waiting])
         try:
             await self._run(self._close)
@@ -137,7 +151,7 @@ class DatabaseThread:
             connection = sqlite3.connect(self.path, busy, cached_statements=STATEMENTS)
             self._db = Database(connection, execute_plugins=False)
             prepare(self._db)
-            with transaction(self._db):
+            with self._transact(self._db):
                 self._ensure_unmoved()  # again: a move may have held the lock that this waited for
                 migrate(self._db)
                 leases = self._clock or open_lease_clock(self._db, self._wall)
@@ -148,6 +162,18 @@ class DatabaseThread:
     def _ensure_unmoved(self) -> None:
         if self._mark and os.path.lexists(self._mark):
             ensure_unmoved(self.path)
+
+    def _transact(self, db: Database) -> AbstractContextManager[None]:
+        return transaction(db)
+
+    def _begin_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """With what is waiting, and with all that is asked for in the same moment."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if not self._working:
+            self._working = True
+            loop.call_soon(self._begin, loop)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -160,7 +186,7 @@ class DatabaseThread:
         units: list[Unit] = []
         try:
             sql, until = self._require_open(), time.monotonic() + TOGETHER
-            with transaction(sql.db):
+            with self._transact(sql.db):
                 self._ensure_unmoved()  # as this machine may have slept while it was
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from core.domain.clock import system_clock
 from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
+from core.store.places.budgets import list_zones
 from core.store.places.key_values import list_server_notes
 from core.store.places.personas import list_models
 from core.store.places.shards.leases import list_overviews
@@ -96,6 +97,7 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         parks = db.table("tool_calls").exists()
         count, oldest = count_open(sql, parks=parks) if db.table("questions").exists() else (0, None)
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
+        zones = tuple(list_zones(sql)) if db.table("budgets").exists() else ()
         votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
         deletions = count_deletions(sql) if db.table("file_deletions").exists() else WaitingDeletions()
         batches = count_waiting(sql) if db.table("jobs").exists() else WaitingBatches()
@@ -104,7 +106,7 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         found = Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
         found = replace(found, votes=votes, deletions=deletions, batches=batches)
         shards = list_overviews(sql) if db.table("shard_holders").exists() else {}
-        return replace(found, notes=notes, installations=installed, shards=shards)
+        return replace(found, zones=zones, notes=notes, installations=installed, shards=shards)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

@@ -6,10 +6,8 @@ Tests core.claude.streams.accumulator, core.answering.completions and core.promp
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
-from anthropic.types import Message, Usage
 
 from core.claude.citations import Citation
 from core.claude.streams.accumulator import CITATION, MessageAccumulator, read_citation
@@ -287,13 +285,13 @@ def test_an_answer_that_died_is_bounded_by_its_citations_too():
     bounds = []
     for count in range(2):
         accumulator = MessageAccumulator()
-        message = Message.construct(content=[], usage=Usage.construct(input_tokens=30, output_tokens=1))
-        accumulator.take(SimpleNamespace(type="message_start", message=message))
-        block = SimpleNamespace(type="text", text="It costs 5", citations=[])
-        accumulator.take(SimpleNamespace(type="content_block_start", index=0, content_block=block))
+        usage = {"input_tokens": 30, "output_tokens": 1}
+        accumulator.take({"type": "message_start", "message": {"content": [], "usage": usage}})
+        block = {"type": "text", "text": "It costs 5", "citations": []}
+        accumulator.take({"type": "content_block_start", "index": 0, "content_block": block})
         for cited in CITES * count:
-            delta = SimpleNamespace(type="citations_delta", citation=cited)
-            accumulator.take(SimpleNamespace(type="content_block_delta", index=0, delta=delta))
+            delta = {"type": "citations_delta", "citation": cited}
+            accumulator.take({"type": "content_block_delta", "index": 0, "delta": delta})
         bounds.append(accumulator.bound_usage(5_000, "5m").output)
 
     assert bounds[1] == bounds[0] + CITATION

@@ -38,12 +38,12 @@ async def ask(client: Claude, persona=Persona(), model=Model(HAIKU)) -> tuple[Co
 
 
 async def test_an_answer_is_its_text_blocks_and_grows_as_it_is_heard(claude, client):
-    claude.script(Answer(text="Hello, Ada!", thinking="Who is Ada?", chunk=4))
+    claude.script(Answer(text="Hello, Ada!", thinking="Who is Ada?", chunk=4, delay=0.01))
 
     completion, heard = await ask(client)
 
-    assert completion.text == "Hello, Ada!"
-    assert heard == ["Hell", "Hello, A", "Hello, Ada!"]
+    assert completion.text == heard[-1] == "Hello, Ada!"
+    assert heard[:-1] == ["Hell", "Hello, A"][: len(heard) - 1]  # what comes at once is told at once
     assert (completion.stop, completion.model, completion.category) == ("end_turn", HAIKU, None)
     assert completion.request == claude.billed[0].request_id
 

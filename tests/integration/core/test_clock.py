@@ -116,3 +116,13 @@ def test_the_machine_names_its_zone_or_none():
     zone = find_local_zone()
 
     assert zone is None or is_time_zone(zone)
+
+
+async def test_a_question_is_answered_where_no_zone_is_known_that_it_is_asked_and_paid_in(store, board, claude):
+    await store.ledger.allow(Budget(Scope("board:w1"), Period.DAY, 9_000_000, "Europe/Atlantis", "U1", START), 0)
+    board.zones = {"U1": "Asia/Atlantis"}
+    async with house(store, claude, board, clock=board.now) as assistant:
+        await Days(board, store, assistant).say("U1", "a", timedelta(0))
+        await Days(board, store, assistant).say("U2", "b", timedelta(minutes=1))
+
+    assert lasts(claude) == ["[Friday, 2 January 2026, 09:00, UTC]\nAda: a", "Bob: b"]

@@ -190,10 +190,12 @@ async def test_another_process_hears_the_addition_before_it_shows_the_first_word
         claude.answer = lambda body: Answer(text="fine")
         gate = thinking()
         claude.script(Answer(text="hello", gate=gate))
+        await store.questions.heartbeat("p2")
         async with house(store, claude, board, clock=board.now, process="p1") as one:
+            await one.worker.heartbeat()
             await one.ingest(board.said("t1", "U1", "hi"))
             await asked(claude, 1)
-            await store.questions.ingest(board.said("t1", "U1", "help"))  # as another process does
+            await store.questions.ingest(board.said("t1", "U1", "help"))  # as the other process does
             gate.opened.set()
             await board.until("t1", "fine")
             await closed(store)

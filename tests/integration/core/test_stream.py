@@ -1,14 +1,14 @@
 """A message out of its stream's events: the same as the SDK's own helper makes of them."""
 
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import pairwise
 
 import anthropic
 import pytest
-from anthropic.types import RawMessageStreamEvent
-from pydantic import TypeAdapter
 
 from core.claude.citations import WEB, Citation
+from core.claude.client import Claude
 from core.claude.streams.accumulator import (
     AFTER_END,
     MalformedStream,
@@ -43,30 +43,29 @@ def stopped(index=0) -> dict:
     return {"type": "content_block_stop", "index": index}
 
 
-def events(*raw: dict) -> list[RawMessageStreamEvent]:
-    return [TypeAdapter(RawMessageStreamEvent).validate_python(one) for one in raw]
-
-
 def streamed(*raw: dict) -> MessageAccumulator:
     found = MessageAccumulator()
-    for event in events(*raw):
+    for event in raw:
         found.take(event)
     return found
 
 
 async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
     answer = Answer(thinking="Let me see.", text="It is blue. " * 20, blocks=(SEARCH,), stop_reason="pause_turn")
-    ours = MessageAccumulator()
+    ours, grown = MessageAccumulator(), []
     async with ClaudeFake() as claude, anthropic.AsyncAnthropic(api_key=claude.key, base_url=claude.url) as client:
         claude.script(answer, answer)
         async with client.messages.stream(**ASKED) as stream:
             theirs = await stream.get_final_message()
-        async with await client.messages.create(**ASKED, stream=True) as raw:
-            grown = [ours.text async for event in raw if ours.take(event)]
+        asked = Claude(claude.key, claude.url)
+        async with aclosing(await (await asked.open()).send_message(ASKED, {})) as raw:
+            async for events in raw.read():
+                grown += [ours.text for event in events if ours.take(event)]
+        await asked.close()
 
     differs = {"id": theirs.id, "usage": theirs.usage.to_dict()}  # what was asked twice is read from the cache
-    assert {**ours.whole().to_dict(), **differs} == theirs.to_dict()
-    assert ours.whole().content[0].signature
+    assert {**ours.whole(), **differs} == theirs.to_dict()
+    assert ours.whole()["content"][0]["signature"]
     assert grown[-1] == ours.text == answer.text
     assert len(grown) > 10
     assert all(after.startswith(before) for before, after in pairwise(grown))
@@ -80,26 +79,26 @@ def test_a_tool_s_input_comes_in_pieces_that_are_no_json_until_its_end(pieces, w
     begun = {"type": "content_block_start", "index": 0, "content_block": tool}
     found = streamed(STARTED, begun, *(delta(type="input_json_delta", partial_json=one) for one in pieces), stopped())
 
-    assert found.whole().content[0].input == whole
+    assert found.whole()["content"][0]["input"] == whole
 
 
 def test_what_a_hosted_tool_does_is_told_once_its_input_is_whole():
     begun = {"type": "content_block_start", "index": 0, "content_block": {**SEARCH, "input": {}}}
     found = streamed(STARTED, begun, delta(type="input_json_delta", partial_json='{"query": "the '))
     before = found.take_activity()
-    for event in events(delta(type="input_json_delta", partial_json='sky"}'), stopped()):
+    for event in (delta(type="input_json_delta", partial_json='sky"}'), stopped()):
         found.take(event)
 
     assert [before, found.take_activity(), found.take_activity()] == ["", "searching “the sky”", ""]
-    assert found.whole().content[0].input == {"query": "the sky"}
+    assert found.whole()["content"][0]["input"] == {"query": "the sky"}
 
 
 def test_citations_gather_in_their_block():
     cited = [delta(type="citations_delta", citation={**CITED, "encrypted_index": str(one)}) for one in range(2)]
     found = streamed(STARTED, TEXT, delta(type="text_delta", text="Blue."), *cited, stopped())
 
-    (block,) = found.whole().content
-    assert (block.text, [one.encrypted_index for one in block.citations]) == ("Blue.", ["0", "1"])
+    (block,) = found.whole()["content"]
+    assert (block["text"], [one["encrypted_index"] for one in block["citations"]]) == ("Blue.", ["0", "1"])
 
 
 FETCHED = {"type": "document", "title": "Page", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}
@@ -133,9 +132,7 @@ def test_citations_count_the_pages_that_were_fetched_behind_the_documents(cited,
 
 def test_counts_at_the_end_are_totals_and_one_left_out_stays():
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}}
-    usage = streamed(STARTED, ended).whole().usage
-
-    assert (usage.input_tokens, usage.output_tokens) == (3, 9)
+    assert streamed(STARTED, ended).whole()["usage"] == {"input_tokens": 3, "output_tokens": 9}
 
 
 LOOPED = {"input_tokens": 105, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 5_000, "output_tokens": 20}
@@ -163,7 +160,7 @@ def test_the_end_tells_the_sum_of_what_tools_and_steps_have_used(told, used):
     begun = {"type": "message_start", "message": {**BEGUN, "usage": usage}}
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": told}
 
-    assert read_usage(streamed(begun, ended).whole().usage, "1h") == used
+    assert read_usage(streamed(begun, ended).whole()["usage"], "1h") == used
 
 
 def test_events_without_a_beginning_are_garbled():
@@ -178,8 +175,10 @@ def test_input_of_a_tool_that_can_t_be_read_stays_as_it_came(given):
     tool = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
     begun = {"type": "content_block_start", "index": 0, "content_block": tool}
 
-    (block,) = streamed(STARTED, begun, delta(type="input_json_delta", partial_json=given), stopped()).whole().content
-    assert block.input == given
+    (block,) = streamed(STARTED, begun, delta(type="input_json_delta", partial_json=given), stopped()).whole()[
+        "content"
+    ]
+    assert block["input"] == given
 
 
 def thinking(**fields) -> dict:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bots.delivery.backfill import Progress
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import NO_PERSON, NO_SERVER, NOT_KNOWN
 from bots.discord.backfill import BackfillSource
@@ -136,7 +137,8 @@ async def test_what_was_missed_where_we_do_not_answer_is_not_looked_for(town, cl
     async with listening(town, claude, store) as running:
         client, admission = running.discord._connected, running.discord._admission
         source = BackfillSource(running.discord._rest, lambda: client, at_once, admission)
-        found = await source.fetch_missed(MissedRange(f"discord:{STRANGE}", NOW))
+        missed = MissedRange(f"discord:{STRANGE}", NOW)
+        found = await source.fetch_missed(missed, Progress(missed))
         await settled(town, running)
 
     assert (found, notices(town, "lounge"), told(claude)) == ([], [], [])
@@ -152,7 +154,8 @@ async def test_direct_messages_that_were_missed_are_heard_only_of_people_who_sha
         client, admission = running.discord._connected, running.discord._admission
         source = BackfillSource(running.discord._rest, lambda: client, at_once, admission)
         keys = tuple(ThreadKey("discord:@me", place, place) for place in places.values())
-        found = await source.fetch_missed(MissedRange("discord:@me", NOW, keys))
+        missed = MissedRange("discord:@me", NOW, keys)
+        found = await source.fetch_missed(missed, Progress(missed))
 
     assert [event.id for event in found] == [asked["ada"]]
 

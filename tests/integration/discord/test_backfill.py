@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bots.delivery.backfill import Progress
 from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
@@ -251,7 +252,8 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
         search = BackfillSource(
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once, running.discord._admission
         )
-        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
+        found = await search.fetch_missed(missed, Progress(missed))
 
     assert [event.id for event in found] == asked
 
@@ -270,6 +272,31 @@ async def test_a_server_that_comes_late_is_waited_for(town, store):
         search = BackfillSource(
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes, running.discord._admission
         )
-        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
+        found = await search.fetch_missed(missed, Progress(missed))
 
     assert [event.id for event in found] == [asked]
+
+
+async def test_a_channel_that_is_not_known_or_can_not_be_read_is_one_warning_in_a_process(town, store, caplog):
+    caplog.set_level("DEBUG", "bots.discord")
+    await town.ask("general", "anybody?")
+    async with confab(town.guild, town.claude, store) as running:
+        client, places = running.discord._connected, running.discord._intake._places
+        await client.wait_until_ready()
+        search = BackfillSource(
+            Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once, running.discord._admission
+        )
+        await idle(running)
+        caplog.clear()
+        missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
+        for _ in range(3):
+            await places.find("8138", "404")
+            town.guild.fault(LIST, error(403), 1)
+            await search.fetch_missed(missed, Progress(missed))
+
+    told = [(one.levelname, one.getMessage().partition(" is not ")[0]) for one in caplog.records]
+    told = [one for one in told if one[1].startswith(("channel 404", "what was missed"))]
+    assert told == [
+        (level, said) for level in ("WARNING", "DEBUG", "DEBUG") for said in ("channel 404", "what was missed in 81382")
+    ]

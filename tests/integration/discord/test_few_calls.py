@@ -115,15 +115,15 @@ async def test_a_thread_that_was_never_seen_is_read_once_again_and_its_names_are
     guild, claude, store
 ):
     begun, calls = {"remember_names": asyncio.Event()}, Counter[str]()
-    threads, ledger = Watched(store.threads, begun, calls), Watched(store.ledger, begun, calls, "budgets")
+    threads, questions = Watched(store.threads, begun, calls, "remember_zone"), Watched(store.questions, {}, calls)
     start = await guild.say("bob", "general", "the plan is this")
     thread = await guild.start_thread(start, "plans", "bob")
-    async with confab(guild, claude, replace(store, threads=threads, ledger=ledger)) as running:
+    async with confab(guild, claude, replace(store, threads=threads, questions=questions)) as running:
         await guild.say("ada", thread, f"<@{guild.me}> is it?")
         await settled(guild, running)
 
     assert told(claude) == [[("user", "Bob: the plan is this\nAda: is it?")]]
-    assert calls["thread"] == 2
+    assert (calls["open"], calls["refresh"], calls["thread"], calls["join_waiting"]) == (1, 1, 0, 0)
 
 
 def list_before(guild, since: int, what: str) -> list[str]:

@@ -13,6 +13,8 @@ from sqlite_utils import Database, Migrations
 
 from bots.app.doctor import describe_batches, describe_deletions, describe_disk, describe_questions
 from bots.ops.results import DATABASE
+from core.billing.budgets import Budget, Period
+from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.errors import StoreUnusable
 from core.domain.events import Pressed
@@ -256,3 +258,17 @@ def test_batches_that_wait_are_told_and_for_long_they_are_a_warning(waiting, sta
     told = describe_batches(waiting, NOON)
 
     assert (told.state, told.says, bool(told.mend)) == (state, says, state == "warning")
+
+
+async def test_a_workspaces_time_zone_that_this_machine_does_not_have_is_a_warning(path):
+    url = f"sqlite:///{path}"
+    store = await open_store(url)
+    for number, zone in enumerate(("Europe/Atlantis", "Europe/Berlin", "Asia/Atlantis")):
+        budget = Budget(Scope("slack:T1" if number < 2 else "slack:T2"), Period.DAY, 1, zone, "U1", NOON)
+        await store.ledger.allow(budget, number if number < 2 else 0)
+    await store.shut()
+
+    told = [one for one in await findings(DATABASE, chosen(database_url=url)) if one.name == "time zone"]
+    assert [(one.state, one.says) for one in told] == [
+        ("warning", "Asia/Atlantis is not known here; UTC holds in its place")
+    ]

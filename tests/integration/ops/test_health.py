@@ -21,7 +21,15 @@ from core.domain.errors import SettingsError, StoreUnavailable
 from core.domain.messages import Outcome, Question, ThreadKey
 from core.domain.usage import Usage
 from core.store import open_store
-from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded, ShardsCounted
+from core.telemetry import (
+    AnswerBegun,
+    BackfillAdvanced,
+    HeartbeatSent,
+    PlatformCalled,
+    QuestionClosed,
+    RequestEnded,
+    ShardsCounted,
+)
 from tests.fakes.board import START, Board
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
@@ -183,6 +191,22 @@ async def test_how_many_shards_are_held_is_told(health, store):
     for state, count in (("count", 16), ("held", 7), ("unheld", 0)):
         assert f'confab_shards{{platform="discord",state="{state}"}} {count}.0' in metrics
     assert 'confab_session_starts_left{platform="discord"} 984.0' in metrics
+
+
+async def test_how_much_is_still_to_be_read_of_what_was_missed_is_told_until_it_was(health):
+    for workspace, unread in (("slack:T1", 40), ("slack:T2", 7), ("slack:T1", 39)):
+        health(BackfillAdvanced(workspace, unread))
+
+    async with completions(health, named("slack", "")) as ask:
+        _, told = await ask("/readyz")
+        _, metrics = await ask("/metrics")
+        for workspace in ("slack:T1", "slack:T2"):
+            health(BackfillAdvanced(workspace, 0))
+        _, later = await ask("/readyz")
+
+    assert (told["catching_up"], told["ready"], "catching_up" in later) == ({"slack": 46}, True, False)
+    assert 'confab_backfill_unread{platform="slack"} 39.0' in metrics
+    assert [health.count_unread(workspace) for workspace in ("slack:T1", "slack:T9")] == [0, 0]
 
 
 async def test_a_question_that_waits_for_a_person_is_counted_apart(health, store, claude, time):

@@ -103,6 +103,38 @@ def test_ids_are_fields_in_text_and_in_json():
     }
 
 
+class Counted(JsonFormatter):
+    """A formatter that counts how often it looks for secrets."""
+
+    searches = 0
+
+    def redact(self, text: str) -> str:
+        Counted.searches += 1
+        return super().redact(text)
+
+
+@pytest.mark.parametrize(("name", "searches"), [("C1", 1), ("C\0one", 9)], ids=["a plain line", "a line with a NUL"])
+def test_secrets_are_looked_for_once_a_line_and_never_across_its_fields(name, searches):
+    Counted.searches = 0
+    ids = {**IDS, "channel": name, "request": "sesame"}
+
+    told = json.loads(line("open", ["open\0sesame", "sesame"], form=Counted, **ids))
+
+    assert (told["message"], told["request"], Counted.searches) == ("open", "[secret]", searches)
+
+
+def test_nothing_is_found_out_about_a_line_that_it_does_not_show():
+    program = (
+        "import logging; from bots.ops import logs; logs.configure('INFO', []); shown = []; "
+        "logging.getLogger().handlers[0].emit = shown.append; logging.getLogger('core.x').info('hello'); "
+        "print(shown[0].lineno, shown[0].thread, shown[0].process, shown[0].processName)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "0 None None None\n"
+
+
 def test_a_line_logged_while_a_question_is_answered_has_its_ids():
     def logged() -> str:
         current_question.set(IDS)

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.backfill import BETWEEN
+from bots.delivery.backfill import BETWEEN, Progress
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
@@ -252,7 +252,8 @@ async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(to
         await slack.say("ada", "D0ADA", f"!help {number}")
 
     async with searching(slack, batch=3) as search:
-        found = await search.fetch_missed(MissedRange("slack:T024", since))
+        missed = MissedRange("slack:T024", since)
+        found = await search.fetch_missed(missed, Progress(missed))
 
     told = [event.line if isinstance(event, Commanded) else event.message.text for event in found]
     assert told == [words for number in range(7) for words in (str(number), str(number), f"help {number}")]
@@ -267,9 +268,12 @@ async def test_threads_that_did_not_go_on_are_not_read(town):
     await slack.say("bob", "dev", "a reply", roots[1])
     ours = tuple(ThreadKey("slack:T024", "C0DEV", root) for root in roots)
 
+    told = []
     async with searching(slack) as search:
-        found = await search.fetch_missed(MissedRange("slack:T024", since, ours))
+        missed = MissedRange("slack:T024", since, ours)
+        found = await search.fetch_missed(missed, Progress(missed, told.append))
 
+    assert (told[0].unread, told[-1].unread) == (len(slack.called("conversations.history")) + 3, 0)
     assert [call["ts"] for call in slack.called("conversations.replies")] == [roots[1]]
     assert [event.key.thread for event in found] == [roots[1]]
 

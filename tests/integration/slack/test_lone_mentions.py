@@ -3,6 +3,7 @@
 Tests the part of bots.slack.intake, bots.slack.history and core.store.rules.ingest.
 """
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import SlackFake
 from tests.support.drawings import draw
 from tests.support.slack_house import at_home, brisk, living
+from tests.support.waiting import until
 
 READS = {"conversations.replies", "conversations.history"}
 PLAN = File("", "plan.png", "image/png", draw(), "U0ADA")
@@ -107,6 +109,52 @@ async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
         await home.answered(2)
 
     assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
+
+
+class Ingested:
+    """Questions of a database that takes its time while `slow` is not set, and which events they were told of."""
+
+    def __init__(self, questions):
+        self._questions, self.ids, self.slow = questions, [], asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._questions, name)
+
+    async def ingest(self, event, **more):
+        self.ids.append(event.id)
+        await self.slow.wait()
+        return await self._questions.ingest(event, **more)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before", "meanwhile"])
+async def test_a_mention_whose_message_is_kept_before_or_meanwhile_costs_the_database_nothing(meanwhile):
+    kept, waits = await open_store("sqlite://"), []
+    questions = Ingested(kept.questions)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await brisk(seconds)
+
+    async with (
+        SlackFake() as slack,
+        ClaudeFake() as claude,
+        living(slack, claude, replace(kept, questions=questions), sleep=sleep) as home,
+    ):
+        questions.slow.set()
+        await home.rest()
+        questions.slow.clear() if meanwhile else None
+        slack.outbox.hold()
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        slack.outbox.release(without="app_mention")
+        await (until(lambda: root in questions.ids) if meanwhile else home.answered())
+        slack.outbox.again(slack.outbox.lost[-1])
+        await until(lambda: not meanwhile or intake.TWIN in waits)
+        questions.slow.set()
+        await home.answered()
+    await kept.shut()
+
+    found = questions.ids.count(root), len(home.asked), len(home.ours("dev", root))
+    assert (*found, waits.count(intake.TWIN)) == (1, 1, 1, meanwhile)
 
 
 class AwayForAMoment:

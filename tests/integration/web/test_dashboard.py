@@ -13,7 +13,16 @@ from core.billing.ledger_rows import Scope
 from core.domain.messages import Outcome, Rank
 from core.domain.personas import Persona, Place
 from core.store.records.sign_ins.sessions import Identity
-from tests.support.browser import NARROW, WIDE, find_chromium, list_barriers, measure_overflow, shoot, visit
+from tests.support.browser import (
+    NARROW,
+    WIDE,
+    find_chromium,
+    list_barriers,
+    list_hidden_actions,
+    measure_overflow,
+    shoot,
+    visit,
+)
 from tests.support.dashboard import ADA, BOB, CHANNEL, HERE, PAGES, fill, spend_days
 from tests.support.talk import asked, message, thread
 
@@ -49,6 +58,7 @@ async def test_everybody_can_read_every_page_in_light_and_dark_on_a_screen_and_a
                 await page.set_viewport_size(width)
                 barriers += [f"{name} {size}: {one}" for one in await list_barriers(page)]
                 barriers += [f"{name} overflows"] if await measure_overflow(page) else []
+                barriers += [f"{name} {size}: {one} is beside" for one in await list_hidden_actions(page)]
                 if "SCREENSHOTS" in os.environ:
                     await shoot(page, tmp_path, f"{name}-{size}-{theme}")
 
@@ -282,3 +292,13 @@ async def test_an_empty_workspace_says_on_each_page_what_would_stand_there(front
         pages = [await browser.read(f"/dashboard{path}") for path in ("", "/usage", "/personas", "/budgets", "/work")]
 
     assert [page.count('class="empty"') for page in pages] == [1, 1, 1, 1, 2]
+
+
+async def test_all_pages_open_where_the_machine_does_not_have_the_time_zone_and_the_budgets_say_so(front):
+    await fill(front.store, front.clock)
+    await front.store.ledger.allow(Budget(Scope(HERE), Period.DAY, 1, "Europe/Atlantis", "U1", front.clock()), 0)
+    async with front.browse() as browser:
+        pages = {name: await browser.read(f"/dashboard{path}") for name, path in PAGES.items()}
+
+    assert "Europe/Atlantis, is not known to the machine" in pages["budgets"]
+    assert "Days begin at midnight in UTC" in pages["budgets"]

@@ -5,6 +5,7 @@ bots.web.playground.pages, bots.web.playground.actions, bots.web.playground.stre
 """
 
 import asyncio
+import getpass
 import re
 
 import pytest
@@ -294,3 +295,34 @@ async def test_a_command_and_what_confab_says_to_it_stand_like_all_other_posts(t
     assert answer["x"] == given["x"]
     assert answer["y"] - given["y"] - given["height"] <= 24
     assert border == "0px"
+
+
+async def test_what_the_form_of_a_persona_refuses_is_drawn_and_so_it_is_without_a_script(tmp_path):
+    async with serve_playground(tmp_path, logs="refused over HTTP") as served, visit() as visitor:
+        told = []
+        for looks in ({}, {"java_script_enabled": False}):
+            page = await (await visitor.context.browser.new_context(**looks)).new_page()
+            await page.goto(f"{served.address}?panel=persona")
+            await page.get_by_label("Tools").fill("teleport")
+            await page.get_by_role("button", name="Save", exact=True).click()
+            box = page.locator("#persona [data-problem], .notice p").first
+            await expect(box.locator("code").first).to_have_text("teleport")
+            told.append(await box.inner_text())
+            await page.context.close()
+
+    assert [(words.count("`"), words.count("*")) for words in told] == [(0, 0)] * 2
+    assert told[0] == told[1]
+
+
+async def test_what_is_forgotten_is_gone_from_the_page_and_the_answer_says_so(tmp_path):
+    async with serve_playground(tmp_path, USER="") as served, visit() as visitor:
+        page = await visitor.open(served.address)
+        speaker = await page.locator("#rooms").get_attribute("data-as")
+        await ask(page, "What do we ship?")
+        await expect(page.locator(REPLIES)).to_have_attribute("data-whole", "yes")
+        await ask(page, "/forget")
+        answer = page.locator(".post.ours", has_text="forgotten")
+        await expect(answer).to_contain_text("2 messages are forgotten. They are gone from this page too")
+        await expect(page.locator(".post", has_text="What do we ship?")).to_have_count(0)
+
+    assert speaker == getpass.getuser()

@@ -25,7 +25,7 @@ from bots.web.dashboard.personas.places import (
 )
 from bots.web.dashboard.row_pages import cut_rows
 from bots.web.sign_in.guard import VISIT, Visit
-from bots.web.site.templates import mark_code
+from bots.web.site.templates import draw_sentences
 from core.claude.errors import ClaudeError
 from core.commands.craft.persona_changes import describe_change, list_changed_settings
 from core.domain.personas import Persona, Place, Version, list_settings, resolve_personas
@@ -122,7 +122,7 @@ class PersonaPage:
         chosen = self.find(read_number(self.request.query.get("version", "")))
         return {
             "page": page,
-            "changes": [(one, mark_code(describe(one.persona, earlier))) for one, earlier in page.rows],
+            "changes": [(one, draw_sentences(describe(one.persona, earlier))) for one, earlier in page.rows],
             "chosen": chosen,
             "difference": await self._compare_chosen(chosen, before),
         }
@@ -163,7 +163,7 @@ class PersonaPage:
         seen = self.find(refusal.seen)
         before = seen.persona if seen else Persona()
         describe = describe_change if self.readable else _name_changes
-        return mark_code(describe(self.own, before)), await _compare(before, self.own) if self.readable else []
+        return draw_sentences(describe(self.own, before)), await _compare(before, self.own) if self.readable else []
 
 
 async def open_page(desk: Desk, clerk: Clerk, request: web.Request) -> PersonaPage:

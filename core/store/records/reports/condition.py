@@ -35,6 +35,7 @@ class Condition:
     moved: str = ""  # why no bot starts on it, where it was moved
     server: Server | None = None  # None for a file
     models: tuple[str, ...] = ()  # those that personas choose
+    zones: tuple[str, ...] = ()  # those that workspaces chose
     installations: Sequence[Installation] = ()
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
     batches: WaitingBatches = field(default_factory=WaitingBatches)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from core.domain.clock import name_known_zone
 from core.store.places.advisory_locks import lock_money
 from core.store.records.reports.day_sums import Day, DayCount, DayPart, Sums, WorkspaceDays
 from core.store.rules.reports.day_parts import add_sums, count_parts
@@ -83,7 +84,7 @@ class DaySumRepository:
 def list_workspaces(sql: Sql, after: str, zone: str) -> list[WorkspaceDays]:
     """The next workspaces with requests, and whether their days are to be counted."""
     now, rows = sql.lease_time(), sql.many(WORKSPACES, {"after": after, "most": LISTED})
-    zones = [(row, row["chosen"] or zone) for row in rows]
+    zones = [(row, name_known_zone(row["chosen"] or zone)) for row in rows]
     return [
         WorkspaceDays(row["workspace"], chosen, due=row["counted"] != chosen or _is_due(row["due_at"], now))
         for row, chosen in zones

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill
+from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill, Progress
 from core.domain.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
 from core.domain.messages import ThreadKey
+from core.telemetry import BackfillAdvanced
 from tests.support.talk import asked, at, deleted, edited, perhaps, thread
 from tests.support.waiting import let_others_run
 
@@ -37,7 +38,7 @@ class World:
             new=True, ours=False, question=question, key=ThreadKey("", "", ""), missed=self.missed if gap else ()
         )
 
-    async def find(self, missed):
+    async def find(self, missed, progress):
         self.happened.append(f"look in {missed.workspace}")
         await self.finding.wait()
         return self.events
@@ -157,11 +158,11 @@ async def test_gaps_every_few_seconds_are_looked_through_once_a_round(world):
 async def test_a_look_that_fails_is_tried_again_and_does_not_keep_the_next_from_it(world, caplog, failures):
     world.missed, finding, failed = (ONE, TWO), world.find, []
 
-    async def find(missed):
+    async def find(missed, progress):
         if missed == ONE and len(failed) < failures:
             failed.append(missed)
             raise RuntimeError("a bug")
-        return await finding(missed)
+        return await finding(missed, progress)
 
     world.events = ()
     await Backfill(world.ingest, find, world.sleep).ingest(ALL)
@@ -193,3 +194,49 @@ async def test_when_it_stops_it_looks_no_further(world):
     await let_others_run()
 
     assert world.happened == ["g", SETTLE, "look in slack:T1"]
+
+
+async def test_the_log_says_what_waits_to_be_read_once_a_minute_how_far_it_is_and_the_end(world, caplog):
+    caplog.set_level("INFO", "bots.delivery.backfill")
+    now, told = [0.0], []
+
+    async def find(missed, progress):
+        progress.expect(80)
+        for number in range(90):
+            if number == 20:
+                progress.expect(10)
+            now[0] += 2.0
+            progress.advance()
+        return await world.find(missed, progress)
+
+    await Backfill(world.ingest, find, world.sleep, told.append, lambda: now[0]).ingest(ALL)
+    await world.until("g", *ROUNDS)
+
+    looking = "looking for what was missed in slack:T1 since 12:00:00:"
+    assert caplog.messages == [
+        f"{looking} 80 channels and threads",
+        f"{looking} 30 of 90 channels and threads read, about 2 minutes to go",
+        f"{looking} 60 of 90 channels and threads read, about 1 minute to go",
+        "caught up in slack:T1: 2 missed since 12:00:00",
+    ]
+    assert [told[0], told[1], *told[-2:]] == [BackfillAdvanced("slack:T1", left) for left in (80, 79, 0, 0)]
+
+
+async def test_a_look_that_fails_or_is_stopped_leaves_nothing_to_be_read(world):
+    told = []
+
+    async def find(missed, progress):
+        progress.expect(80)
+        raise RuntimeError("a bug")
+
+    await Backfill(world.ingest, find, world.sleep, told.append).ingest(ALL)
+    await world.until("g", SETTLE, ROUND, *[SETTLE, ROUND] * TRIES)
+
+    assert told == [BackfillAdvanced("slack:T1", left) for _ in range(TRIES + 1) for left in (80, 0)]
+
+
+async def test_where_nothing_has_to_be_read_the_log_says_nothing_of_it(caplog):
+    caplog.set_level("INFO", "bots.delivery.backfill")
+    Progress(ONE).expect(0)
+
+    assert caplog.messages == []

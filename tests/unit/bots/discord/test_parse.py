@@ -1,6 +1,7 @@
 """What Discord's payloads become. The samples have the shape that Discord's API v10 documents, trimmed."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,10 +196,20 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
     address = {"at": place.at, "title": title}
     assert said is not None
     assert (said.id, said.key, said.message, said.asks) == (read_as.id, key, read_as, asks)
-    assert json.loads(said.address) == address
+    assert json.loads(said.address) == (address if asks is not Asks.NO else {})
     root = place.at if place.whole else key.thread
     begun = {"begins": not place.whole} if root == read_as.id else {"begun_at": snowflake_time(int(root))}
     assert said == Posted(read_as.id, key, read_as, asks, said.address, **begun)
+
+
+def test_a_page_of_ours_is_not_read_as_if_somebody_else_had_written_it():
+    asked = []
+    us = replace(US, find_name=asked.append)
+    payload = sample("message") | {"author": {"id": US.id, "bot": True}, "content": "See <#81383> and <@&813802>"}
+
+    said = read.parse_post(payload, CHANNEL, us)
+
+    assert (said.message.text, asked) == ("See <#81383> and <@&813802>", [])
 
 
 @pytest.mark.parametrize("payload", ["pin", "thread_created", "thread_starter"])

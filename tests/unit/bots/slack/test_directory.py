@@ -117,3 +117,21 @@ async def test_who_was_a_guest_or_is_not_known_is_not_taken_for_a_member(limited
         for person in ("U0EVE", "U0BOB", "U0BOB"):
             with pytest.raises(NoAnswer):
                 await directory.fetch_rank(person, "C0DEV", asks=True)
+
+
+async def test_a_channel_that_slack_does_not_know_is_one_warning_however_often_it_is_asked_for(limited, caplog):
+    caplog.set_level("DEBUG", "bots.slack.directory")
+    _, directory, _ = limited
+    for channel in ("C0NONE", "C0NONE", "C0NIL"):
+        await directory.fetch_names({f"#{channel}"})
+        assert await directory.fetch_rank("U0BOB", channel) is Rank.MEMBER
+
+    levels = [(one.levelname, one.getMessage().partition(" is ")[0]) for one in caplog.records]
+    assert levels == [
+        ("WARNING", "how #C0NONE"),
+        ("WARNING", "who made C0NONE"),
+        ("DEBUG", "how #C0NONE"),
+        ("DEBUG", "who made C0NONE"),
+        ("WARNING", "how #C0NIL"),
+        ("WARNING", "who made C0NIL"),
+    ]

@@ -21,7 +21,7 @@ from bots.web.dashboard.personas.differences import DifferenceLine, compare_line
 from bots.web.dashboard.tools import list_lines
 from bots.web.dashboard.usage import BY, OWN, draw_chart, name_version
 from bots.web.dashboard.work import describe_kind
-from bots.web.site.templates import mark_code
+from bots.web.site.templates import draw_sentences
 from core.billing.budgets import list_midnights
 from core.billing.ledger_rows import DIRECT, Scope, UsageRow
 from core.commands.dashboard.sign_in import ROWS
@@ -144,10 +144,18 @@ def test_only_a_short_number_of_plain_digits_is_one(text, number):
     assert read_number(text) == number
 
 
-def test_code_of_a_sentence_is_code_and_markup_in_it_is_text():
-    assert str(mark_code("did `<b>` to <i> `` a`b ``")) == (
-        "did <code>&lt;b&gt;</code> to &lt;i&gt; <code> a`b </code>"
-    )
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    [
+        ("did `<b>` to <i> `` a`b ``", "did <code>&lt;b&gt;</code> to &lt;i&gt; <code>a`b</code>"),
+        ("press *Stop*, **now**, or \\*not\\*", "press <em>Stop</em>, <strong>now</strong>, or *not*"),
+        ("one\n- two `a*b*c`", "one<br />\n- two <code>a*b*c</code>"),
+        ("[x](http://a) <http://a> ![y](z)", "[x](http://a) &lt;http://a&gt; ![y](z)"),
+    ],
+    ids=["code", "emphasis", "lines", "no links"],
+)
+def test_code_emphasis_and_lines_of_sentences_are_drawn_and_markup_in_them_is_text(words, drawn):
+    assert str(draw_sentences(words)) == drawn
 
 
 def test_a_tool_that_nobody_knows_is_listed_by_its_server_and_acts_perhaps():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.budgets import Period
+from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope
 from core.commands.registry import UsageError
 from core.domain.messages import Rank, ThreadKey
@@ -245,3 +245,13 @@ async def test_what_was_taken_away_stays_among_the_changes(busy, give):
     await give("budget clear per=day", "U3")
 
     assert "- 2026-11-20 12:00 UTC, Cy: This channel, no budget for a day" in await give("budget show", "U2")
+
+
+async def test_a_zone_that_the_machine_does_not_have_is_told_and_the_budget_stands(give, store):
+    await store.ledger.allow(Budget(Scope("board:w1", "c1"), Period.DAY, 5_000_000, "Europe/Atlantis", "U1", NOW), 0)
+
+    shown = await give("budget show")
+
+    assert "(UTC)" in shown
+    assert "does not know this workspace's time zone, `Europe/Atlantis`: days begin at midnight in UTC" in shown
+    assert "days begin at midnight in UTC" in await give("budget set 25")

@@ -13,6 +13,7 @@ DETAILS = {
     "core.files.converters.converted.Unreadable",
     "core.store.postgres.connection.CommitLost",
     "core.store.sql_port.Unfit",
+    "core.store.sql_port.Unprepared",
     "core.store.transfer.portable.Unportable",
     "core.tools.mcp.json_meter.JsonTooLarge",
     "core.tools.mcp.pipes.LineTooLong",

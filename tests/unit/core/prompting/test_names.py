@@ -1,8 +1,10 @@
 """Speakers are introduced once, by names that nobody can borrow."""
 
 import re
+from itertools import product
 
 import pytest
+from disarm import skeleton_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,21 @@ def test_names_are_one_plain_line_and_differ(shown):
     everybody = [*names.values(), "Ada", "Claude"]
     assert len({name.casefold() for name in everybody}) == len(everybody)
     assert not [name for name in names.values() if not name or re.search(r"[:\[\]\n\r\u2028\u200b<>@]", name)]
+
+
+def test_names_of_ascii_look_alike_where_the_library_says_so():
+    letters = "iIlLO01'"
+    names = [*letters, *(one + other for one, other in product(letters, repeat=2))]
+    keys = {name: {"".join(skeleton_key(form).split()) for form in (name, name.casefold())} for name in names}
+    alike = [(one, other) for one, other in product(names, repeat=2) if keys[one] & keys[other]]
+    found = [
+        (one, other)
+        for one, other in product(names, repeat=2)
+        if introduce_speakers({"U1": one}, ["U2"], {"U2": other}) != {"U2": other}
+    ]
+
+    assert ("I", "l") in alike
+    assert found == alike
 
 
 @pytest.mark.parametrize(

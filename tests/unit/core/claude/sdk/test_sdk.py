@@ -14,7 +14,7 @@ import pytest
 from core.claude import sdk
 from core.claude.client import Claude
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 
 LOADED = """
 import asyncio, gc, importlib.abc, json, sys, threading

@@ -1,0 +1,127 @@
+"""A question takes as few units of work as it can, and still misses nothing that changes meanwhile."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from core.answering.bot_loop_guard import BotLoopGuard
+from core.answering.inbox import Inbox
+from core.domain.messages import Asks, Outcome
+from core.worker.worker import Worker
+from tests.support.house import at_once, house
+from tests.support.waiting import until
+
+NEEDED = {"ingest": 1, "claim_next": 1, "open": 1, "reserve": 1, "settle": 1, "record_page": 1, "close": 1}
+
+
+class Counted:
+    """A part of a store, whose calls are counted; `held` ones wait before their result is told."""
+
+    def __init__(self, within, calls: Counter[str]) -> None:
+        self._within, self._calls = within, calls
+        self.held: dict[str, asyncio.Event] = {}
+        self.ended = Counter[str]()
+
+    def __getattr__(self, name):
+        found = getattr(self._within, name)
+        if not callable(found):
+            return found
+
+        async def call(*given, **named):
+            self._calls[name] += 1
+            result = await found(*given, **named)
+            self.ended[name] += 1
+            if name in self.held:
+                await self.held[name].wait()
+            return result
+
+        return call
+
+
+async def closed(store) -> None:
+    async with asyncio.timeout(20):
+        while (await store.questions.count_open())[0]:
+            await asyncio.sleep(0.01)
+
+
+def take_units(calls: Counter[str]) -> dict[str, int]:
+    """What was called, without what a process does whether anybody asks or not."""
+    aside = {"heartbeat", "count_open", "workspaces"}
+    return {name: count for name, count in calls.items() if name not in aside}
+
+
+async def test_a_question_in_a_known_thread_takes_seven_units_of_work(store, board, claude):
+    calls = Counter[str]()
+    parts = {name: Counted(getattr(store, name), calls) for name in ("questions", "threads", "ledger", "personas")}
+    async with house(replace(store, **parts), claude, board, clock=board.now) as assistant:
+        for number in range(3):
+            await assistant.ingest(board.said("t1", "U1", f"question {number}"))
+            await closed(store)
+            taken = take_units(calls)
+            calls.clear()
+
+    assert taken == NEEDED
+
+
+async def test_where_another_process_lives_on_a_file_it_is_looked_for_what_that_one_heard(store, board, claude):
+    calls = Counter[str]()
+    await store.questions.heartbeat("p2")
+    async with house(
+        replace(store, questions=Counted(store.questions, calls)), claude, board, clock=board.now
+    ) as assistant:
+        await assistant.worker.heartbeat()
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+
+    assert calls["join_waiting"] == 1
+
+
+async def test_what_is_said_while_its_claim_is_on_its_way_is_answered_with_it(store, board, claude):
+    calls = Counter[str]()
+    questions = Counted(store.questions, calls)
+    async with house(replace(store, questions=questions), claude, board, clock=board.now) as assistant:
+        await assistant.worker.heartbeat()
+        await until(lambda: questions.ended["claim_next"] == 1)  # which found nothing
+        questions.held["claim_next"] = told = asyncio.Event()
+        await assistant.ingest(board.said("t1", "U1", "hi"))
+        await until(lambda: questions.ended["claim_next"] == 2)
+        await assistant.ingest(board.said("t1", "U1", "help"))
+        told.set()
+        await closed(store)
+
+    assert board.shown("t1") == ["fine"]
+
+
+async def test_the_worker_looks_again_only_where_something_may_be_left(store, board):
+    calls = Counter[str]()
+    begun: list[str] = []
+    go = asyncio.Event()
+
+    async def answer(claim, lease) -> None:
+        begun.append(claim.question.name)
+        await go.wait()
+        lease.ended = await store.questions.close(claim, Outcome.SHOWN)
+
+    questions = Counted(store.questions, calls)
+    worker = Worker(questions, answer, "p1", lambda: ["board"], sleep=at_once, poll=60.0)
+    inbox = Inbox(questions, worker, BotLoopGuard((), store.bot_answers), board.now, timedelta())
+    running = asyncio.create_task(worker.run())
+    await until(lambda: calls["claim_next"] == 1)
+    for thread, person in (("t1", "U1"), ("t2", "U1"), ("t1", "U2")):  # the last one has to wait for the first
+        looks = calls["claim_next"]
+        await inbox.ingest(board.said(thread, person, "hello", asks=Asks.CERTAINLY))
+        await until(lambda: calls["claim_next"] > looks)  # noqa: B023  before the next round
+    await until(lambda: len(begun) == 2)
+    looks, beats = calls["claim_next"], calls["heartbeat"]
+    go.set()
+    await until(lambda: len(begun) == 3)
+    told = calls["heartbeat"] - beats
+    await closed(store)
+    ended = calls["claim_next"]
+    await worker.drain(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert (looks, told) == (4, 0)
+    assert ended <= 8
