@@ -99,6 +99,7 @@ class Intake:
             storing = asyncio.create_task(self._store(name, events, mark))
             self._storing.add(storing)
             storing.add_done_callback(self._storing.discard)
+            await asyncio.sleep(0)  # so that it is asked for before what follows it is
 
     async def _read(self, name: str, payload: Json) -> Sequence[Event]:
         try:

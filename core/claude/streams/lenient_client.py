@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic._models import FinalRequestOptions
-from anthropic._utils._json import openapi_dumps
+from pydantic_core import to_json
 
 from core.claude.streams.decoder import name_event
 from core.claude.streams.event_stream import EventStream
@@ -56,8 +56,6 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
         request = self._make_request(body, headers)
         try:
             response = await self._client.send(request, stream=True)
-        except httpx2.TimeoutException as error:
-            raise anthropic.APITimeoutError(request=request) from error
         except Exception as error:  # aiohttp's, and what can't be sent at all: the SDK makes one of them too
             raise anthropic.APIConnectionError(request=request) from error
         if not response.is_success:
@@ -77,7 +75,7 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
             template = self._templates[key] = self._build_request(options)
             del template.headers["content-length"]
         told = {name: value for name, value in body.items() if name != "extra_body"}
-        content = openapi_dumps(told | body.get("extra_body", {}) | {"stream": True})
+        content = to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict)
         url, extensions = template.url, template.extensions
         return httpx2.Request("POST", url, headers=template.headers, content=content, extensions=extensions)
 
