@@ -1,4 +1,4 @@
-"""What a start loads: a platform is connected before Anthropic's SDK is imported, and what is asked meanwhile is answered.
+"""What a start loads: Anthropic's SDK is imported beside what connects, and what is asked meanwhile is answered.
 
 Tests core.claude.sdk, core.claude.streams.lenient_client.
 """
@@ -40,12 +40,13 @@ HELD = """
 import importlib.abc, json, sys
 
 class Held(importlib.abc.MetaPathFinder):
-    # Says what is loaded when the SDK is first imported, and holds that import until it is told to go on.
+    # Holds the SDK's first import, which it tells of, until it is told to go on; then it says what is loaded.
     def find_spec(self, name, path, target=None):
         if name == "anthropic" and self in sys.meta_path:
             sys.meta_path.remove(self)
-            print(json.dumps(sorted(sys.modules)), flush=True)
+            print(flush=True)
             sys.stdin.readline()
+            print(json.dumps(sorted(sys.modules)), flush=True)
 
 sys.meta_path.insert(0, Held())
 from bots.cli import main
@@ -81,9 +82,7 @@ class OnDiscord(DiscordFake):
 
 
 @pytest.mark.parametrize("fake", [OnSlack, OnDiscord], ids=["slack", "discord"])
-async def test_the_sdk_is_imported_beside_a_connected_bot_which_answers_what_was_asked_meanwhile(
-    tmp_path, claude, fake
-):
+async def test_the_sdk_is_imported_while_a_bot_connects_which_answers_what_was_asked_meanwhile(tmp_path, claude, fake):
     claude.script(Answer(text="It is forty-two."))
     database = f"sqlite:///{tmp_path}/confab.db"
     async with fake() as platform:
@@ -95,17 +94,19 @@ async def test_the_sdk_is_imported_beside_a_connected_bot_which_answers_what_was
         assert bot.stdin
         assert bot.stdout
         try:
-            loaded = json.loads(await asyncio.wait_for(bot.stdout.readline(), PATIENCE))
+            await asyncio.wait_for(bot.stdout.readline(), PATIENCE)
             connected = platform.is_connected()
+            await platform.until(platform.is_connected)
             await platform.ask()
             while not (await inspect(database)).waiting:
                 await asyncio.sleep(0.05)
             bot.stdin.write(b"\n")
+            loaded = json.loads(await bot.stdout.readline())
             await platform.until(lambda: any("forty-two" in str(post) for post in platform.visible("general")))
         finally:
             bot.kill()
             await bot.communicate()
 
-    assert connected
+    assert not connected
     assert "core.answering.assistant" in loaded
     assert [name for name in loaded if name.startswith(UNUSED)] == []
