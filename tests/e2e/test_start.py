@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bots.app.supervisor import LONGEST_START
 from core.store import inspect
 from tests.fakes.claude.script import Answer
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import BOT
 from tests.fakes.slack.server import SlackFake
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 1_000_000  # characters of a line
@@ -55,7 +56,18 @@ main(["run"])
 
 
 class OnSlack(SlackFake):
-    """Slack, and how this test asks there."""
+    """Slack, and how this test asks there, and lets nobody connect before it wants to."""
+
+    def hold(self):
+        self._opened = asyncio.Event()
+        self.on_request(self._wait)
+
+    def release(self):
+        self._opened.set()
+
+    async def _wait(self, _index, method, phase):
+        if (method, phase) == ("apps.connections.open", "before"):
+            await self._opened.wait()
 
     def settings(self):
         return {"SLACK_BOT_TOKEN": self.token, "SLACK_APP_TOKEN": self.app_token, "SLACK_API_URL": self.base_url}
@@ -69,6 +81,12 @@ class OnSlack(SlackFake):
 
 class OnDiscord(DiscordFake):
     """Discord, the same."""
+
+    def hold(self):
+        self.gateway.pause()
+
+    def release(self):
+        self.gateway.proceed()
 
     def settings(self):
         addresses = {"DISCORD_API_URL": self.api_url, "DISCORD_GATEWAY_URL": self.gateway_url}
@@ -86,6 +104,7 @@ async def test_the_sdk_is_imported_while_a_bot_connects_which_answers_what_was_a
     claude.script(Answer(text="It is forty-two."))
     database = f"sqlite:///{tmp_path}/confab.db"
     async with fake() as platform:
+        platform.hold()
         settings = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url, "DATABASE_URL": database}
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings, **platform.settings()}
         bot = await asyncio.create_subprocess_exec(
@@ -94,8 +113,9 @@ async def test_the_sdk_is_imported_while_a_bot_connects_which_answers_what_was_a
         assert bot.stdin
         assert bot.stdout
         try:
-            await asyncio.wait_for(bot.stdout.readline(), PATIENCE)
-            connected = platform.is_connected()
+            await until(lambda: platform.calls)
+            await asyncio.wait_for(bot.stdout.readline(), LONGEST_START - 2)
+            platform.release()
             await platform.until(platform.is_connected)
             await platform.ask()
             while not (await inspect(database)).waiting:
@@ -107,6 +127,5 @@ async def test_the_sdk_is_imported_while_a_bot_connects_which_answers_what_was_a
             bot.kill()
             await bot.communicate()
 
-    assert not connected
     assert "core.answering.assistant" in loaded
     assert [name for name in loaded if name.startswith(UNUSED)] == []
