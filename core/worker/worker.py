@@ -83,6 +83,8 @@ class Worker:
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
         self._looking = False
+        self._failed = False
+        """Whether the last look failed: what it may have claimed no heartbeat tells of."""
         self._noted: list[tuple[ThreadKey | None, str]] = []
         """What changed since the look that goes on began, of which its claim may know nothing."""
 
@@ -197,11 +199,12 @@ class Worker:
     async def _claim_next(self) -> Claim | None:
         self._noted.clear()
         self._looking = True
-        full, claim = self._list_full(), None
+        full, claim, self._failed = self._list_full(), None, False
         try:
             claim = await self._questions.claim_next(self._process, self._platforms(), full)
         except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
+            self._failed = True
         self._looking = False
         self._process_lease.left_some = claim is None or claim.more or bool(full)
         return claim
@@ -230,7 +233,7 @@ class Worker:
 
     async def _rest(self) -> None:
         """Until there may be something to claim: others say so, or each heartbeat, or it is looked for."""
-        await _wait_for(self._woken, None if self._hears else self._poll)
+        await _wait_for(self._woken, None if self._hears and not self._failed else self._poll)
         self._woken.clear()
 
     def _begin(self, claim: Claim) -> None:

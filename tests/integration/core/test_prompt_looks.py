@@ -14,9 +14,13 @@ import pytest
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.inbox import Inbox
+from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Deleted, Edited, Event
 from core.domain.messages import Outcome
 from core.store import open_store
+from core.store.records.claims import Claim
+from core.store.records.heartbeat import News, Topic
+from core.store.repositories import QuestionRepository
 from core.store.sql_port import stamp
 from core.worker.worker import Worker
 from tests.support import postgres
@@ -79,10 +83,10 @@ class World:
 class Process:
     """It ingests and answers; before it shows a word it looks at what changed, as answers do."""
 
-    def __init__(self, name, store, board, world, *, slots=64, late=False) -> None:
+    def __init__(self, name, store, board, world, *, slots=64, late=False, poll=NEVER) -> None:
         self._store, self._world = store, world
         self.questions = Untold(store.questions, world.chance, late=late)
-        options = {"slots": slots, "sleep": at_once, "poll": NEVER, "signals": store.signals}
+        options = {"slots": slots, "sleep": at_once, "poll": poll, "signals": store.signals}
         self.worker = Worker(self.questions, self._answer, name, lambda: ["board"], **options)
         self.inbox = Inbox(self.questions, self.worker, BotLoopGuard((), store.bot_answers), board.now, timedelta())
 
@@ -255,6 +259,37 @@ async def test_what_a_process_heard_that_has_left_is_looked_for_before_an_answer
         await until(lambda: world.ended)
 
     assert world.faults == []
+
+
+class SilentOnce:
+    """An engine that does the first claim for real, and can't say so."""
+
+    def __init__(self, engine) -> None:
+        self._engine, self.silent = engine, True
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    async def unit(self, work, *, patient=False):
+        done = await self._engine.unit(work, patient=patient)
+        if isinstance(done, Claim) and self.silent:
+            self.silent = False
+            raise StoreUnavailable("it was just lost")
+        return done
+
+
+async def test_a_claim_that_the_database_gave_and_could_not_tell_of_is_asked_for_again_soon(store, board):
+    world = World(random.Random(1))
+    world.go.set()
+    engine = SilentOnce(store.questions._engine)
+    questions = QuestionRepository(engine, timedelta(seconds=10))
+    async with living(world, board, replace(store, questions=questions), poll=0.05) as (process,):
+        process.worker.hear(News(Topic.HEARING))
+        asked = board.said("t1", "U1", "hi")
+        await process.inbox.ingest(asked)
+        await until(lambda: world.ended, 10)
+
+    assert (engine.silent, world.ended) == (False, [asked.message.id])
 
 
 async def test_changes_are_kept_in_mind_only_while_a_look_goes_on(store, board):
