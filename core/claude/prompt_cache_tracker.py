@@ -18,29 +18,40 @@ REMEMBERED = 10_000  # threads
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """A request that was answered: its blocks by their hashes, what else shaped it, and what became of its prompt."""
+class Prompt:
+    """What a request tells, by its hashes: its blocks, and what else a cache depends on."""
 
     model: str
+    tools: int
     system: tuple[int, ...]
+    notes: tuple[int, ...]
+    """What it tells of the channel's notes."""
     settings: str
     turns: tuple[int, ...]
+    files: int
+    """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
+    steps: int
+    """The number of turns' blocks before what Claude did for its own answer; a huge number where it did nothing."""
+
+    def begins(self, later: "Prompt") -> bool:
+        """Whether a later prompt begins with all of this one."""
+        shaped, same = ((one.model, one.tools, one.system, one.notes, one.settings) for one in (self, later))
+        return shaped == same and later.turns[: len(self.turns)] == self.turns
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A request that was answered, and what became of its prompt."""
+
+    prompt: Prompt
     tokens: int
     cached: int
     """Tokens of it that stand in the cache."""
     at: datetime
-    notes: tuple[int, ...] = ()
-    """What it told of the channel's notes."""
-    tools: int = 0
-    """The hash of what Claude was told of tools."""
-    files: int = 0
-    """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
-    steps: int = sys.maxsize
-    """The number of turns' blocks before what Claude did for its own answer, if it did anything."""
     ttl: TTL = "5m"
     """For how long it is cached."""
     asked: tuple[int, int] = (0, 0)
-    """The length and the hash of the words of the last of those: what waited for a person is told below them later."""
+    """The length and the hash of the words before its steps: what waited for a person is told below them later."""
 
 
 class PromptCacheTracker:
@@ -55,9 +66,9 @@ class PromptCacheTracker:
         What was sent before is known to the token; what is new has its own bound.
         """
         past = self._past.get(key)
-        if past is None or not _continues(past, request):
+        if past is None or not past.prompt.begins(_read_prompt(request)):
             return request.input_bound
-        new = _turns(request)[len(past.turns) :]
+        new = _turns(request)[len(past.prompt.turns) :]
         added = sum(block.content.tokens_bound for block in new) + request.results_bound
         return min(request.input_bound, past.tokens + added)
 
@@ -71,66 +82,56 @@ class PromptCacheTracker:
         """
         if request.uncached:
             return None
-        past = self._past.get(key)
-        blocks = tuple(hash(block.content) for block in _turns(request))
+        past, prompt = self._past.get(key), _read_prompt(request)
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
-        system = _system(request)
-        settings, tools, files = _settings(request), _tools(request), _count_files(request)
-        steps, notes = _find_steps(request), _notes(request)
-        self._past[key] = Past(
-            request.model,
-            system,
-            settings,
-            blocks,
-            usage.prompt,
-            cached,
-            at,
-            notes,
-            tools,
-            files,
-            steps,
-            request.ttl,
-            _measure_asked(request, steps),
-        )
-        return _explain_miss(past, request, usage, at)
+        asked = _measure_asked(request, prompt.steps)
+        self._past[key] = Past(prompt, usage.prompt, cached, at, request.ttl, asked)
+        if past is None:
+            return None if usage.cache_read else "new"
+        return None if past.cached and usage.cache_read >= past.cached else _explain_miss(past, prompt, request, at)
 
 
-def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetime) -> str | None:
-    if past is None:
-        return None if usage.cache_read else "new"
-    if past.cached and usage.cache_read >= past.cached:
-        return None
+def _explain_miss(past: Past, now: Prompt, request: Request, at: datetime) -> str:
+    before = past.prompt
     reasons = {
-        "model": past.model != request.model,
-        "tools": past.tools != _tools(request),  # they stand before all else
-        "files": past.files != _count_files(request),  # the first PDF changes the system prompt too
-        "system": past.system != _system(request),
-        "notes": past.notes != _notes(request),
-        "settings": past.settings != _settings(request),
-        "history": not _continues(past, request) and not _differs_in_steps(past, request),
+        "model": before.model != now.model,
+        "tools": before.tools != now.tools,  # they stand before all else
+        "files": before.files != now.files,  # the first PDF changes the system prompt too
+        "system": before.system != now.system,
+        "notes": before.notes != now.notes,
+        "settings": before.settings != now.settings,
+        "history": not before.begins(now) and not _differs_in_steps(past, now, request),
         "expired": at - past.at >= LIFETIMES[past.ttl],
         "small": not past.cached,
-        "steps": not _continues(past, request),  # no other answer is told them, so what comes before them was read
+        "steps": not before.begins(now),  # no other answer is told them, so what comes before them was read
     }
     return next((reason for reason, holds in reasons.items() if holds), "lost")
 
 
-def _continues(past: Past, request: Request) -> bool:
-    """Whether a prompt begins with all of the one before."""
-    shaped = (request.model, _tools(request), _system(request), _notes(request), _settings(request))
-    same = (past.model, past.tools, past.system, past.notes, past.settings) == shaped
-    begun = _turns(request)[: len(past.turns)]
-    return same and tuple(hash(block.content) for block in begun) == past.turns
-
-
-def _differs_in_steps(past: Past, request: Request) -> bool:
+def _differs_in_steps(past: Past, now: Prompt, request: Request) -> bool:
     """Whether two prompts are the same up to what Claude did for the answer of one of them."""
-    pairs = zip(past.turns, (hash(block.content) for block in _turns(request)), strict=False)
+    before = past.prompt
+    pairs = zip(before.turns, now.turns, strict=False)
     same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    if same == past.steps - 1 and past.steps <= len(_turns(request)):
+    if same == before.steps - 1 and before.steps <= len(now.turns):
         length, words = past.asked
         same += hash(_turns(request)[same].content.words[:length]) == words
-    return same >= min(past.steps, _find_steps(request))
+    return same >= min(before.steps, now.steps)
+
+
+def _read_prompt(request: Request) -> Prompt:
+    told: dict[str, list[int]] = {"system": [], "notes": [], "turns": []}
+    files, steps = 0, sys.maxsize
+    for block in request.blocks:
+        kind = block.origin if block.origin == NOTES else "system" if block.origin in SYSTEM else "turns"
+        if kind == "turns" and isinstance(block.content, Opaque | Returned):
+            steps = min(steps, len(told[kind]))
+        files += block.content.kind in SHOWN
+        told[kind].append(hash(block.content))
+    hashes = {kind: tuple(found) for kind, found in told.items()}
+    body, tools = request.body, hash(tuple(tool.told for tool in request.tools))
+    settings = f"{body.get('thinking')} {body.get('output_config')}"
+    return Prompt(request.model, tools, settings=settings, files=files, steps=steps, **hashes)
 
 
 def _measure_asked(request: Request, steps: int) -> tuple[int, int]:
@@ -141,33 +142,5 @@ def _measure_asked(request: Request, steps: int) -> tuple[int, int]:
     return len(words), hash(words)
 
 
-def _find_steps(request: Request) -> int:
-    """How many of its turns' blocks stand before what Claude did for its answer; a huge number where it did nothing."""
-    steps = (at for at, one in enumerate(_turns(request)) if isinstance(one.content, Opaque | Returned))
-    return next(steps, sys.maxsize)
-
-
 def _turns(request: Request) -> Sequence[Block]:
     return [block for block in request.blocks if block.origin not in SYSTEM]
-
-
-def _count_files(request: Request) -> int:
-    return sum(block.content.kind in SHOWN for block in request.blocks)
-
-
-def _system(request: Request) -> tuple[int, ...]:
-    return tuple(hash(one.content) for one in request.blocks if one.origin in SYSTEM and one.origin != NOTES)
-
-
-def _notes(request: Request) -> tuple[int, ...]:
-    return tuple(hash(block.content) for block in request.blocks if block.origin == NOTES)
-
-
-def _tools(request: Request) -> int:
-    return hash(tuple(tool.told for tool in request.tools))
-
-
-def _settings(request: Request) -> str:
-    """What else a cache depends on."""
-    body = request.body
-    return f"{body.get('thinking')} {body.get('output_config')}"
