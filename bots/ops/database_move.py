@@ -1,17 +1,21 @@
 """What `confab migrate-database` tells: how far it is, what it mended, and what to do next."""
 
+from __future__ import annotations
+
 import logging
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from core.domain.wording import count_noun, escape_controls
-from core.store.transfer.move import DONE, Moved, Progress
+
+if TYPE_CHECKING:  # what only says that a database was moved, moves none
+    from core.store.transfer.move import Moved, Progress
 
 REST = 5.0  # seconds between two lines, where there is no terminal
 NAMED = ("threads", "messages", "questions", "requests")
@@ -35,7 +39,7 @@ def show_progress(rest: float = REST) -> Iterator[Callable[[Progress], None]]:
         show = _Bar(stack) if sys.stderr.isatty() else _Lines(rest)
 
         def report(progress: Progress) -> None:
-            if stopped and progress.phase != DONE:
+            if stopped and not progress.is_whole:
                 raise _Stopped
             show(progress)
 
