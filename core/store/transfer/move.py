@@ -33,11 +33,6 @@ class Progress:
     done: int
     whole: int
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the target counts as whole."""
-        return self.phase == DONE
-
 
 Report = Callable[[Progress], None]
 
