@@ -51,20 +51,16 @@ REASONS: dict[str, str] = {
         "seen its messages are kept as well. Where the platform takes its time this is less than the call that it saves."
     ),
     "short: processor time a question": (
-        "A short answer leaves little to spread the writes over: a question passes some fourteen units of work, a fifth of "
+        "A short answer leaves little to spread the writes over: a question passes seven units of work, a fifth of "
         "its time is SQLite's thread, and the rest is spread over hundreds of functions, none of which takes two hundredths."
     ),
     "short: answers a second": (
         "On Discord Confab sends 48 requests a second at most, as Discord's documentation has it; the limit's bot sends all "
-        "at once. On Slack it is what the processor allows."
+        "at once, and where the limits are kept, it loses four questions of five. On Slack it is what the processor allows."
     ),
     "throughput: processor time a question": (
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
         "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
-    ),
-    "start: process to first answer, p50": (
-        "All of it is the start: until it is connected Confab takes 0.3 to 0.5 s of the processor more than the limit. From the "
-        "question on, the first answer costs no more than any other."
     ),
     "scale: question to request": (
         "Who is told of a question and has no place keeps it, and tells the others with that transaction; the other one then "

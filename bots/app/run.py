@@ -36,6 +36,7 @@ from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
+from core.claude import sdk
 from core.claude.batches.message_batches import MessageBatches
 from core.claude.client import Claude
 from core.claude.metering import Metering
@@ -147,7 +148,7 @@ async def assemble(
     api, wake = client.batches, assistant.worker.wake
     jobs = make_job_worker(store, api, metering, wake, pace=pace, clock=clock) if api else None
     beside = [*make_timed_work(settings, store, assistant, clock, pace), *([uploads.run] if uploads else [])]
-    beside += [partial(run_once_connected, platforms, assistant.list_models)]
+    beside += [sdk.load, partial(run_once_connected, platforms, assistant.list_models)]
     try:
         async with tools.connect(store.notes), run_worker(assistant, beside, jobs, store.signals):
             yield assistant

@@ -144,6 +144,10 @@ class Client(discord.AutoShardedClient):
         shard = (server >> 22) % (self.shard_count or 1)
         return self._is_live(shard) and self._untold.has_begun(shard)
 
+    def awaits(self, server: int) -> bool:
+        """Whether a session has just announced a server, and not told us of it yet."""
+        return self._untold.awaits(server)
+
     def _list_heard(self) -> Iterator[int]:
         """The shards that are connected, and have told us of their servers."""
         return filter(self._is_live, self._untold.list_whole())
@@ -234,6 +238,9 @@ class UntoldServers:
     def has_begun(self, shard: int) -> bool:
         """Whether a shard's session began here, so that it tells of its servers."""
         return self._untold.get(shard) is not None
+
+    def awaits(self, server: int) -> bool:
+        return any(untold and server in untold for untold in self._untold.values())
 
     def list_whole(self) -> Iterator[int]:
         """The shards that have told of all their servers."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -62,14 +63,14 @@ class Intake:
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
-        if name not in EVENTS or (name in SERVERS and not self._changes_membership(name, payload)):
+        if name not in EVENTS or (name in SERVERS and not self._concerns_us(name, payload)):
             return
         mark = self._progress.begin(name, payload)
         if name == "READY":
             self._membership.begin_review(payload, system_clock())
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
             self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
-            payload = {"id": payload["id"], "at": system_clock()}
+            payload = {"id": payload["id"], "at": system_clock(), "back": self._is_back(name, payload)}
         guild = payload.get("guild_id")
         if name.startswith("MESSAGE") and guild and self._admission.admits_server(guild):
             self._places.expect(guild, payload["channel_id"])
@@ -98,6 +99,7 @@ class Intake:
             storing = asyncio.create_task(self._store(name, events, mark))
             self._storing.add(storing)
             storing.add_done_callback(self._storing.discard)
+            await asyncio.sleep(0)  # so that it is asked for before what follows it is
 
     async def _read(self, name: str, payload: Json) -> Sequence[Event]:
         try:
@@ -122,15 +124,15 @@ class Intake:
         if name in SERVERS:
             change = self._membership.join if name == "GUILD_CREATE" else self._membership.leave
             await change(payload["id"], payload["at"])
-            return []
+            return _parse_outage(payload, self._admission) if payload["back"] else []
         if name.startswith("MESSAGE_DELETE"):
             place, us = await self._find_place(payload), self._identify_bot(payload)
             return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
-        us = self._identify_bot(payload)
-        if not (parse.is_whole(payload) and await self._admit(name, payload, us)):
+        if not (parse.is_whole(payload) and await self._admit(name, payload)):
             return []
         place = await self._find_place(payload)
+        us = self._identify_bot(payload)  # of a server that was asked for just now, too
         if payload["author"]["id"] != us.id:
             self._directory.note(payload)
         event = (
@@ -138,13 +140,17 @@ class Intake:
         )
         return [event] if event else []
 
-    def _changes_membership(self, name: str, payload: Json) -> bool:
-        """Whether we joined a server or left it. One that comes, or is out of reach for a while, is none of both.
+    def _is_back(self, name: str, payload: Json) -> bool:
+        return name == "GUILD_CREATE" and self._directory.servers.is_back(payload)
+
+    def _concerns_us(self, name: str, payload: Json) -> bool:
+        """Whether a server is back, or we joined it or left it. One that is out of reach for a while is none of these.
 
         Of a session that another process began we do not know which servers it had; to join one again changes nothing.
         """
         if name == "GUILD_CREATE":
-            return payload["id"] not in self._membership or not self._directory.servers.hears(payload["id"])
+            joined = payload["id"] not in self._membership or not self._directory.servers.hears(payload["id"])
+            return joined or self._is_back(name, payload)
         return not payload.get("unavailable")
 
     async def _find_place(self, payload: Json) -> ChannelPlace:
@@ -155,9 +161,9 @@ class Intake:
         server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
-    async def _admit(self, name: str, payload: Json, us: BotIdentity) -> bool:
+    async def _admit(self, name: str, payload: Json) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
-        author = payload["author"]
+        us, author = self._identify_bot(payload), payload["author"]
         if author["id"] == us.id:
             return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
         why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])
@@ -223,3 +229,9 @@ def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:
     allowed = {WORKSPACE.format(one["id"]) for one in payload["guilds"] if admission.admits_server(one["id"])}
     servers = frozenset(allowed | ({DIRECT} if shard == 0 else set()))
     return [Missed(payload["session_id"], "discord", servers)] if servers else []  # none named would mean all
+
+
+def _parse_outage(payload: Json, admission: Admission) -> list[Missed]:
+    """A server is back: nobody told us what was said in it, and what was missed before could not be looked for."""
+    admitted = admission.admits_server(payload["id"])
+    return [Missed(secrets.token_hex(8), "discord", frozenset({WORKSPACE.format(payload["id"])}))] if admitted else []

@@ -258,6 +258,8 @@ class DiscordOutlet:
     def __init__(self, reply: ReplyView, target: Target) -> None:
         self._reply = reply
         self._target = target
+        self._tried: set[str] = set()
+        """The words of the pages that were posted, whatever came of it."""
         self._takes_buttons = True
         """Whether Discord has refused none."""
 
@@ -267,9 +269,12 @@ class DiscordOutlet:
 
     async def post(self, page: Page) -> str:
         number = len(self._reply.pages) + 1
-        return await translate_refusals(
-            self._show(page, lambda body: self._target.post(body, number), first=number == 1)
-        )
+
+        async def post(body: Body) -> str:
+            self._tried.add(body.content)
+            return await self._target.post(body, number)
+
+        return await translate_refusals(self._show(page, post, first=number == 1))
 
     async def post_notice(self, text: str) -> str:
         return await translate_refusals(self._target.post(Body(text), EXCUSE))
@@ -288,7 +293,7 @@ class DiscordOutlet:
         await translate_refusals(self._target.delete(page_id))
 
     async def strays(self, known: Collection[str]) -> list[str] | None:
-        return await translate_refusals(self._target.list_strays(known))
+        return await translate_refusals(self._target.list_strays(known, self._tried))
 
     def _is_first(self, page_id: str) -> bool:
         return page_id == min(self._reply.pages, key=int, default=page_id)

@@ -59,8 +59,11 @@ class Target(Protocol):
 
     async def delete(self, page: str) -> None: ...
 
-    async def list_strays(self, known: Collection[str]) -> list[str] | None:
-        """Pages of this reply that are there and not `known`: their posting's answer was lost. None: none can look."""
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> list[str] | None:
+        """Pages of this reply that are there and not `known`: their posting's answer was lost. None: none can look.
+
+        `tried` are the words of those that were posted now: what replies to nothing is known by them.
+        """
 
     async def type(self) -> None:
         """Show that we are writing."""
@@ -127,14 +130,17 @@ class InChannel:
         except discord.HTTPException as error:
             raise refused if error.code in {NO_PERMISSION, LOCKED} else error from None
 
-    async def list_strays(self, known: Collection[str]) -> list[str]:
-        """Where ours are replies, what replies to nothing is another's: the answer to a command that came too late."""
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> list[str]:
+        """What replies to nothing may be another's: the answer to a command that came too late."""
         begun = _NUMBER.match(self.question)  # what shows a batch is named after a press or command, and more
         newest = max([*known, begun[0] if begun else "0"], key=int)
         shown = await self.rest.list_messages(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
-        wanted = {self.question, self.to and self.question}
-        return [one["id"] for one in pages if parse.find_answered_question(one) in wanted]
+        said = {words.strip() for words in tried} if self.to is None else set()
+        answered = [(one, parse.find_answered_question(one)) for one in pages]
+        return [
+            one["id"] for one, name in answered if name == self.question or (name is None and one["content"] in said)
+        ]
 
     async def type(self) -> None:
         await self.rest.show_typing(self.channel)
@@ -177,7 +183,7 @@ class OfSchedule:
     async def delete(self, page: str) -> None:
         await self._in_channel.delete(page)
 
-    async def list_strays(self, known: Collection[str]) -> list[str]:
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> list[str]:
         shown = await self.rest.list_messages(self.channel, after=parse.name_moment(self.question.at))
         return [one["id"] for one in parse.find_run_pages(shown, self.us, self.question) if one["id"] not in known]
 
@@ -260,9 +266,9 @@ class BySlash:
             self._ensure_answerable(error)
         return await self.rest.delete_answer(self.application, self.token, page)
 
-    async def list_strays(self, known: Collection[str]) -> list[str] | None:
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> list[str] | None:
         try:
-            return await self._others().list_strays(known)
+            return await self._others().list_strays(known, tried)
         except discord.HTTPException as error:
             self._ensure_answerable(error)
         return None
@@ -319,7 +325,7 @@ class Privately:
     async def delete(self, page: str) -> None:
         await self._call_while_alive(self.rest.delete_answer(self.application, self.token, page))
 
-    async def list_strays(self, known: Collection[str]) -> list[str]:
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> list[str]:
         """Nobody can list what only one person sees."""
         return []
 

@@ -6,12 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from core.domain.wording import count_noun, escape_controls
-from core.store.transfer.move import DONE, Moved, Progress
+
+if TYPE_CHECKING:  # whoever says that a database was moved moves none
+    from core.store.transfer.move import Moved, Progress
 
 REST = 5.0  # seconds between two lines, where there is no terminal
 NAMED = ("threads", "messages", "questions", "requests")
@@ -25,16 +27,18 @@ the move goes on."""
 
 
 @contextmanager
-def show_progress(rest: float = REST) -> Iterator[Callable[[Progress], None]]:
+def show_progress(rest: float = REST) -> Iterator[Callable[["Progress"], None]]:
     """What is to be told how far it is; it shows that on stderr: a bar in a terminal, else a line every few seconds.
 
     Ctrl-C or SIGTERM ends the process when it is told the next time; a second one ends it at once.
     """
+    from core.store.transfer.move import DONE  # noqa: PLC0415  see above
+
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it could not end is told by what it raises
     with _await_end() as stopped, ExitStack() as stack:
         show = _Bar(stack) if sys.stderr.isatty() else _Lines(rest)
 
-        def report(progress: Progress) -> None:
+        def report(progress: "Progress") -> None:
             if stopped and progress.phase != DONE:
                 raise _Stopped
             show(progress)
@@ -75,7 +79,7 @@ class _Bar:
         self._stack = stack
         self._bar: Any = None
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: "Progress") -> None:
         if self._bar is None:
             bar = click.progressbar(length=progress.whole, file=sys.stderr, item_show_func=_name_step, show_eta=True)
             self._bar = self._stack.enter_context(bar)
@@ -87,7 +91,7 @@ class _Lines:
         self._rest = rest
         self._due = time.monotonic() + rest
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: "Progress") -> None:
         if time.monotonic() >= self._due and progress.table:
             self._due = time.monotonic() + self._rest
             share = 100 * progress.done // max(progress.whole, 1)
@@ -98,7 +102,7 @@ def _name_step(progress: Any) -> str | None:
     return f"{progress.phase} {progress.table}" if progress else None
 
 
-def list_findings(moved: Moved) -> Iterator[str]:
+def list_findings(moved: "Moved") -> Iterator[str]:
     """A line for each value that is not as it was, and for each table or column that was left out."""
     yield from (f"Mended: {found.describe()}." for found in moved.mended)
     if moved.more_mended:
@@ -111,7 +115,7 @@ def say_moved(says: str) -> None:
     click.echo(escape_controls(says), err=True)
 
 
-def describe_move(moved: Moved) -> str:
+def describe_move(moved: "Moved") -> str:
     kept = ", ".join(f"{table} {moved.rows[table]}" for table in NAMED)
     rows, tables = count_noun(sum(moved.rows.values()), "row"), count_noun(len(moved.rows), "table")
     told = f"Moved {moved.source} to {moved.target} and checked it: {kept}; {rows} in {tables}."

@@ -158,14 +158,25 @@ def build_buttons(
 
     Where it takes no feedback element, 👍 and 👎 are plain buttons.
     """
+    plain, beside = _sort_controls(controls, refused)
+    blocks = [{"type": BUTTONS, "elements": [_build_button(one, question) for one in plain]}] if plain else []
+    icons = [_build_icon(one, question) for one in beside if one is Control.DELETE]
+    rating = [*([_build_rating(question)] if len(beside) > len(icons) else []), *icons]
+    return [*blocks, *([{"type": RATING, "elements": rating}] if rating else [])]
+
+
+def draws_any(controls: Sequence[Control], refused: Collection[str] = frozenset()) -> bool:
+    """Whether `build_buttons` would show any of these controls."""
+    return any(_sort_controls(controls, refused))
+
+
+def _sort_controls(controls: Sequence[Control], refused: Collection[str]) -> tuple[list[Control], list[Control]]:
+    """Those that are plain buttons, and those that stand beside the feedback element, with what that asks."""
     takes = RATING not in refused
     rates = takes and all(one in controls for one in FEEDBACK)
-    beside = {*(FEEDBACK if rates else ()), *((Control.DELETE,) if takes else ())}
-    plain = [] if BUTTONS in refused else [one for one in controls if one not in beside]
-    blocks = [{"type": BUTTONS, "elements": [_build_button(one, question) for one in plain]}] if plain else []
-    icons = [_build_icon(one, question) for one in controls if one is Control.DELETE and takes]
-    rating = [*([_build_rating(question)] if rates else []), *icons]
-    return [*blocks, *([{"type": RATING, "elements": rating}] if rating else [])]
+    special = {*(FEEDBACK if rates else ()), *((Control.DELETE,) if takes else ())}
+    plain = [] if BUTTONS in refused else [one for one in controls if one not in special]
+    return plain, [one for one in controls if one in special]
 
 
 def _build_button(control: Control, question: str) -> dict[str, Any]:

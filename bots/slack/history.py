@@ -55,9 +55,15 @@ class HistoryReader:
         return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel, question)
 
     async def read_message(self, key: ThreadKey, ts: str) -> parse.Raw | None:
-        """A message of a thread, or of a channel, as Slack shows it now; in one call. Raises as `Web.read`."""
-        page: list[parse.Raw] = await anext(self._web.read_messages(key, ts, ts), [])
-        return next((raw for raw in page if raw["ts"] == ts), None)
+        """A message of a thread, or of a channel, as Slack shows it now, None if it is gone; in one call.
+
+        Raises as `Web.read`.
+        """
+        try:
+            page: list[parse.Raw] = await anext(self._web.read_messages(key, ts, ts), [])
+        except NoThread:
+            return None
+        return next((raw for raw in page if raw["ts"] == ts and raw.get("subtype") != "tombstone"), None)
 
     async def read_beginning(self, key: ThreadKey) -> tuple[Message, ...]:
         """A thread as far as Slack shows it in one answer. Raises CannotShow, CannotAnswer."""

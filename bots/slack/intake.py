@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from cachetools import LRUCache
 
@@ -23,7 +24,7 @@ from core.commands.craft.attached_files import takes_files
 from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
-from core.domain.events import Commanded, Event, Ingest, Missed, Posted, Pressed, Receipt
+from core.domain.events import Commanded, Deleted, Event, Ingest, Missed, Posted, Pressed, Receipt
 from core.domain.messages import Asks, Question, ThreadKey
 
 NO_FORM = "I could not open the form just now. Please choose it again."
@@ -32,7 +33,11 @@ TRIGGER = 2.8  # seconds within which a form is opened; Slack takes none after t
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
 LATE = 0.7  # seconds that it waits once more; whoever was told of the other one may have died
 TOLD = 1_000  # questions that are remembered, for the mentions that tell of them once more
+ORDER = 1.9  # seconds that what is said below a mention waits for it: as long as all of that takes
 READ = 1.0  # seconds within which the message is read then; Slack takes no ack after three
+
+Said = tuple[str, str, str]
+"""Channel and thread of a message, and its ts."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,8 @@ class Intake:
         """Questions that are stored with all that their messages show, by channel and ts."""
         self._arriving: dict[tuple[str, str], asyncio.Event] = {}
         """Messages that are being stored, with what is set once they are, or can't be just now."""
+        self._mentions: dict[Said, asyncio.Event] = {}
+        """Mentions that are being stored, with what tells that they are."""
 
     async def accept(self, body: Raw) -> Raw | None:
         """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
@@ -79,6 +86,8 @@ class Intake:
         self._arriving[message] = stored
         try:
             events = await self._parse(body)
+            if said := _locate(body):
+                await self._await_earlier(said)
             receipts = await self._redelivery.store_events(events)
             if receipts is not None and any(map(_is_question, events)):
                 self._told[message] = None
@@ -94,16 +103,38 @@ class Intake:
         Where we have stored its message, it tells nothing new.
         """
         message = _locate_message(body)
-        if message not in self._told:
-            await self._sleep(TWIN)
-        if arriving := self._arriving.get(message):
-            await arriving.wait()
-        if message in self._told:
-            return ()
-        events = await self._parse(body)
-        if not events:
-            return ()
-        return await self._redelivery.store_by(events[0], lambda: self._store_hints(body, events))
+        with self._hold_later(_locate(body)):
+            if message not in self._told:
+                await self._sleep(TWIN)
+            if arriving := self._arriving.get(message):
+                await arriving.wait()
+            if message in self._told:
+                return ()
+            events = await self._parse(body)
+            if not events:
+                return ()
+            return await self._redelivery.store_by(events[0], lambda: self._store_hints(body, events))
+
+    @contextmanager
+    def _hold_later(self, said: Said | None) -> Iterator[None]:
+        """What is said later in the thread is stored after this mention."""
+        stored = asyncio.Event()
+        if said:
+            self._mentions.setdefault(said, stored)
+        try:
+            yield
+        finally:
+            stored.set()
+            if said and self._mentions.get(said) is stored:
+                del self._mentions[said]
+
+    async def _await_earlier(self, said: Said) -> None:
+        """Wait for mentions that were said before this in its thread, and of whose messages nobody was told yet."""
+        for other, stored in list(self._mentions.items()):
+            if other[:2] == said[:2] and other < said:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ORDER):
+                        await stored.wait()
 
     async def _store_hints(self, body: Raw, events: Sequence[Event]) -> Sequence[Receipt]:
         """Store these events of a mention, unless its message is kept meanwhile. Raises StoreUnavailable."""
@@ -113,11 +144,17 @@ class Intake:
             await self._sleep(LATE)
             receipts = [await self._ingest(hint) for hint in hints]
         if _is_awaited(receipts):
-            receipts = [await self._ingest(event) for event in await self._read_mention(body) or events]
+            found = await self._read_mention(body, events)
+            if said := _locate(body):
+                await self._await_earlier(said)
+            receipts = [await self._ingest(event) for event in found]
         return receipts
 
-    async def _read_mention(self, body: Raw) -> Sequence[Event]:
-        """The events of a mention's message as Slack shows it; none where it does not, or not in time."""
+    async def _read_mention(self, body: Raw, told: Sequence[Event]) -> Sequence[Event]:
+        """The events of a mention's message as Slack shows it: that it is gone, or what it says.
+
+        They are those that were `told` where Slack does not show it, or not in time.
+        """
         event = body["event"]
         key = ThreadKey(self._web.us.workspace, event["channel"], event.get("thread_ts") or "")
         try:
@@ -125,8 +162,17 @@ class Intake:
                 raw = await HistoryReader(self._web).read_message(key, event["ts"])
         except (TimeoutError, CannotShow, CannotAnswer, Rejected) as error:
             log.warning("files of a mention are not known, for its message could not be read: %s", error)
-            return []
-        return await self._parse({**body, "event": {**event, **raw, "type": "message"}}) if raw else []
+            return told
+        if raw is None:
+            return [
+                Deleted(
+                    f"{body['event_id']}-gone",
+                    replace(key, thread=key.thread or event["ts"]),
+                    event["ts"],
+                    self._clock(),
+                )
+            ]
+        return await self._parse({**body, "event": {**event, **raw, "type": "message"}}) or told
 
     async def _ingest(self, event: Event) -> Receipt:
         """Store an event. What comes of a press is said beside the ack, for which Slack waits three seconds."""
@@ -215,6 +261,15 @@ def _locate_message(body: Raw) -> tuple[str, str]:
 def _is_question(event: Event) -> bool:
     """Whether it asks us for certain, of which Slack may tell as a mention, too."""
     return isinstance(event, Commanded) or (isinstance(event, Posted) and event.asks is Asks.CERTAINLY)
+
+
+def _locate(body: Raw) -> Said | None:
+    """Where and when the message of an event in a thread was said; None for what is no message there."""
+    event = body.get("event")
+    if not isinstance(event, dict) or event.get("type") not in {"app_mention", "message"}:
+        return None
+    said = event.get("channel"), event.get("thread_ts"), event.get("ts")
+    return cast(Said, said) if all(isinstance(one, str) for one in said) else None
 
 
 def _build_hint(event: Event) -> Event:

@@ -296,8 +296,7 @@ class SlackOutlet:
 
     def choose_controls(self, controls: Sequence[Control]) -> Sequence[Control]:
         """Those that would be drawn: none on plain pages, nor where Slack takes no buttons."""
-        drawn = formatting.build_buttons(controls, self._reply.subject, self._web.refused)
-        return controls if drawn and not self.plainly else ()
+        return controls if not self.plainly and formatting.draws_any(controls, self._web.refused) else ()
 
     async def _draw(self, page: Page, number: int, send: Send) -> Mapping[str, Any]:
         """Send a page with as many of its controls as Slack takes: none of them costs its text, or its Markdown.

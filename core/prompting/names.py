@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 # Sides of a prompt: no person is called so alone.
 SIDES = ("claude", "confab", "anthropic", "assistant", "human", "system", "user")
@@ -104,7 +106,8 @@ def _has_odd_word(name: str) -> bool:
     return any(_is_confusable(word, mixed=True) for word in name.split())
 
 
-def _fold_name(name: str) -> set[str]:
+@lru_cache(maxsize=1_000)
+def _fold_name(name: str) -> AbstractSet[str]:
     """Two names that a reader takes for the same have a key in common: case and look-alike letters make no difference.
 
     Both with the case folded first and last: a capital I looks like l, a small i does not.

@@ -1,4 +1,4 @@
-"""What a start loads: a platform is connected before Anthropic's SDK is imported, and what is asked meanwhile is answered.
+"""What a start loads: Anthropic's SDK is imported beside what connects, and what is asked meanwhile is answered.
 
 Tests core.claude.sdk, core.claude.streams.lenient_client.
 """
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bots.app.supervisor import LONGEST_START
 from core.store import inspect
 from tests.fakes.claude.script import Answer
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import BOT
 from tests.fakes.slack.server import SlackFake
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 1_000_000  # characters of a line
@@ -40,12 +41,13 @@ HELD = """
 import importlib.abc, json, sys
 
 class Held(importlib.abc.MetaPathFinder):
-    # Says what is loaded when the SDK is first imported, and holds that import until it is told to go on.
+    # Holds the SDK's first import, which it tells of, until it is told to go on; then it says what is loaded.
     def find_spec(self, name, path, target=None):
         if name == "anthropic" and self in sys.meta_path:
             sys.meta_path.remove(self)
-            print(json.dumps(sorted(sys.modules)), flush=True)
+            print(flush=True)
             sys.stdin.readline()
+            print(json.dumps(sorted(sys.modules)), flush=True)
 
 sys.meta_path.insert(0, Held())
 from bots.cli import main
@@ -54,7 +56,18 @@ main(["run"])
 
 
 class OnSlack(SlackFake):
-    """Slack, and how this test asks there."""
+    """Slack, and how this test asks there, and lets nobody connect before it wants to."""
+
+    def hold(self):
+        self._opened = asyncio.Event()
+        self.on_request(self._wait)
+
+    def release(self):
+        self._opened.set()
+
+    async def _wait(self, _index, method, phase):
+        if (method, phase) == ("apps.connections.open", "before"):
+            await self._opened.wait()
 
     def settings(self):
         return {"SLACK_BOT_TOKEN": self.token, "SLACK_APP_TOKEN": self.app_token, "SLACK_API_URL": self.base_url}
@@ -69,6 +82,12 @@ class OnSlack(SlackFake):
 class OnDiscord(DiscordFake):
     """Discord, the same."""
 
+    def hold(self):
+        self.gateway.pause()
+
+    def release(self):
+        self.gateway.proceed()
+
     def settings(self):
         addresses = {"DISCORD_API_URL": self.api_url, "DISCORD_GATEWAY_URL": self.gateway_url}
         return {"DISCORD_BOT_TOKEN": self.token, **addresses}
@@ -81,12 +100,11 @@ class OnDiscord(DiscordFake):
 
 
 @pytest.mark.parametrize("fake", [OnSlack, OnDiscord], ids=["slack", "discord"])
-async def test_the_sdk_is_imported_beside_a_connected_bot_which_answers_what_was_asked_meanwhile(
-    tmp_path, claude, fake
-):
+async def test_the_sdk_is_imported_while_a_bot_connects_which_answers_what_was_asked_meanwhile(tmp_path, claude, fake):
     claude.script(Answer(text="It is forty-two."))
     database = f"sqlite:///{tmp_path}/confab.db"
     async with fake() as platform:
+        platform.hold()
         settings = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url, "DATABASE_URL": database}
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings, **platform.settings()}
         bot = await asyncio.create_subprocess_exec(
@@ -95,17 +113,19 @@ async def test_the_sdk_is_imported_beside_a_connected_bot_which_answers_what_was
         assert bot.stdin
         assert bot.stdout
         try:
-            loaded = json.loads(await asyncio.wait_for(bot.stdout.readline(), PATIENCE))
-            connected = platform.is_connected()
+            await until(lambda: platform.calls)
+            await asyncio.wait_for(bot.stdout.readline(), LONGEST_START - 2)
+            platform.release()
+            await platform.until(platform.is_connected)
             await platform.ask()
             while not (await inspect(database)).waiting:
                 await asyncio.sleep(0.05)
             bot.stdin.write(b"\n")
+            loaded = json.loads(await bot.stdout.readline())
             await platform.until(lambda: any("forty-two" in str(post) for post in platform.visible("general")))
         finally:
             bot.kill()
             await bot.communicate()
 
-    assert connected
     assert "core.answering.assistant" in loaded
     assert [name for name in loaded if name.startswith(UNUSED)] == []

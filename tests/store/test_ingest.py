@@ -566,3 +566,12 @@ async def test_a_hint_at_a_command_that_is_not_kept_keeps_nothing_and_says_so(st
     after = await store.questions.ingest(commanded("9", "batch", hint=True))
 
     assert (before.awaited, kept, after.awaited, after.new) == (True, False, False, False)
+
+
+async def test_a_command_whose_message_is_known_to_be_gone_is_not_carried_out_and_awaits_nothing(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(deleted("2"))
+
+    for hint in (False, True):
+        heard = await store.questions.ingest(commanded("2", hint=hint))
+        assert heard == Receipt(new=False, ours=True, question=False, key=KEY)

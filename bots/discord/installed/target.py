@@ -65,7 +65,7 @@ class ByToken:
     async def delete(self, page: str) -> None:
         await self._call_while_alive(self.rest.delete_answer(self.application, self.token, self._name(page)))
 
-    async def list_strays(self, known: Collection[str]) -> None:
+    async def list_strays(self, known: Collection[str], tried: Collection[str]) -> None:
         """Nobody can list the follow-ups of an interaction."""
 
     async def type(self) -> None:

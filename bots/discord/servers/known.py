@@ -11,6 +11,7 @@ from cachetools import TTLCache
 from bots.discord.client import Rest
 from bots.discord.errors import translate_errors
 from bots.discord.gateway import Client, trim_server
+from bots.discord.parse import Json
 
 SERVERS = 200  # that were asked for and are remembered
 SECONDS = 60.0  # that what was asked for is believed: nobody tells us of its changes
@@ -42,6 +43,12 @@ class KnownServers:
         """Whether the gateway tells us of a server, or that we are not in it."""
         client = self._client()
         return client.hears(int(server)) if isinstance(client, Client) else True
+
+    def is_back(self, payload: Json) -> bool:
+        """Whether a server that the gateway tells of comes back from an outage, or after all others of its session."""
+        client = self._client()
+        first = isinstance(client, Client) and client.awaits(int(payload["id"]))
+        return payload.get("unavailable") is False and not first
 
     async def fetch(self, server: str | int) -> discord.Guild | None:
         """A server, asked for where nobody tells us of it; None where we are not in it.

@@ -75,7 +75,7 @@ class SharedClient(Client):
     @property
     def trouble(self) -> str:
         """Why shards of ours are not connected; empty while they are."""
-        lost = sorted(shard for shard in self._sessions if not self._is_connected(shard))
+        lost = sorted(self._sessions.keys() - set(self._list_heard()))
         if not lost:
             return ""
         why = self._starts.trouble if self._starts else ""
@@ -240,10 +240,6 @@ class SharedClient(Client):
             return None
         url = socket.gateway.with_fragment(str(self.intents.value))
         return GatewaySession(socket.session_id, socket.sequence, str(url))
-
-    def _is_connected(self, shard: int) -> bool:
-        known = self._open_shards.get(shard)
-        return known is not None and known.ws.open
 
     def _forget_servers(self, shard: int) -> None:
         """The gateway tells us of a shard's servers no more."""

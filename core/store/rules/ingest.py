@@ -302,8 +302,11 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         values=event.values,
         attachments=event.attachments,
     )
-    if event.hint and find_question(sql, key, event.id) is None:
-        return Receipt(new=False, ours=is_tracked(sql, key), question=False, key=key, awaited=True)
+    if find_question(sql, key, event.id) is None:
+        said = find_message(sql, key, event.id)
+        gone = said is not None and said["deleted_at"] is not None  # its deletion was told before it
+        if gone or event.hint:
+            return Receipt(new=False, ours=is_tracked(sql, key), question=False, key=key, awaited=not gone)
     new = _turn_into_command(sql, question) or _keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
 

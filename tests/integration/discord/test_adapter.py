@@ -75,6 +75,33 @@ async def test_a_session_is_resumed_also_when_discord_could_not_be_reached_at_on
             assert [one.content for one in guild.visible("dev")][1:] == ["fine"]
 
 
+async def test_what_is_told_of_our_own_messages_is_stored_in_its_turn_and_holds_up_no_others(guild, claude, store):
+    begun, go = [], asyncio.Event()
+
+    def hold_ours(ingest):
+        async def hold(event):
+            begun.append(event.id)
+            if isinstance(event, Posted) and event.message.mine:
+                await go.wait()
+            return await ingest(event)
+
+        return hold
+
+    async with confab(guild, claude, store, through=hold_ours) as running:
+        said = {"type": 0, "guild_id": "8138", "channel_id": "81382", "content": "hello"}
+        for name, author in (
+            ("14736000000000001", guild.me),
+            ("14736000000000002", "7001"),
+            ("14736000000000003", "7001"),
+        ):
+            payload = {**said, "id": name, "author": {"id": author, "username": "somebody"}}
+            running.discord._intake.accept("MESSAGE_CREATE", payload)
+        await until(lambda: "14736000000000003" in [event.id for event in running.heard])
+        assert begun[-3:] == ["14736000000000001", "14736000000000002", "14736000000000003"]
+        go.set()
+        await until(lambda: "14736000000000001" in [event.id for event in running.heard])
+
+
 class Trying:
     """A shard that notes how it is to connect."""
 

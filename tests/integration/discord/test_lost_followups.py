@@ -74,3 +74,25 @@ async def test_an_answer_that_may_not_have_been_posted_takes_no_answer_of_a_comm
     shown = [(one.content, one.reference) for one in guild.visible("general") if one.author == "confab"]
 
     assert shown == [("> two?\nthe second", None), ("the first", asked)]
+
+
+@pytest.mark.parametrize("trouble", [Fault.LOSE, Fault.DROP], ids=["posted", "not posted"])
+async def test_a_command_that_was_told_to_have_failed_takes_no_answer_of_another_for_its_own(
+    guild, claude, store, trouble
+):
+    """Neither answer replies to anything, and the post of the first is uncertain, after the second stands there."""
+    gate = Gate()
+    claude.script(Answer(text="the first", gate=gate), Answer(text="the second"))
+    async with confab(guild, claude, store, deferred=0.2) as process:
+        guild.fault(CALLBACK, Fault.DROP, 2)
+        await guild.interact("ada", "general", "ask", {"prompt": "one?"})
+        await gate.reached.wait()
+        await guild.interact("bob", "general", "ask", {"prompt": "two?"})
+        await until(lambda: any("the second" in one.content for one in guild.visible("general")))
+        guild.fault(POST, trouble)
+        gate.opened.set()
+        await until(lambda: any("the first" in one.content for one in guild.visible("general")))
+        await idle(process)
+    shown = [(one.content, one.reference) for one in guild.visible("general") if one.author == "confab"]
+
+    assert shown == [("> two?\nthe second", None), ("> one?\nthe first", None)]

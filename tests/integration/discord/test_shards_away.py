@@ -10,7 +10,7 @@ import pytest
 from bots.discord.directory import Directory
 from bots.discord.shards.sharing import ShardSharing
 from core.domain.errors import NoAnswer
-from core.domain.events import Posted, Receipt
+from core.domain.events import Missed, Posted, Receipt
 from core.domain.messages import Rank
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import error
@@ -198,6 +198,27 @@ async def test_a_rank_that_discord_does_not_tell_in_an_outage_is_none(start, tow
         town.fault(route, trouble, 100)
         with pytest.raises(NoAnswer, match="Discord does not tell me just now what you may do"):
             await directory.fetch_rank(AWAY, room, ADA)
+
+
+async def test_what_was_missed_in_a_server_in_a_long_outage_is_answered_when_it_is_back(start, town):
+    async with start() as running:
+        await town.say("ada", ROOMS[AWAY], f"<@{town.me}> before")
+        await town.until(lambda: answers(town, AWAY))
+        await idle(running)
+    await town.say("ada", ROOMS[AWAY], f"<@{town.me}> missed")
+    town.world.unavailable.add(AWAY)
+    async with start() as running:
+        await until(lambda: any(isinstance(event, Missed) for event in running.heard))
+        await until(lambda: not running.discord._backfill.unfinished)
+        meanwhile = len(answers(town, AWAY))
+        town.end_outage(AWAY)
+        await town.until(lambda: len(answers(town, AWAY)) == 2)
+        await until(lambda: not running.discord._backfill.unfinished)
+        await idle(running)
+        gaps = [event.workspaces for event in running.heard if isinstance(event, Missed)]
+
+    assert (meanwhile, answers(town, AWAY)) == (1, ["fine", "fine"])
+    assert gaps[2:] == [{f"discord:{AWAY}"}]
 
 
 @pytest.mark.parametrize(("person", "rank"), [(BOB, Rank.MEMBER), (ZOE, Rank.OWNER), ("99", Rank.GUEST)])

@@ -197,3 +197,41 @@ async def test_where_slack_shows_no_message_a_lone_mention_is_answered_with_its_
     await home.answered(2)
 
     assert home.prompt()[-1] == ("user", "Ada: what is this?")
+
+
+@pytest.mark.parametrize("text", ["<@U0BOT> what is this?", "<@U0BOT> !batch Translate {text}"], ids=["asked", "told"])
+async def test_a_mention_whose_message_is_deleted_unheard_is_not_answered_also_when_it_is_told_at_last(home, text):
+    root = await begin(home)
+    home.slack.outbox.hold()
+    ts = await home.slack.say("ada", "dev", text, root, files=[WORDS])
+    await home.slack.delete("ada", "dev", ts)
+    home.slack.outbox.release(without="message")
+    await home.slack.until(lambda: not home.slack.unacked)
+    home.slack.outbox.again(home.slack.outbox.lost[0])
+    await home.slack.until(lambda: not home.slack.unacked)
+    await home.rest()
+
+    assert (len(home.asked), len(home.texts("dev", root))) == (1, 1)
+
+
+async def test_what_is_said_below_a_lone_mention_is_answered_after_it():
+    said = []
+
+    async def sleep(seconds: float) -> None:
+        """While a mention waits for its message, somebody else asks in its thread, and Slack has told of all of that."""
+        if seconds == intake.LATE and not said:
+            said.append("second")
+            before = len(home.slack.outbox.deliveries)
+            await home.slack.say("bob", "dev", "<@U0BOT> second", root)
+            await home.slack.until(lambda: len(home.slack.outbox.deliveries) == before + 2)
+            for _ in range(50):
+                await brisk(1.0)
+        await brisk(seconds)
+
+    async with at_home(sleep=sleep) as home:
+        root = await begin(home)
+        await say_alone(home, "<@U0BOT> first", root)
+        await home.answered(3)
+
+    assert [str(one["messages"][-1]["content"]).partition("said")[0].count("second") for one in home.asked] == [0, 0, 1]
+    assert "first" in str(home.asked[1]["messages"][-1]["content"])

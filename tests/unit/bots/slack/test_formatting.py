@@ -359,6 +359,13 @@ def test_each_press_gives_back_which_control_of_which_reply_it_was(refused):
     assert sorted(pressed, key=[(one, QUESTION) for one in Control].index) == [(one, QUESTION) for one in Control]
 
 
+@given(st.sets(st.sampled_from([*Control])), st.sets(st.sampled_from([look.BUTTONS, look.RATING])))
+def test_whether_any_button_is_drawn_is_known_before_it_is(controls, refused):
+    drawn = look.build_buttons([*controls], QUESTION, refused)
+
+    assert look.draws_any([*controls], refused) == bool(drawn)
+
+
 def test_buttons_are_told_from_what_others_write():
     ours = look.build_buttons([*Control], QUESTION) + look.build_buttons([*Control], QUESTION, {"context_actions"})
     others = [

@@ -8,6 +8,7 @@ from disarm import skeleton_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.prompting import names
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
 
 PEOPLE = st.text(min_size=1, max_size=5).filter(lambda person: not person.startswith("#"))  # which channels do
@@ -110,6 +111,15 @@ def test_we_are_claude_while_the_platform_does_not_say_how_we_are_shown():
 
 def test_who_bears_a_name_that_was_told_of_us_is_told_apart():
     assert introduce_speakers({"U9": "Helper"}, {"U5"}, {"U5": "HeIper"}, us="U9") == {"U5": "HeIper (2)"}
+
+
+def test_look_alikes_of_a_name_are_worked_out_once():
+    introduce_speakers({}, ["U1"], {"U1": "Ada Lovelace"})
+    folded = names._fold_name.cache_info().misses
+
+    introduce_speakers({}, ["U1"], {"U1": "Ada Lovelace"})
+
+    assert names._fold_name.cache_info().misses == folded
 
 
 def test_the_first_introduction_stands():
