@@ -62,10 +62,6 @@ REASONS: dict[str, str] = {
         "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
         "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
     ),
-    "start: process to first answer, p50": (
-        "All of it is the start: until it is connected Confab takes 0.3 to 0.5 s of the processor more than the limit. From the "
-        "question on, the first answer costs no more than any other."
-    ),
     "scale: question to request": (
         "Who is told of a question and has no place keeps it, and tells the others with that transaction; the other one then "
         "passes the eleven units of work that each question in a fresh thread does, at one to three round trips each. Told to "

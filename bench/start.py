@@ -1,5 +1,9 @@
-"""Start: from a process's first moment until its bot is connected, until it has answered, and until it helps."""
+"""Start: from a process's first moment until its bot is connected, until it has answered, and until it helps.
 
+And the memory that it has then, at rest.
+"""
+
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -10,22 +14,29 @@ from bench.processes import ROOT
 from bench.sides import BOTS, Bot, Side, side
 
 TIMES = 5
-ANSWERED = 1.1  # times as long as the shortest honest bot, from the start to the end of the first answer
-MEASURES: tuple[tuple[str, float | None], ...] = (("connected", None), ("first answer", ANSWERED))
+LEAST = 1.1  # times what the shortest honest bot takes, to the end of the first answer, and of memory then
+REST = 1.0  # seconds after that answer
+MEASURES = (
+    ("process to connected, p50", "ms", None),
+    ("process to first answer, p50", "ms", LEAST),
+    ("memory after the first answer", "MB", LEAST),
+)
 
 
 async def start(platform: str, folder: Path, times: int = TIMES) -> list[Figure]:
-    taken: dict[Bot, list[tuple[float, float]]] = {bot: [] for bot in BOTS}
+    taken: dict[Bot, list[tuple[float, ...]]] = {bot: [] for bot in BOTS}
     for number in range(times):
         for bot in BOTS:
             place = folder / f"{bot}-{number}"
             place.mkdir(parents=True)
             async with side(platform, bot, place) as started:
-                taken[bot].append((started.started, started.started + await take_first_answer(started)))
+                answered = started.started + await take_first_answer(started)
+                await asyncio.sleep(REST)
+                taken[bot].append((1000 * started.started, 1000 * answered, started.process.memory()))
     figures = []
-    for which, (what, goal) in enumerate(MEASURES):
-        limit, confab = (at([1000 * one[which] for one in taken[bot]], 0.5) for bot in BOTS)
-        figures.append(Figure("start", platform, f"process to {what}, p50", "ms", limit, confab, goal))
+    for which, (what, unit, goal) in enumerate(MEASURES):
+        limit, confab = (at([one[which] for one in taken[bot]], 0.5) for bot in BOTS)
+        figures.append(Figure("start", platform, what, unit, limit, confab, goal))
     return figures
 
 

@@ -21,7 +21,7 @@ ROUND = 60.0  # seconds from the end of one look to the next one, however often 
 
 log = logging.getLogger(__name__)
 
-Find = Callable[[MissedRange, "Progress"], Awaitable[Sequence[Event]]]
+Find = Callable[[MissedRange, "BackfillProgress"], Awaitable[Sequence[Event]]]
 """Everything in a workspace that asks us and that we have not answered, oldest first; it tells how far it is."""
 
 Seconds = Callable[[], float]
@@ -30,7 +30,7 @@ Place = tuple[str, str, str]
 """Workspace and channel of a message, and its id."""
 
 
-class Progress:
+class BackfillProgress:
     """How far a workspace is looked through, which the log says at the beginning and once a minute.
 
     Platforms let us read 30 threads a minute. `seconds` is a monotonic clock.
@@ -140,7 +140,7 @@ class Backfill:
 
     async def _fill_gap(self, missed: MissedRange) -> None:
         """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
-        questions, progress = 0, Progress(missed, self._emit, self._seconds)
+        questions, progress = 0, BackfillProgress(missed, self._emit, self._seconds)
         try:
             found = await self._find(missed, progress)
         finally:

@@ -7,7 +7,7 @@ from functools import partial
 
 import discord
 
-from bots.delivery.backfill import Progress
+from bots.delivery.backfill import BackfillProgress
 from bots.discord import parse
 from bots.discord.admission import Admission
 from bots.discord.client import MOST, Rest
@@ -40,7 +40,7 @@ class BackfillSource:
         self._pause = pause
         self._warned = FirstWarning()
 
-    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Posted | Commanded]:
+    async def fetch_missed(self, missed: MissedRange, progress: BackfillProgress) -> list[Posted | Commanded]:
         """Missed questions that we have not answered, oldest first; none from where we do not answer."""
         if missed.workspace != DIRECT and not self._admission.admits_server(missed.workspace.partition(":")[2]):
             return []

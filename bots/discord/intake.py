@@ -129,10 +129,10 @@ class Intake:
             place, us = await self._find_place(payload), self._identify_bot(payload)
             return parse.parse_deletion(payload, place, system_clock(), us)
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
-        us = self._identify_bot(payload)
-        if not (parse.is_whole(payload) and await self._admit(name, payload, us)):
+        if not (parse.is_whole(payload) and await self._admit(name, payload)):
             return []
         place = await self._find_place(payload)
+        us = self._identify_bot(payload)  # of a server that was asked for just now, too
         if payload["author"]["id"] != us.id:
             self._directory.note(payload)
         event = (
@@ -161,9 +161,9 @@ class Intake:
         server = self._directory.servers.get(guild)
         return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
-    async def _admit(self, name: str, payload: Json, us: BotIdentity) -> bool:
+    async def _admit(self, name: str, payload: Json) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
-        author = payload["author"]
+        us, author = self._identify_bot(payload), payload["author"]
         if author["id"] == us.id:
             return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
         why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])

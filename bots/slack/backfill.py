@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from bots.delivery.backfill import Progress
+from bots.delivery.backfill import BackfillProgress
 from bots.ops.rate_limited_log import FirstWarning
 from bots.slack import parse
 from bots.slack.client import Web
@@ -28,7 +28,7 @@ class BackfillSource:
         self._web = web
         self._warned = FirstWarning()
 
-    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> list[Event]:
+    async def fetch_missed(self, missed: MissedRange, progress: BackfillProgress) -> list[Event]:
         """Missed questions that we have not answered, oldest first."""
         found: list[Event] = []
         channels = await self._list_channels()
@@ -51,7 +51,7 @@ class BackfillSource:
             return []
         return list(dict.fromkeys(channel["id"] for channel in found))
 
-    async def _read_channel(self, channel: str, missed: MissedRange, progress: Progress) -> list[Raw]:
+    async def _read_channel(self, channel: str, missed: MissedRange, progress: BackfillProgress) -> list[Raw]:
         """Messages of a channel and of those of its threads that went on since then."""
         workspace, us = missed.workspace, self._web.us
         earliest = f"{(missed.since - BEGUN).timestamp():.6f}"

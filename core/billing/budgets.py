@@ -116,7 +116,10 @@ def list_midnights(first: datetime, now: datetime, zone: str) -> list[datetime]:
 
 def find_period_end(period: Period, now: datetime, zone: str) -> datetime:
     """When the period that `now` lies in ends, and the budget renews."""
-    beginning = find_period_start(period, now, zone)
+    return _find_end(period, find_period_start(period, now, zone))
+
+
+def _find_end(period: Period, beginning: datetime) -> datetime:
     if period is Period.MONTH:
         return (beginning + timedelta(days=32)).replace(day=1)
     return beginning + timedelta(days=1 if period is Period.DAY else 7)
@@ -143,7 +146,8 @@ def _find_bounds(
         return kept
     if kept and now < (end := _find_end_after_change(period, kept[1], zone)):
         return kept[1], end
-    return find_period_start(period, now, zone).astimezone(UTC), find_period_end(period, now, zone).astimezone(UTC)
+    beginning = find_period_start(period, now, zone)
+    return beginning.astimezone(UTC), _find_end(period, beginning).astimezone(UTC)
 
 
 def _find_end_after_change(period: Period, began: datetime, zone: str) -> datetime:

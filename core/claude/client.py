@@ -159,8 +159,10 @@ class Claude:
         accumulator = accumulator or MessageAccumulator()
         accumulator.documents = list_documents(block for one in request.body["messages"] for block in one["content"])
         try:
-            sent = client.send_message(request.body, request.headers)
-            async with aclosing(await sent) as stream, aclosing(stream.read()) as read:
+            sent = client.make_request(request.body, request.headers)
+            with client.tell_unsent(sent):
+                response = await client.send(sent)
+            async with aclosing(await client.open_stream(response)) as stream, aclosing(stream.read()) as read:
                 request_id = stream.request_id
                 async for events in read:
                     for event in events:

@@ -127,10 +127,12 @@ async def test_a_large_database_of_postgres_is_measured_beside_an_empty_one(tmp_
 
 
 async def test_a_start_is_measured_of_both_sides(tmp_path):
-    connected, answered = await start("discord", tmp_path, times=1)
+    connected, answered, memory = await start("discord", tmp_path, times=1)
 
     assert answered.limit > connected.limit > 0
     assert answered.confab > connected.confab > 0
+    assert memory.limit > 0
+    assert memory.met
 
 
 def test_help_is_measured():

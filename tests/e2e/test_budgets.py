@@ -24,7 +24,7 @@ async def test_a_budget_is_never_exceeded_and_the_ledger_agrees_with_the_bill(
         figures = await spend(world, bots, tmp_path, databases.of(tmp_path), rushes)
     record_property("figures", {"what": f"one budget, {databases}", **figures})
 
-    names = ("lost", "doubled", "overspent", "wrong sums", "unaccounted", "reserved", "open")
+    names = ("lost", "doubled", "overspent", "wrong sums", "wrong totals", "unaccounted", "reserved", "open")
     assert {name: figures[name] for name in names} == dict.fromkeys(names, 0)
     assert figures["answered"] + figures["refused"] == figures["questions"]
     assert figures["kills"]

@@ -265,7 +265,7 @@ async def test_keys_rotate_and_a_wrong_one_verifies_nothing(engine, url, clock):
             return run
 
         class Rekeyed:
-            async def unit(self, work):
+            async def unit(self, work, **_patience):
                 return await engine.unit(rekeyed(work))
 
         class Only:

@@ -547,7 +547,7 @@ class Forgetful:
         self.shut = engine.shut
         self.losing = 0
 
-    async def unit(self, work):
+    async def unit(self, work, **_patience):
         result = await self._engine.unit(work)
         if self.losing:
             self.losing -= 1

@@ -143,7 +143,7 @@ async def test_a_heartbeat_is_one_unit_of_work_and_writes_no_session_that_has_no
     engine = store.shards._engine
 
     class Watched:
-        async def unit(self, work):
+        async def unit(self, work, **_patience):
             units.append(work)
             return await engine.unit(lambda sql: work(Counting(sql)))
 

@@ -100,7 +100,7 @@ class Recorder:
         self.statements = {}
         self.locks = []
 
-    async def unit(self, work):
+    async def unit(self, work, **_patience):
         return await self.engine.unit(lambda sql: work(Recorded(sql, self)))
 
     def sweep_soon(self):

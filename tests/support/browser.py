@@ -38,7 +38,7 @@ WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`the policy of the page refuses ${event.violatedDirective}: ${event.blockedURI || event.sample}`));
 """
-BESIDE = """[...document.querySelectorAll("main button, main input:not([type=hidden]), main select, main textarea")]
+BESIDE = """[...document.querySelectorAll("main button, main input:not([type=hidden], .unseen), main select, main textarea")]
   .filter((one) => one.checkVisibility())
   .filter((one) => {
     one.scrollIntoView({ block: "center", inline: "start" });

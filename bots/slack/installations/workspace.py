@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from bots.delivery.backfill import Backfill, Progress
+from bots.delivery.backfill import Backfill, BackfillProgress
 from bots.slack import formatting
 from bots.slack.backfill import BackfillSource
 from bots.slack.directory import Directory
@@ -70,7 +70,7 @@ class SlackWorkspace:
             self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, self._open_home())
         return await self._intake.accept(body)
 
-    async def fetch_missed(self, missed: MissedRange, progress: Progress) -> Sequence[Event]:
+    async def fetch_missed(self, missed: MissedRange, progress: BackfillProgress) -> Sequence[Event]:
         """Missed questions that we have not answered, oldest first; read slowly."""
         return await self._source.fetch_missed(missed, progress)
 
@@ -153,7 +153,7 @@ class Workspaces(Protocol):
 def start_backfill(workspaces: Workspaces, ingest: Ingest, clients: Clients) -> Backfill:
     """What looks for missed questions, one workspace after the other."""
 
-    async def fetch_missed(missed: MissedRange, progress: Progress) -> Sequence[Event]:
+    async def fetch_missed(missed: MissedRange, progress: BackfillProgress) -> Sequence[Event]:
         try:
             return await (await workspaces.find(missed.workspace)).fetch_missed(missed, progress)
         except TokenRefused:

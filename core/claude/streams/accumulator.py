@@ -304,7 +304,8 @@ def read_usage(billed: object, ttl: str) -> Usage:
     steps = steps if isinstance(steps, list) else []
 
     def count(name: str) -> int:
-        return max(count_tokens(billed, name), sum(count_tokens(step, name) for step in steps))
+        told = count_tokens(billed, name)
+        return max(told, sum(count_tokens(step, name) for step in steps)) if steps else told
 
     written, split = count("cache_creation_input_tokens"), read_field(billed, "cache_creation")
     minutes, hour = count_tokens(split, "ephemeral_5m_input_tokens"), count_tokens(split, "ephemeral_1h_input_tokens")

@@ -1,6 +1,7 @@
 """Lenient client: the SDK's, which also reads what gateways send that are less strict than Claude. It loads the SDK."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -46,18 +47,40 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
         self._templates: dict[tuple[tuple[str, str], ...], httpx2.Request] = {}
         """Requests as the SDK makes them, by the headers that they have of their own."""
 
-    async def send_message(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> EventStream:
-        """Ask for an answer; its events are still to come. Raises APIError.
+    def make_request(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> httpx2.Request:
+        """A request for an answer, with the address, the headers and the limits that the SDK gives it.
 
-        It is sent with the address, the headers and the limits that the SDK gives such a request, and its errors are
-        the SDK's. The SDK itself takes longer for it than for all else of a short answer: it copies the prompt piece by
-        piece, builds all headers anew, and makes an object of each event.
+        The SDK itself takes longer for it than for all else of a short answer: it copies the prompt piece by piece,
+        builds all headers anew, and makes an object of each event.
         """
-        request = self._make_request(body, headers)
+        key = tuple(sorted(headers.items()))
+        template = self._templates.get(key)
+        if template is None:
+            options = FinalRequestOptions.construct(method="post", url=MESSAGES, headers=dict(headers))
+            template = self._templates[key] = self._build_request(options)
+            del template.headers["content-length"]
+        told = {name: value for name, value in body.items() if name != "extra_body"}
+        content = httpx2.ByteStream(to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict))
+        url, headers, extensions = template.url, template.headers, template.extensions
+        request = httpx2.Request("POST", url, headers=headers, stream=content, extensions=extensions)
+        request.read()  # it is sent whole then, and not in chunks
+        return request
+
+    def send(self, request: httpx2.Request) -> Awaitable[httpx2.Response]:
+        """Send what `make_request` has made; its events are still to come."""
+        return self._client.send(request, stream=True)
+
+    @staticmethod
+    @contextmanager
+    def tell_unsent(request: httpx2.Request) -> Iterator[None]:
+        """Tell what hinders a request from being sent, aiohttp's errors too, as the SDK does: by APIConnectionError."""
         try:
-            response = await self._client.send(request, stream=True)
-        except Exception as error:  # aiohttp's, and what can't be sent at all: the SDK makes one of them too
+            yield
+        except Exception as error:
             raise anthropic.APIConnectionError(request=request) from error
+
+    async def open_stream(self, response: httpx2.Response) -> EventStream:
+        """The events of an answer. Raises APIError where it is none; then nothing is left open."""
         if not response.is_success:
             await response.aread()
             raise self._make_status_error_from_response(response)
@@ -66,18 +89,6 @@ class LenientAnthropic(anthropic.AsyncAnthropic):
             return self._make_status_error(words, body=told, response=response)
 
         return EventStream(response, self._pinging, make_error)
-
-    def _make_request(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> httpx2.Request:
-        key = tuple(sorted(headers.items()))
-        template = self._templates.get(key)
-        if template is None:
-            options = FinalRequestOptions.construct(method="post", url=MESSAGES, headers=dict(headers))
-            template = self._templates[key] = self._build_request(options)
-            del template.headers["content-length"]
-        told = {name: value for name, value in body.items() if name != "extra_body"}
-        content = to_json(told | body.get("extra_body", {}) | {"stream": True}, fallback=dict)
-        url, extensions = template.url, template.extensions
-        return httpx2.Request("POST", url, headers=template.headers, content=content, extensions=extensions)
 
     def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
         """An error is one also with status 200. Raises APIStatusError for it."""

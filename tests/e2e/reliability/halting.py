@@ -71,8 +71,11 @@ class HaltingEngine:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._within, name)
 
-    async def unit(self, work: Callable[[Sql], T]) -> T:
-        return await self._within.unit(lambda sql: work(HaltingSql(sql, self._file)))  # type: ignore[arg-type]  # by name
+    async def unit(self, work: Callable[[Sql], T], *, patient: bool = False) -> T:
+        def halt(sql: Sql) -> T:
+            return work(HaltingSql(sql, self._file))  # type: ignore[arg-type]  # by name
+
+        return await self._within.unit(halt, patient=patient)
 
 
 async def open_halting_store(url: str, stale: timedelta, wall: Clock, file: Path) -> Store:

@@ -25,6 +25,11 @@ from tests.support.drawings import draw, print_pages
 SPENT = "SELECT coalesce(sum(coalesce(micro_usd, bound)), 0) FROM requests"
 """What was paid, and what is set aside, at one moment."""
 PAID = "SELECT request_id, micro_usd FROM requests WHERE state = 'settled' AND request_id LIKE 'req%'"
+WRONG_TOTALS = """SELECT count(*) FROM budget_totals WHERE spent <> (
+    SELECT coalesce(sum(coalesce(micro_usd, bound)), 0) FROM requests
+    WHERE requests.workspace = budget_totals.workspace AND at >= counted_from
+)"""
+"""All are of the workspace."""
 FILES = [
     [File("", f"{number}.png", "image/png", draw(size=(1500, 1500 + number)), "U0ADA") for number in range(3)],
     [File("", "plan.pdf", "application/pdf", print_pages(2), "U0ADA")],
@@ -116,6 +121,8 @@ async def spend(world: SlackWorld, bots: Nursery, folder: Path, database: Databa
     purse.look()
     figures["overspent"] = purse.overspent
     figures["wrong sums"] = count_wrong_sums(world, database)
+    figures["wrong totals"] = int(database.rows(WRONG_TOTALS)[0][0])
+    figures["totals"] = database.count("budget_totals")
     figures["unaccounted"] = max(0, len(requests) - database.count("requests"))
     figures["reserved"] = database.count("requests", "state = 'reserved'")
     return figures | {"open": database.open, "most": purse.most, "seconds": round(time.monotonic() - began)}

@@ -336,7 +336,7 @@ async def test_a_process_that_dies_before_it_posts_leaves_the_files_to_the_next_
         def __getattr__(self, name):
             return getattr(store.questions, name)
 
-        async def close(self, claim, outcome):
+        async def close(self, claim, outcome, **_more):
             reached.reached.set()
             await reached.opened.wait()
 

@@ -257,7 +257,7 @@ def dying(store, reached, method="close", calls=2):
         def __getattr__(self, name):
             return self.die if name == method else getattr(store.questions, name)
 
-        async def die(self, *args):
+        async def die(self, *args, **_more):
             self.left -= 1
             if not self.left:
                 reached.set()

@@ -246,7 +246,7 @@ class Failing:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def close(self, claim, outcome):
+    async def close(self, claim, outcome, **_more):
         if self.closing:
             raise self.closing.pop(0)
         await self._within.close(claim, outcome)

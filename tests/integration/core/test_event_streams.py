@@ -198,7 +198,7 @@ async def test_a_request_is_the_one_that_the_sdk_would_send(headers):
         async with await sdk.messages.create(**body, extra_headers=headers, stream=True):
             pass
         for _ in range(2):
-            async with aclosing(await sdk.send_message(body, headers)) as stream:
+            async with aclosing(await sdk.open_stream(await sdk.send(sdk.make_request(body, headers)))) as stream:
                 _ = [event async for events in stream.read() for event in events]
         await client.close()
 

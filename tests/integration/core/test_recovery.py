@@ -58,7 +58,7 @@ async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(stor
         def __getattr__(self, name):
             return getattr(store.questions, name)
 
-    async def fail(self, *args):
+    async def fail(self, *args, **_patience):
         self.times -= 1
         if self.times >= 0:
             raise StoreUnavailable("the disk is full")

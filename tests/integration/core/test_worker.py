@@ -396,7 +396,7 @@ async def test_what_cannot_be_answered_and_is_another_process_s_by_now_is_left_t
         def __getattr__(self, attribute):
             return getattr(store.questions, attribute)
 
-        async def close(self, claim, outcome):
+        async def close(self, claim, outcome, **_more):
             raise LeaseLost("taken over")
 
     taken = Taken()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.delivery.backfill import Progress
+from bots.delivery.backfill import BackfillProgress
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import NO_PERSON, NO_SERVER, NOT_KNOWN
 from bots.discord.backfill import BackfillSource
@@ -138,7 +138,7 @@ async def test_what_was_missed_where_we_do_not_answer_is_not_looked_for(town, cl
         client, admission = running.discord._connected, running.discord._admission
         source = BackfillSource(running.discord._rest, lambda: client, at_once, admission)
         missed = MissedRange(f"discord:{STRANGE}", NOW)
-        found = await source.fetch_missed(missed, Progress(missed))
+        found = await source.fetch_missed(missed, BackfillProgress(missed))
         await settled(town, running)
 
     assert (found, notices(town, "lounge"), told(claude)) == ([], [], [])
@@ -155,7 +155,7 @@ async def test_direct_messages_that_were_missed_are_heard_only_of_people_who_sha
         source = BackfillSource(running.discord._rest, lambda: client, at_once, admission)
         keys = tuple(ThreadKey("discord:@me", place, place) for place in places.values())
         missed = MissedRange("discord:@me", NOW, keys)
-        found = await source.fetch_missed(missed, Progress(missed))
+        found = await source.fetch_missed(missed, BackfillProgress(missed))
 
     assert [event.id for event in found] == [asked["ada"]]
 

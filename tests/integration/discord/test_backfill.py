@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.delivery.backfill import Progress
+from bots.delivery.backfill import BackfillProgress
 from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
@@ -253,7 +253,7 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once, running.discord._admission
         )
         missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
-        found = await search.fetch_missed(missed, Progress(missed))
+        found = await search.fetch_missed(missed, BackfillProgress(missed))
 
     assert [event.id for event in found] == asked
 
@@ -273,7 +273,7 @@ async def test_a_server_that_comes_late_is_waited_for(town, store):
             Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes, running.discord._admission
         )
         missed = MissedRange("discord:8138", town.now() - timedelta(hours=1))
-        found = await search.fetch_missed(missed, Progress(missed))
+        found = await search.fetch_missed(missed, BackfillProgress(missed))
 
     assert [event.id for event in found] == [asked]
 
@@ -293,7 +293,7 @@ async def test_a_channel_that_is_not_known_or_can_not_be_read_is_one_warning_in_
         for _ in range(3):
             await places.find("8138", "404")
             town.guild.fault(LIST, error(403), 1)
-            await search.fetch_missed(missed, Progress(missed))
+            await search.fetch_missed(missed, BackfillProgress(missed))
 
     told = [(one.levelname, one.getMessage().partition(" is not ")[0]) for one in caplog.records]
     told = [one for one in told if one[1].startswith(("channel 404", "what was missed"))]

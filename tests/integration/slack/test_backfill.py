@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.backfill import BETWEEN, Progress
+from bots.delivery.backfill import BETWEEN, BackfillProgress
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
@@ -253,7 +253,7 @@ async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(to
 
     async with searching(slack, batch=3) as search:
         missed = MissedRange("slack:T024", since)
-        found = await search.fetch_missed(missed, Progress(missed))
+        found = await search.fetch_missed(missed, BackfillProgress(missed))
 
     told = [event.line if isinstance(event, Commanded) else event.message.text for event in found]
     assert told == [words for number in range(7) for words in (str(number), str(number), f"help {number}")]
@@ -271,7 +271,7 @@ async def test_threads_that_did_not_go_on_are_not_read(town):
     told = []
     async with searching(slack) as search:
         missed = MissedRange("slack:T024", since, ours)
-        found = await search.fetch_missed(missed, Progress(missed, told.append))
+        found = await search.fetch_missed(missed, BackfillProgress(missed, told.append))
 
     assert (told[0].unread, told[-1].unread) == (len(slack.called("conversations.history")) + 3, 0)
     assert [call["ts"] for call in slack.called("conversations.replies")] == [roots[1]]

@@ -20,6 +20,7 @@ from tests.support.browser import (
     PATIENCE,
     find_chromium,
     list_barriers,
+    list_hidden_actions,
     measure_overflow,
     shoot,
     visit,
@@ -223,7 +224,7 @@ async def test_nothing_that_people_files_or_claude_say_runs_and_everybody_can_re
                 await page.set_viewport_size(size)
             for panel in ("", "prompt", "persona"):
                 await page.goto(f"{address}&panel={panel}")
-                found = [await measure_overflow(page), *await list_barriers(page)]
+                found = [await measure_overflow(page), *await list_barriers(page), *await list_hidden_actions(page)]
                 await shoot(page, tmp_path, f"playground-{panel or 'talk'}-{scheme}-{'390' if size else '1280'}")
                 assert found == [0], f"{panel} {size}"
         written = await page.locator("script:not([src]), .words img, .words script").count()

@@ -273,5 +273,5 @@ async def test_a_form_of_the_operator_is_answered_while_the_platform_is_away_and
     changed = (await store.ledger.budgets("board:w1", clock())).changes
     await store.shut()
 
-    assert "can&#39;t be reached just now, so nothing was changed" in told
+    assert "can't be reached just now, so nothing was changed" in told
     assert changed == ()

@@ -68,7 +68,7 @@ async def test_every_page_says_what_a_browser_may_load_and_markup_in_a_value_sta
     ("raised", "status", "says"),
     [
         (web.HTTPForbidden(), 403, "This is not for you"),
-        (StoreUnavailable("secret words"), 503, "The database can&#39;t be reached"),
+        (StoreUnavailable("secret words"), 503, "The database can't be reached"),
         (RuntimeError("secret words"), 500, "Something broke"),
     ],
     ids=["forbidden", "no database", "a bug"],

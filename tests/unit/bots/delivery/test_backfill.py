@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill, Progress
+from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill, BackfillProgress
 from core.domain.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
@@ -237,6 +237,6 @@ async def test_a_look_that_fails_or_is_stopped_leaves_nothing_to_be_read(world):
 
 async def test_where_nothing_has_to_be_read_the_log_says_nothing_of_it(caplog):
     caplog.set_level("INFO", "bots.delivery.backfill")
-    Progress(ONE).expect(0)
+    BackfillProgress(ONE).expect(0)
 
     assert caplog.messages == []
