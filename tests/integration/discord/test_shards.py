@@ -353,6 +353,15 @@ async def test_a_thread_in_a_session_that_another_began_is_one_conversation(proc
         assert len(told(claude)[-1]) == 3
 
 
+async def test_roles_have_names_in_the_first_message_of_a_session_that_another_began(processes, claude):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await until_resumed(guild, shared, await shared.start("p1"))
+        await guild.say("ada", "room-0", f"<@{guild.me}> who is <@&{find_server(0, 1)}02>?")
+        await guild.until(lambda: len(guild.visible("room-0")) == 2)
+
+        assert told(claude)[-1][-1][1].endswith("who is @crew?")
+
+
 async def test_a_slash_command_is_answered_in_a_session_that_another_began(processes):
     async with discord_of(1) as guild, processes(guild) as shared:
         await resumable(await shared.start("p1"), 1)
