@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.discord.test_shards import (
+from tests.support.discord_shards import (
     Processes,
     all_answered,
     ask,
