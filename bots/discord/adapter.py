@@ -201,6 +201,7 @@ class Discord:
             ingest,
             self._table,
             self._admission,
+            self._rest,
             managers=self._managers,
             models=self._models,
             defer=self._defer,

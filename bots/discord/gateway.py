@@ -177,7 +177,9 @@ class Client(discord.AutoShardedClient):
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
         await super().launch_shard(gateway, shard_id, initial=initial)
         shard = self.shards[shard_id]._parent  # the library has no hook for this either
-        shard.reconnect = SessionResumer(shard).reconnect  # type: ignore[method-assign]  # that is the point
+        resumer = SessionResumer(shard)
+        shard.reidentify = resumer.reidentify  # type: ignore[method-assign]  # that is the point
+        shard.reconnect = resumer.reconnect  # type: ignore[method-assign]
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not self._quick:
@@ -188,16 +190,24 @@ class Client(discord.AutoShardedClient):
 
 
 class SessionResumer:
-    """What a shard does after a failed try. The library would begin a new session, and lose what came meanwhile.
+    """What a shard does that lost its connection, and after a failed try.
+
+    Then the library would begin a new session, and lose what came meanwhile; and where no session had begun yet, it
+    would ask for one that is none to be resumed, without end.
 
     Its client for a single shard does as we do: https://github.com/Rapptz/discord.py, client.py, connect.
     """
 
     def __init__(self, shard: Shard, clock: Callable[[], float] = time.monotonic) -> None:
         self._shard = shard
-        self._anew = shard.reconnect
+        self._anew, self._again = shard.reconnect, shard.reidentify
         self._clock = clock
         self._lost = shard.ws, clock()
+
+    async def reidentify(self, exc: ReconnectWebSocket) -> None:
+        """Resume, or begin a new session, as `exc` has it; never raises."""
+        resumes = exc.resume and self._shard.ws.session_id is not None
+        await self._again(ReconnectWebSocket(self._shard.id, resume=resumes))
 
     async def reconnect(self) -> None:
         """Resume while that may be possible, else begin a new session; never raises."""
@@ -206,7 +216,7 @@ class SessionResumer:
             since = self._clock()
             self._lost = self._shard.ws, since
         if self._shard.ws.session_id is not None and self._clock() - since < RESUMABLE:
-            await self._shard.reidentify(ReconnectWebSocket(self._shard.id, resume=True))
+            await self._again(ReconnectWebSocket(self._shard.id, resume=True))
         else:
             await self._anew()
 

@@ -16,6 +16,7 @@ from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission
 from bots.discord.buttons.press import build_press, can_end_alone, read_button, write_end
 from bots.discord.buttons.writing import explain_press_refusal, may_write
+from bots.discord.client import Body, Rest
 from bots.discord.directory import read_rank
 from bots.discord.forms.faults import write_faults
 from bots.discord.forms.subject import Subject, read_subject
@@ -23,6 +24,7 @@ from bots.discord.installed.place import build_installed_place, explain_limit, f
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
 from bots.discord.message_content import read_attachment
+from bots.discord.outbound_budget import Busy
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
@@ -40,16 +42,14 @@ KEPT = 14 * 60.0  # seconds that a token is good for something
 SHOWN = 60.0  # seconds in which an answer is begun by the process that deferred it
 
 UNDEFERRED = (
-    *(discord.DiscordException, aiohttp.ClientError, OSError),
+    *(discord.DiscordException, aiohttp.ClientError, OSError, Busy),
     *(KeyError, TypeError, ValueError),  # the library could not read the answer
 )
 
 LOST = "I could not keep that. Please press it again."
-
 ACKNOWLEDGED = 40060  # what Discord says of an interaction that was responded to before
 
 log = logging.getLogger(__name__)
-
 
 Build = Callable[[Interaction, Mapping[str, str]], Posted | Commanded]
 """The event of a form that was filled in, with these texts."""
@@ -69,6 +69,7 @@ class Interactions:
         ingest: Ingest,
         table: Sequence[Command],
         admission: Admission,
+        rest: Rest,
         *,
         managers: Collection[str] = (),
         models: Collection[str] = (),
@@ -76,9 +77,7 @@ class Interactions:
         deferred: float = DEFERRED,
         notes: Notes | None = None,
     ) -> None:
-        self._ingest = ingest
-        self._table = table
-        self._admission = admission
+        self._ingest, self._table, self._admission, self._rest = ingest, table, admission, rest
         self._managers = managers
         self._models = models
         self._defer_after = defer
@@ -276,7 +275,7 @@ class Interactions:
         stored, _ = await asyncio.wait({storing}, timeout=self._defer_after)
         at_once = bool(stored) and not ends
         try:
-            await _answer_press(interaction, storing.result().note if at_once else "", self._defer_for)
+            await _answer_press(self._rest, interaction, storing.result().note if at_once else "", self._defer_for)
         finally:
             acknowledged.set_result(None)  # from here on Discord takes further answers
         if at_once:
@@ -286,7 +285,7 @@ class Interactions:
             await _end_message(interaction, self._defer_for, stopped=not note) if ends else None
         except TimeoutError:
             note = LOST
-        await _answer_press(interaction, note, self._defer_for)
+        await _answer_press(self._rest, interaction, note, self._defer_for)
 
     def _expect_deferral(self, name: str) -> asyncio.Future[str | None]:
         """What an answer waits for that is begun here while the interaction is being deferred."""
@@ -317,8 +316,8 @@ async def _tell_faults(
         await interaction.response.send_message(told, files=files, ephemeral=True)
 
 
-async def _answer_press(interaction: Interaction, note: str, seconds: float) -> None:
-    """Tell who pressed a button, and nobody else, a `note`; without one only acknowledge the press, once.
+async def _answer_press(rest: Rest, interaction: Interaction, note: str, seconds: float) -> None:
+    """Tell who pressed a button, and nobody else, a `note`; without one only acknowledge the press. At most once each.
 
     Of several processes that hear it, the one whose response Discord takes says the note.
     """
@@ -327,7 +326,8 @@ async def _answer_press(interaction: Interaction, note: str, seconds: float) -> 
             with _leave_to_others(interaction):
                 if interaction.response.is_done():
                     if note:
-                        await interaction.followup.send(formatting.mark_notice(note), ephemeral=True)
+                        named = str(interaction.application_id), interaction.token
+                        await rest.post_followup(*named, Body(formatting.mark_notice(note)))
                 elif note:
                     await interaction.response.send_message(formatting.mark_notice(note), ephemeral=True)
                 else:

@@ -62,7 +62,8 @@ if not TYPE_CHECKING:  # a type checker shall know each name, and miss a wrong o
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(_find_sdk(), name)
+        found = globals()[name] = getattr(_find_sdk(), name)  # the next time it is a name like any other
+        return found
 
 
 async def load() -> None:

@@ -203,7 +203,8 @@ class MessageAccumulator:
         elif kind == "content_block_start":
             return self._begin_block(event.get("index"), event.get("content_block"))
         elif kind == "content_block_delta":
-            return self._grow(event.get("index"), event.get("delta"))
+            delta = event.get("delta")
+            return self._grow(event.get("index"), delta if isinstance(delta, dict) else {})
         elif kind == "content_block_stop":
             self._note_activity(self._open.get(event.get("index")))
             return self._citations.end_block(self.text)
@@ -240,15 +241,15 @@ class MessageAccumulator:
         self._note_citations(read_field(block, "citations"))
         return True
 
-    def _grow(self, index: object, delta: Any) -> bool:
+    def _grow(self, index: object, delta: Mapping[str, Any]) -> bool:
         self._find_message()
-        kind = read_field(delta, "type")
+        kind = delta.get("type")
         if kind == "citations_delta":
             self._cite(index, delta)
         if kind not in GROWING:
             return False
         name, told_as = GROWING[kind]
-        words = read_field(delta, told_as)
+        words = delta.get(told_as)
         if not words or (name == "input" and index not in self._open):
             return False
         if index not in self._open or (kind == "text_delta" and self._open[index].kind != "text"):
@@ -260,7 +261,7 @@ class MessageAccumulator:
         self._citations.grow(self.text)
         return True
 
-    def _cite(self, index: object, delta: Any) -> None:
+    def _cite(self, index: object, delta: Mapping[str, Any]) -> None:
         building = self._open.get(index)
         if building and building.kind == "text":
             citation = delta.get("citation")

@@ -58,8 +58,8 @@ async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
         async with client.messages.stream(**ASKED) as stream:
             theirs = await stream.get_final_message()
         asked = Claude(claude.key, claude.url)
-        ours = await asked.open()
-        async with aclosing(await ours.open_stream(await ours.send(ours.make_request(ASKED, {})))) as raw:
+        sdk = await asked.open()
+        async with aclosing(await sdk.open_stream(await sdk.send(sdk.make_request(ASKED, {})))) as raw:
             async for events in raw.read():
                 grown += [ours.text for event in events if ours.take(event)]
         await asked.close()

@@ -22,7 +22,7 @@ from tests.fakes.discord.payloads import guild_create, user_json
 from tests.support.discord_house import answered, settled
 
 SERVERS, EACH = 300, 28 * 1024  # bytes that a server with 35 channels, 15 roles and 5 threads may take
-BOUNDED = {"Past", "ThreadKey"}
+BOUNDED = {"Past", "Prompt", "ThreadKey"}
 """Of them as many are kept as the prompt cache tracker remembers threads."""
 TRANSIENT = {"Ratelimit"}
 """Kept for seconds, with a test of their own."""

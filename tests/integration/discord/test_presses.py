@@ -17,6 +17,7 @@ from core.domain.events import Commanded, Pressed
 from core.domain.messages import Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.interactions import Interaction
+from tests.fakes.discord.limits import Fault
 from tests.fakes.discord.nouns import Permission
 from tests.support.discord_house import confab, idle, settled, showing
 from tests.support.waiting import until
@@ -249,6 +250,21 @@ async def test_a_press_is_acknowledged_in_time_also_when_the_store_is_slow(guild
 
     assert press.followups == ["-# Noted."]
     assert [guild.world.posts[one].ephemeral for one in press.posted] == [True]
+
+
+@pytest.mark.parametrize("trouble", [Fault.LOSE, Fault.HIDE], ids=["lost", "502"])
+async def test_what_there_is_to_say_of_a_press_is_said_once_also_where_discords_answer_is_lost(
+    guild, claude, store, caplog, trouble
+):
+    async with confab(guild, claude, store, through=Slow, defer=0.01) as running:
+        reply = await answer(guild, running)
+        press = await guild.press("ada", reply.pages[0], "👍")
+        await until(lambda: press.acknowledged)
+        guild.fault("POST /webhooks/{webhook}/{token}", trouble)
+        running.ingest.opened.set()
+        await until(lambda: "could not be answered" in caplog.text)
+
+    assert press.followups == ["-# Noted."]
 
 
 async def test_a_press_is_stored_before_it_is_acknowledged(guild, claude, store):

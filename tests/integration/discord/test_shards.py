@@ -5,14 +5,11 @@ bots.discord.servers.places.
 """
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 import discord
 import pytest
 
-from bots.discord.shards.sharing import ShardSharing
 from core.domain.clock import system_clock
 from core.domain.errors import CannotConnect
 from core.domain.events import Missed, Posted, WorkspaceEnded
@@ -20,111 +17,33 @@ from core.domain.messages import Question
 from core.store.records.shards.leases import ShardOverview
 from core.telemetry import ShardsCounted
 from tests.fakes.claude.script import Answer, Gate
-from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Permission
-from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.starts import SessionStarts
 from tests.fakes.discord.world import APPLICATION
-from tests.support.discord_house import answered, confab, idle, told
+from tests.support.discord_house import answered, idle, told
+from tests.support.discord_shards import (
+    Processes,
+    all_answered,
+    ask,
+    count_answers,
+    discord_of,
+    find_server,
+    heard,
+    held,
+    resumable,
+    sharing,
+)
 from tests.support.waiting import until
 
-LEASE = timedelta(seconds=2.4)  # longer than a busy machine stands still
 PACE = {"spacing": 0.15, "lead": 0.1}  # with a window of 0.05 seconds, a tenth of Discord's or less
 BOT = f"discord:{APPLICATION}"
-
-
-@asynccontextmanager
-async def discord_of(shards, **options):
-    """A Discord that wants so many shards, to which clients speak whichever of them leaves first.
-
-    A server of each shard has a room that is called after it.
-    """
-    async with DiscordFake(shards=shards, **options) as guild:
-        for shard in range(shards):
-            key = find_server(shard, shards)
-            guild.guild(key, f"Server {shard}")
-            guild.room(f"room-{shard}", key)
-        with pointed(guild):
-            yield guild
-
-
-def find_server(shard, shards):
-    return str((shards + shard) << 22)
-
-
-def sharing(store, count=None, **options):
-    return ShardSharing(store.shards, count, **{"lease": LEASE, "spacing": 0.0, "lead": 0.0, **options})
-
-
-class Processes:
-    """Processes that share a Discord's shards, each until it is told to leave."""
-
-    def __init__(self, guild, claude, store):
-        self.guild, self.claude, self.store = guild, claude, store
-        self._running, self._stacks = {}, {}
-
-    async def start(self, name, **options):
-        """A process that has joined."""
-        self._stacks[name] = AsyncExitStack()
-        shared = options.pop("sharing", None) or sharing(self.store)
-        running = await self._stacks[name].enter_async_context(
-            confab(self.guild, self.claude, self.store, process=name, sharing=shared, listens=False, **options)
-        )
-        self._running[name] = running
-        await until(
-            lambda: (running.discord._client and running.discord._client.is_ready()) or running.connected.done()
-        )
-        return running
-
-    async def leave(self, name):
-        del self._running[name]
-        await self._stacks.pop(name).aclose()
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, kind, error, trace):
-        """All leave, once every question is answered."""
-        while self._running:
-            if kind is None:
-                await idle(next(iter(self._running.values())))
-            await self.leave(next(iter(self._running)))
 
 
 @pytest.fixture
 def processes(claude, store):
     """Makes processes of a Discord."""
     return lambda guild: Processes(guild, claude, store)
-
-
-def held(running):
-    return set(running.discord._client.shards)
-
-
-async def heard(guild, shards):
-    """Wait until somebody listens to each shard."""
-    await guild.until(lambda: {one.shard for one in guild.gateway.live} == {(one, shards) for one in range(shards)})
-
-
-async def resumable(running, shards):
-    """Wait until all sessions could be gone on with."""
-    shards = range(shards)
-    await until(lambda: all(running.discord._client.read_sessions().get(one) for one in shards))
-
-
-async def ask(guild, word, shards):
-    return [await guild.say("ada", f"room-{one}", f"<@{guild.me}> {word}") for one in range(shards)]
-
-
-def count_answers(guild, shards):
-    """How many answers stand in each room."""
-    rooms = [f"room-{one}" for one in range(shards)]
-    return [sum(post.author == "confab" for post in guild.visible(room)) for room in rooms]
-
-
-async def all_answered(guild, shards, each):
-    await guild.until(lambda: min(count_answers(guild, shards)) >= each)
 
 
 async def test_one_process_holds_all_shards_and_answers_in_each(processes):
@@ -432,6 +351,15 @@ async def test_a_thread_in_a_session_that_another_began_is_one_conversation(proc
         await idle(second)
 
         assert len(told(claude)[-1]) == 3
+
+
+async def test_roles_have_names_in_the_first_message_of_a_session_that_another_began(processes, claude):
+    async with discord_of(1) as guild, processes(guild) as shared:
+        await until_resumed(guild, shared, await shared.start("p1"))
+        await guild.say("ada", "room-0", f"<@{guild.me}> who is <@&{find_server(0, 1)}02>?")
+        await guild.until(lambda: len(guild.visible("room-0")) == 2)
+
+        assert told(claude)[-1][-1][1].endswith("who is @crew?")
 
 
 async def test_a_slash_command_is_answered_in_a_session_that_another_began(processes):

@@ -109,6 +109,18 @@ async def test_at_a_start_nobody_waits_for_a_shard_whose_turn_comes_later(start,
         assert (answers(town, HOME), answers(town, AWAY)) == (["fine"], ["fine"])
 
 
+async def test_a_shard_that_is_lost_before_its_session_has_begun_begins_one_anew(start, town):
+    town.gateway.hold(1)
+    async with start(listens=False) as running:
+        await until(lambda: running.discord.offline == "shards not connected: 1" and town.gateway.sockets == 2)
+        town.gateway.cut()
+        await until(lambda: town.gateway.sockets >= 4)
+        town.gateway.release(1)
+        await until(lambda: not running.discord.offline)
+
+        assert town.gateway.sockets < 10
+
+
 async def test_nothing_is_answered_while_no_shard_is_connected(start, town):
     [kept] = await hear(start, town, HOME)
     async with start() as running:
