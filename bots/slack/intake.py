@@ -82,15 +82,17 @@ class Intake:
 
     async def _store_message(self, body: Raw) -> Sequence[Receipt] | None:
         """Store what a message tells, which has all that it shows."""
-        message, stored = _locate_message(body), asyncio.Event()
+        message, said, stored = _locate_message(body), _locate(body), asyncio.Event()
         self._arriving[message] = stored
         try:
             events = await self._parse(body)
-            if said := _locate(body):
+            if said:
                 await self._await_earlier(said)
             receipts = await self._redelivery.store_events(events)
             if receipts is not None and any(map(_is_question, events)):
                 self._told[message] = None
+            if receipts is not None and said in self._mentions:  # whose look at what is kept may be far off
+                self._mentions[said].set()
             return receipts
         finally:
             stored.set()
@@ -130,11 +132,11 @@ class Intake:
 
     async def _await_earlier(self, said: Said) -> None:
         """Wait for mentions that were said before this in its thread, and of whose messages nobody was told yet."""
-        for other, stored in list(self._mentions.items()):
-            if other[:2] == said[:2] and other < said:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(ORDER):
-                        await stored.wait()
+        earlier = [stored for other, stored in self._mentions.items() if other[:2] == said[:2] and other < said]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ORDER):  # for all of them, however many hang
+                for stored in earlier:
+                    await stored.wait()
 
     async def _store_hints(self, body: Raw, events: Sequence[Event]) -> Sequence[Receipt]:
         """Store these events of a mention, unless its message is kept meanwhile. Raises StoreUnavailable."""

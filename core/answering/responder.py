@@ -278,7 +278,7 @@ class AnswerTask:
                 if changing.done():
                     changed.clear()
                     changing = asyncio.create_task(changed.wait())
-                if composing.done() or await self._is_changed(decision):
+                if composing.done() or await self._is_changed(decision, self.claim):
                     composing = await self._begin_again(composing, decision)
         except Exception as error:
             return explain_error(error)
@@ -287,13 +287,13 @@ class AnswerTask:
                 task.cancel()  # what Claude was asked is still settled
             await asyncio.gather(composing, stopping, changing, return_exceptions=True)
 
-    async def _is_changed(self, decision: Decision) -> bool:
-        """Whether the question was added to or edited while nothing of its answer is visible."""
+    async def _is_changed(self, decision: Decision, before: Claim) -> bool:
+        """Whether the question was added to or edited since `before`, while nothing of its answer is visible."""
         settled = self.question.stands_alone or self.visible or self.begun_again >= BEGUN_AGAIN
         if settled or not isinstance(decision, Proceed):
             return False
-        before = self.claim
-        self.claim = await self.lease.look(partial(self.responder.store.questions.join_waiting, before))
+        if self.lease.may_have_changed:
+            self.claim = await self.lease.look(partial(self.responder.store.questions.join_waiting, self.claim))
         return (self.claim.together, self.claim.edited) != (before.together, before.edited)
 
     async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
@@ -329,7 +329,7 @@ class AnswerTask:
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):
-                    if not self.reply.text and self.lease.may_have_changed and await self._is_changed(decision):
+                    if not self.reply.text and await self._is_changed(decision, composition.claim):
                         return None
                     self._grow(event)
                 elif isinstance(event, Waiting):

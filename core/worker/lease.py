@@ -30,7 +30,12 @@ class ProcessLease:
         self.hears_all = False
         """Whether this process is told of every change to a thread: it hears the others, or is alone."""
         self.left_some = True
-        """Whether questions may wait that the last look for them left."""
+        """Whether questions may wait that the last look for them left, or the one that goes on."""
+
+    @property
+    def may_leave_some(self) -> bool:
+        """Whether questions may wait, also such as another process keeps for a thread that is answered in here."""
+        return self.left_some or not self.hears_all
 
     @property
     def left(self) -> float:
@@ -85,7 +90,7 @@ class QuestionLease:
 
         What a command leaves to be done is looked for in any case.
         """
-        closed = await close(claim, outcome, patient=not self._process_lease.left_some)
+        closed = await close(claim, outcome, patient=not self._process_lease.may_leave_some)
         self.ended = closed and claim.question.command is None
 
     @property

@@ -82,8 +82,11 @@ class Worker:
         self._hears = False
         self._beat_soon = asyncio.Event()
         self._called_at = -CALL
-        self._noted: list[tuple[ThreadKey, str]] = []
-        """What changed since that look began, of which its claim may know nothing."""
+        self._looking = False
+        self._failed = False
+        """Whether the last look failed: what it may have claimed no heartbeat tells of."""
+        self._noted: list[tuple[ThreadKey | None, str]] = []
+        """What changed since the look that goes on began, of which its claim may know nothing."""
 
     def has_room(self, workspace: str) -> bool:
         """Whether a question of this workspace would be taken up here, as soon as its turn comes."""
@@ -93,29 +96,30 @@ class Worker:
     def hear(self, news: News) -> None:
         """Do what another process, or the connection to the others, gives cause for."""
         if news.topic is Topic.DEAF or news.topic is Topic.HEARING:
-            self._hears = self._process_lease.hears_all = news.topic is Topic.HEARING
+            self._hears = news.topic is Topic.HEARING
+            self._process_lease.hears_all = False  # another may have begun meanwhile
+            self._trust(hears_all=self._hears)
         if news.process not in ("", self._process):
             return
         if news.topic is Topic.CHANGE and news.key:
             self.note_change(news.key)
+            self.wake()  # what another process kept for a thread that is answered in here may wait for its end
         elif news.topic in {Topic.WITHDRAWAL, Topic.HEARING}:
             self._beat_soon.set()  # a heartbeat learns what was withdrawn, and whether anything waits
         elif news.topic is Topic.QUESTION:
             self.wake()
-        if news.topic is Topic.HEARING:
-            for _, lease in self._answering.values():
-                lease.note_change()
 
     def wake(self) -> None:
         """There may be a question in the queue."""
         self._woken.set()
 
-    def note_change(self, key: ThreadKey, asked: str = "") -> None:
-        """Something was said, edited or deleted in this thread: who answers a question in it has to look.
+    def note_change(self, key: ThreadKey | None, asked: str = "") -> None:
+        """Something was said, edited or deleted in this thread, or in any: who answers a question in it has to look.
 
         To those who answer it, that a question was `asked` is no news.
         """
-        self._noted.append((key, asked))
+        if self._looking:
+            self._noted.append((key, asked))
         for claim, lease in self._answering.values():
             if _concerns(claim, key, asked):
                 lease.note_change()
@@ -145,7 +149,7 @@ class Worker:
                 elif claim.id in heartbeat.withdrawn:
                     lease.stop.set()
             self._process_lease.renew(said_at + heartbeat.lease)
-            self._process_lease.hears_all = self._hears or heartbeat.processes <= 1
+            self._trust(hears_all=self._hears or heartbeat.processes <= 1)
         if heartbeat.waiting:
             self.wake()
         if heartbeat.doubtful is not None:
@@ -179,6 +183,7 @@ class Worker:
 
     async def _claim_questions(self) -> None:
         while True:
+            self._process_lease.left_some = True  # until the next look has told
             if self._slots.locked():
                 await self._call_others()
             await self._slots.acquire()
@@ -193,13 +198,22 @@ class Worker:
 
     async def _claim_next(self) -> Claim | None:
         self._noted.clear()
-        full, claim = self._list_full(), None
+        self._looking = True
+        full, claim, self._failed = self._list_full(), None, False
         try:
             claim = await self._questions.claim_next(self._process, self._platforms(), full)
         except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
+            self._failed = True
+        self._looking = False
         self._process_lease.left_some = claim is None or claim.more or bool(full)
         return claim
+
+    def _trust(self, *, hears_all: bool) -> None:
+        """What nobody told us while not all was heard may have changed any thread."""
+        if hears_all and not self._process_lease.hears_all:
+            self.note_change(None)
+        self._process_lease.hears_all = hears_all
 
     async def _call_others(self) -> None:
         """What waits was kept while there was a place, so that nobody else has heard of it."""
@@ -219,7 +233,7 @@ class Worker:
 
     async def _rest(self) -> None:
         """Until there may be something to claim: others say so, or each heartbeat, or it is looked for."""
-        await _wait_for(self._woken, None if self._hears else self._poll)
+        await _wait_for(self._woken, None if self._hears and not self._failed else self._poll)
         self._woken.clear()
 
     def _begin(self, claim: Claim) -> None:
@@ -234,7 +248,7 @@ class Worker:
         """Free the slot, also when the task was cancelled before it began."""
         _, lease = self._answering.pop(task)
         self._slots.release()
-        if self._process_lease.left_some or not lease.ended:
+        if self._process_lease.may_leave_some or not lease.ended:
             self.wake()
 
     async def _answer(self, claim: Claim, lease: QuestionLease) -> None:
@@ -277,9 +291,9 @@ class Worker:
         return True
 
 
-def _concerns(claim: Claim, key: ThreadKey, asked: str) -> bool:
-    """Whether who answers a claim has to hear of a change in a thread."""
-    return claim.question.key == key and asked not in {one.name for one in (claim.question, *claim.together)}
+def _concerns(claim: Claim, key: ThreadKey | None, asked: str) -> bool:
+    """Whether who answers a claim has to hear of a change in a thread, or in any."""
+    return key in {None, claim.question.key} and asked not in {one.name for one in (claim.question, *claim.together)}
 
 
 async def _wait_for(event: asyncio.Event, seconds: float | None) -> None:

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.inbox import Inbox
+from core.domain.events import Edited
 from core.domain.messages import Asks, Outcome
 from core.worker.worker import Worker
+from tests.fakes.claude.script import Answer, Gate
 from tests.support.house import at_once, house
-from tests.support.waiting import until
+from tests.support.waiting import let_others_run, until
 
 NEEDED = {"ingest": 1, "claim_next": 1, "open": 1, "reserve": 1, "settle": 1, "record_page": 1, "close": 1}
 
@@ -125,3 +127,27 @@ async def test_the_worker_looks_again_only_where_something_may_be_left(store, bo
 
     assert (looks, told) == (4, 0)
     assert ended <= 8
+
+
+async def test_words_that_come_while_an_answer_is_being_begun_again_are_not_shown(store, board, claude):
+    calls, gate = Counter[str](), Gate(after=1)
+    claude.script(Answer(text="old", gate=gate))
+    claude.script(Answer(text="new"))
+    async with house(
+        replace(store, questions=Counted(store.questions, calls)), claude, board, clock=board.now
+    ) as assistant:
+        await assistant.worker.heartbeat()
+        asked = board.said("t1", "U1", "hello")
+        await assistant.ingest(asked)
+        await gate.reached.wait()
+        ((_, lease),) = assistant.worker._answering.values()
+        async with lease.acting:  # which is waited for
+            board.posts[asked.key] = [edited := replace(asked.message, text="hi", edited=board.now())]
+            await assistant.ingest(Edited("x", asked.key, edited, Asks.CERTAINLY))
+            await until(lambda: calls["join_waiting"])
+            gate.opened.set()
+            await until(lambda: claude.billed)
+            await let_others_run()
+        await closed(store)
+
+    assert board.written == {asked.key: ["new"]}

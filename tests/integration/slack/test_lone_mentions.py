@@ -4,6 +4,7 @@ Tests the part of bots.slack.intake, bots.slack.history and core.store.rules.ing
 """
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,28 @@ async def test_a_mention_whose_message_is_told_too_costs_no_call(late):
         await home.answered(2)
 
     assert (len(home.asked), len(list_images(home.asked[1])), count_reads(home), len(waits)) == (2, 1, reads, late)
+
+
+async def test_what_is_said_below_a_mention_does_not_wait_for_it_once_its_message_is_kept():
+    late, waits = asyncio.Event(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await (late.wait() if waits[-1] == intake.LATE else brisk(seconds))
+
+    async with at_home(sleep=sleep) as home:
+        root = await begin(home)
+        await say_alone(home, "<@U0BOT> what is this?", root)
+        await until(lambda: intake.LATE in waits)
+        home.slack.outbox.again(home.slack.outbox.lost[-1])
+        await home.answered(2)
+        began = time.monotonic()
+        await home.slack.say("ada", "dev", "<@U0BOT> and that?", root)
+        await home.answered(3)
+        seconds = time.monotonic() - began
+        late.set()
+
+    assert seconds < intake.ORDER
 
 
 class Ingested:
