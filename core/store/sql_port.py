@@ -52,6 +52,9 @@ class Sql(Protocol):
     def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
         """All rows of each of several statements: none needs what another returns, so they are sent together."""
 
+    def foresee(self, *asked: tuple[str, Values]) -> None:
+        """Say what this unit of work will ask once, and does not change before: it may come along with other rows."""
+
     def execute(self, statement: str, values: Values) -> None:
         """Change rows."""
 

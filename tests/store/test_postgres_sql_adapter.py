@@ -9,9 +9,13 @@ import psycopg
 import pytest
 
 from core.domain.clock import system_clock
+from core.store import open_store
 from core.store.postgres.sql_adapter import PostgresSql, translate
+from core.store.rules.claims import STALE, Claimant, claim_next
+from core.store.rules.ingest import ingest_event
+from core.store.rules.read_thread import remember_names
 from tests.support import postgres
-from tests.support.talk import NOON
+from tests.support.talk import KEY, NOON, PLATFORMS, asked
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +142,72 @@ def test_it_knows_whether_anything_was_written(sql):
 )
 def test_parameters_are_named_as_the_driver_wants_them(statement, written):
     assert translate(statement) == written
+
+
+def test_what_is_foreseen_comes_with_the_next_rows_and_is_given_once(sql):
+    named = "SELECT page FROM pages WHERE page = :page"
+    sql.insert("pages", {"page": "a"})
+
+    with count_round_trips(sql) as trips:
+        sql.foresee((named, {"page": "a"}), (named, {"page": "b"}))
+        sql.many(ALL, {})
+        sql.insert("pages", {"page": "b"})
+        told = [sql.one(named, {"page": name, "more": "not named"}) for name in ("b", "a", "b")]
+
+    assert told == [None, {"page": "a"}, {"page": "b"}]
+    assert len(trips) == 2
+
+
+def test_foreseen_rows_and_others_are_told_in_the_order_in_which_they_are_asked_for(sql):
+    named = "SELECT page FROM pages WHERE page = :page"
+    for name in ("a", "b"):
+        sql.insert("pages", {"page": name})
+
+    with count_round_trips(sql) as trips:
+        sql.foresee((named, {"page": "b"}))
+        sql.many(ALL, {})
+        told = sql.many_each((named, {"page": "a"}), (named, {"page": "b"}), (named, {"page": "c"}))
+
+    assert told == [[{"page": "a"}], [{"page": "b"}], []]
+    assert len(trips) == 2
+
+
+def test_who_locks_after_a_first_look_learns_the_transaction_with_what_is_asked_next(sql):
+    sql._connection.commit()
+    sql._connection.autocommit = True
+    sql = PostgresSql(sql._connection, None, ("BEGIN", "NULL"))
+
+    with count_round_trips(sql) as trips:
+        sql.many(ALL, {})
+        sql.lock("pages")
+        sql.insert("pages", {"page": "a"})
+        sql.many(ALL, {})
+        before = len(trips)
+        told = sql.identify()
+        more = len(trips) - before
+        sql.finish()
+
+    assert (told is not None, more) == (True, 0)
+
+
+async def test_a_question_is_kept_claimed_and_introduced_in_few_round_trips():
+    url = postgres.create_database()
+    store = await open_store(url)
+    found = {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, work in {
+            "kept": lambda sql: ingest_event(sql, asked("1", begins=True)),
+            "claimed": lambda sql: claim_next(sql, Claimant("p", PLATFORMS), STALE, 7),
+            "introduced": lambda sql: remember_names(sql, KEY, {"U1": "Ada"}),
+        }.items():
+            sql = PostgresSql(connection, None, ("BEGIN", "NULL"))
+            with count_round_trips(sql) as trips:
+                result = work(sql)
+                sql.identify()
+                found[name] = len(trips)
+                sql.finish()
+            assert result
+    await store.shut()
+    postgres.drop_database(url)
+
+    assert found == {"kept": 2, "claimed": 4, "introduced": 1}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core.store.audit_log import LEAST, AuditAction, AuditEntry, AuditFault, AuditHead, AuditRow, check_rows
 from core.store.places.advisory_locks import lock_audit
-from core.store.sql_port import Sql, stamp
+from core.store.sql_port import Sql, Values, stamp
 
 PAGE = 500  # rows that are verified or exported in one unit of work
 LISTED = 20  # rows that are shown in chat at once
@@ -58,7 +58,12 @@ def is_end_recorded(sql: Sql, workspace: str, at: datetime) -> bool:
 
 def is_ended(sql: Sql, workspace: str, at: datetime) -> bool:
     """Whether an installation ended at that time, or later, and there was none since."""
-    return sql.one(STILL_ENDED, {"workspace": workspace, "at": stamp(at)}) is not None
+    return sql.one(*build_ended_query(workspace, at)) is not None
+
+
+def build_ended_query(workspace: str, at: datetime) -> tuple[str, Values]:
+    """What `is_ended` asks."""
+    return STILL_ENDED, {"workspace": workspace, "at": stamp(at)}
 
 
 def list_heads(sql: Sql) -> list[AuditHead]:

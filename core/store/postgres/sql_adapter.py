@@ -55,6 +55,8 @@ class PostgresSql:
         self._begin = begin
         self._locks: list[int] = []
         self._unsent: list[Callable[[], object]] = []
+        self._expected: list[tuple[str, Values]] = []
+        self._foreseen: list[tuple[str, Values, list[Row]]] = []
         self._begun: Cursor[Any] | None = None
         self._transaction: str | None = None
         self._wrote = False
@@ -79,6 +81,8 @@ class PostgresSql:
         return self.now()
 
     def one(self, statement: str, values: Values) -> Row | None:
+        if (rows := self._take_foreseen(statement, values)) is not None:
+            return rows[0] if rows else None
         (cursor,) = self._ask((statement, values))
         return cursor.fetchone()
 
@@ -87,7 +91,14 @@ class PostgresSql:
         return rows
 
     def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
-        return [cursor.fetchall() for cursor in self._ask(*asked)]
+        found = [self._take_foreseen(*one) for one in asked]
+        missing = [one for one, rows in zip(asked, found, strict=True) if rows is None]
+        more = iter([cursor.fetchall() for cursor in self._ask(*missing)] if missing else ())
+        return [next(more) if rows is None else rows for rows in found]
+
+    def foresee(self, *asked: tuple[str, Values]) -> None:
+        """They go along with the next statement whose rows are needed."""
+        self._expected += asked
 
     def execute(self, statement: str, values: Values) -> None:
         """In pipeline mode it is sent with the next statement whose rows are needed, or with the end."""
@@ -142,14 +153,25 @@ class PostgresSql:
     def _ask(self, *asked: tuple[str, Values]) -> list[Cursor[Row]]:
         """Send all that waits and these, in one round trip. Their rows are here, and what the server said first."""
         self._send()
+        expected, self._expected = self._expected, []
         cursors = []
-        for statement, values in asked:
+        for statement, values in (*asked, *expected):
             self._wrote = self._wrote or " RETURNING " in statement
             cursors.append(self._connection.cursor(row_factory=dict_row).execute(translate(statement), values))
         if self.sync is not None:
             self.sync()
         self._learn_beginning()
-        return cursors
+        for (statement, values), cursor in zip(expected, cursors[len(asked) :], strict=True):
+            self._foreseen.append((statement, select_values(statement, values), cursor.fetchall()))
+        return cursors[: len(asked)]
+
+    def _take_foreseen(self, statement: str, values: Values) -> list[Row] | None:
+        """The rows that came before they were asked for, the first time that they are."""
+        if not self._foreseen:
+            return None
+        wanted = statement, select_values(statement, values)
+        at = next((place for place, one in enumerate(self._foreseen) if one[:2] == wanted), None)
+        return None if at is None else self._foreseen.pop(at)[2]
 
     def _send(self) -> None:
         """Begin, if that is still to be done, and send what waits, right before what is waited for.
@@ -178,7 +200,8 @@ class PostgresSql:
             chosen = ", ".join([first, *wanted, "clock_timestamp() AS at", f"{identity} AS id"])
             self._begun = self._connection.cursor(row_factory=dict_row).execute(f"SELECT {chosen}", locks)
         elif locks:
-            self._connection.execute(f"SELECT {', '.join(wanted)}", locks)
+            chosen = ", ".join([*wanted, "clock_timestamp() AS at", "pg_current_xact_id()::text AS id"])
+            self._begun = self._connection.cursor(row_factory=dict_row).execute(f"SELECT {chosen}", locks)
 
     def _learn_beginning(self) -> None:
         """What the server said of the time, right after it is here, and of the transaction."""
@@ -211,6 +234,16 @@ def translate(statement: str) -> str:
         return match[0].replace("%", "%%")
 
     return NAMED.sub(write, statement)
+
+
+@lru_cache(maxsize=512)
+def _list_names(statement: str) -> tuple[str, ...]:
+    return tuple(name for name in NAMED.findall(statement) if name)
+
+
+def select_values(statement: str, values: Values) -> Values:
+    """Those of the values that a statement names."""
+    return {name: values[name] for name in _list_names(statement)}
 
 
 @lru_cache(maxsize=128)

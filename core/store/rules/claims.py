@@ -21,7 +21,7 @@ from core.store.rules.questions import (
     read_question,
     thread_values,
 )
-from core.store.sql_port import Row, Sql, stamp
+from core.store.sql_port import Row, Sql, Values, stamp
 
 COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
@@ -141,11 +141,11 @@ class Claimant:
     platforms: Collection[str]
     full: Collection[str] = ()
 
-    def select(self, sql: Sql, statement: str, **values: object) -> Row | None:
-        """The first row of a statement, among the questions that are `{wanted}`."""
+    def ask(self, sql: Sql, statement: str, **values: object) -> tuple[str, Values]:
+        """A statement for the questions that are `{wanted}`."""
         wanted = f"{sql.among('questions.platform', 'platforms')} AND NOT {sql.among('questions.workspace', 'full')}"
         lists = {"platforms": sorted(self.platforms), "full": sorted(self.full)}
-        return sql.one(statement.format(wanted=wanted), lists | values)
+        return statement.format(wanted=wanted), lists | values
 
 
 def claim_next(sql: Sql, claimant: Claimant, stale: timedelta, number: int, *, repeated: bool = False) -> Claim | None:
@@ -154,7 +154,7 @@ def claim_next(sql: Sql, claimant: Claimant, stale: timedelta, number: int, *, r
     `number` names the claim. When it is `repeated`, it may be the process's already, and nobody heard so.
     """
     process = claimant.process
-    if not (repeated or claimant.select(sql, WAITS, process=process)):
+    if not (repeated or sql.one(*claimant.ask(sql, WAITS, process=process))):
         return None
     lock_claims(sql)
     if repeated and (rows := sql.many(HELD, {"claim": number, "process": process})):
@@ -166,8 +166,7 @@ def claim_next(sql: Sql, claimant: Claimant, stale: timedelta, number: int, *, r
     lead = rows[0]
     if lead["claim"] is None:
         _lease(sql, number, rows, process)
-        claim = _read_claim(sql, number, rows, process)
-        return replace(claim, more=claimant.select(sql, WAITS, process=process) is not None)
+        return _read_claim(sql, number, rows, process, claimant.ask(sql, WAITS, process=process))
     rows = sql.many(CLAIMED, lead)
     _lease(sql, number, rows, process)
     sql.execute(RELEASE, lead)
@@ -201,7 +200,7 @@ def _find_next(sql: Sql, claimant: Claimant) -> list[Row]:
 
     Where somebody asked before in the same thread, and waits, that question is the next one.
     """
-    while lead := claimant.select(sql, NEXT, commands=COMMANDS):
+    while lead := sql.one(*claimant.ask(sql, NEXT, commands=COMMANDS)):
         lock_channel(sql, lead["workspace"], lead["channel"])
         if rows := gather_companions(sql, lead):
             return rows
@@ -216,9 +215,13 @@ def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
         sql.update("questions", row["id"], {"claim": number, "reply": lead["name"], "parked": None})
 
 
-def _read_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
-    edits, pages = sql.many_each((NEWEST_EDIT, {"claim": number}), (PAGES, {"claim": number}))
-    return _build_claim(number, rows, process, edits, pages, resumed=resumed)
+def _read_claim(
+    sql: Sql, number: int, rows: Sequence[Row], process: str, *waits: tuple[str, Values], resumed: bool = False
+) -> Claim:
+    """The claim, and whether more `waits`, if that is asked."""
+    edits, pages, *more = sql.many_each((NEWEST_EDIT, {"claim": number}), (PAGES, {"claim": number}), *waits)
+    claim = _build_claim(number, rows, process, edits, pages, resumed=resumed)
+    return replace(claim, more=bool(more[0])) if more else claim
 
 
 def _build_claim(

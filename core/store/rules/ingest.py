@@ -19,7 +19,7 @@ from core.domain.events import (
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
-from core.store.places.audit import is_end_recorded, is_ended, record_audit
+from core.store.places.audit import build_ended_query, is_end_recorded, is_ended, record_audit
 from core.store.places.bot_answers import begin_anew
 from core.store.places.schedules import stop_schedules
 from core.store.places.sign_ins.sessions import end_pressed_session, end_workspace_sessions
@@ -29,6 +29,7 @@ from core.store.rules.jobs.erasures import erase_jobs, erase_row_of, follow_edit
 from core.store.rules.jobs.presses import ingest_job_press
 from core.store.rules.messages import (
     add_missing_parts,
+    build_later_query,
     build_message_query,
     find_message,
     has_later,
@@ -55,6 +56,7 @@ from core.store.rules.questions import (
 from core.store.rules.split_questions import find_conversation, note_piece
 from core.store.rules.threads import (
     begin_backfill,
+    build_thread_query,
     build_watermark_query,
     end_backfill,
     is_tracked,
@@ -149,6 +151,8 @@ def _keep_question(sql: Sql, question: Question) -> bool:
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:
     workspace, at = event.key.workspace, event.message.at
+    if event.asks is Asks.CERTAINLY:
+        _foresee_question(sql, event.key, event.message)
     heard, found = sql.many_each(build_watermark_query(workspace, at), build_message_query(event.key, event.message.id))
     if not heard:
         move_watermark(sql, workspace, at)
@@ -170,6 +174,13 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
         note_piece(sql, key, event.message.id)
     question = _wants_answer(sql, key, event) and _keep_question(sql, _build_question(key, event))
     return Receipt(new=new or question, ours=True, question=question, key=key)
+
+
+def _foresee_question(sql: Sql, key: ThreadKey, message: Message) -> None:
+    """What will be asked about a message that asks us: whether it is known, was answered, or must not be kept."""
+    question = build_question_query(key, message.id)
+    later, ended = build_later_query(key, message), build_ended_query(key.workspace, message.at)
+    sql.foresee(build_thread_query(key), question, build_forgotten_query(key), later, ended, question)
 
 
 def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadKey:

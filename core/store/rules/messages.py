@@ -66,7 +66,12 @@ def build_message_query(key: ThreadKey, name: str) -> tuple[str, Values]:
 
 def has_later(sql: Sql, key: ThreadKey, message: Message) -> bool:
     """Whether later messages of its thread are kept already."""
-    return sql.one(LATER, {**thread_values(key), "at": stamp(message.at)}) is not None
+    return sql.one(*build_later_query(key, message)) is not None
+
+
+def build_later_query(key: ThreadKey, message: Message) -> tuple[str, Values]:
+    """What `has_later` asks."""
+    return LATER, {**thread_values(key), "at": stamp(message.at)}
 
 
 def insert_messages(sql: Sql, key: ThreadKey, messages: Iterable[Message], private: bool = False) -> None:

@@ -82,6 +82,13 @@ UPDATE told SET words = :words
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = :kind AND subject = :subject
 """
 
+TELL = """
+INSERT INTO told (workspace, channel, thread, kind, subject, words)
+SELECT workspace, channel, thread, :kind, :subject, :words FROM threads
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+ON CONFLICT DO NOTHING
+"""
+
 TOLD = """
 SELECT kind, subject, words FROM told WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 """
@@ -203,8 +210,7 @@ def list_chain(sql: Sql, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
 def remember_zone(sql: Sql, key: ThreadKey, question: str, zone: str) -> dict[str, str]:
     """Keep the time zone that was told with a question of a tracked thread; what was kept before wins."""
     lock_channel(sql, key.workspace, key.channel)
-    if is_tracked(sql, key):
-        sql.insert_new("told", {**thread_values(key), "kind": ZONE, "subject": question, "words": zone})
+    _tell(sql, key, ZONE, question, zone)
     return _read_told(sql, key)[ZONE]
 
 
@@ -220,20 +226,21 @@ def remember_container(sql: Sql, key: ThreadKey, container: Container) -> None:
 def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:
     """Keep the names of people in a tracked thread; what was kept before wins. All that is kept."""
     lock_channel(sql, key.workspace, key.channel)
-    if is_tracked(sql, key):
-        for person, name in names.items():
-            words = {"kind": PERSON, "subject": person, "words": clean_text(name)}
-            sql.insert_new("told", {**thread_values(key), **words})
+    for person, name in names.items():
+        _tell(sql, key, PERSON, person, clean_text(name))
     return _read_told(sql, key)[PERSON]
 
 
 def remember_tools(sql: Sql, key: ThreadKey, choice: str, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Keep the tools of a tracked thread under what was chosen; what was kept before wins. All that is kept."""
     lock_channel(sql, key.workspace, key.channel)
-    if is_tracked(sql, key):
-        words = {"kind": TOOLS, "subject": choice, "words": json.dumps(names)}
-        sql.insert_new("told", {**thread_values(key), **words})
+    _tell(sql, key, TOOLS, choice, json.dumps(names))
     return _read_tools(_read_told(sql, key))
+
+
+def _tell(sql: Sql, key: ThreadKey, kind: str, subject: str, words: str) -> None:
+    """Keep words about a thread, if it is tracked; what was kept before stays."""
+    sql.execute(TELL, {**thread_values(key), "kind": kind, "subject": subject, "words": words})
 
 
 def _read_tools(told: Mapping[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -66,7 +66,12 @@ ORDER BY (
 
 def find_thread(sql: Sql, key: ThreadKey) -> Row | None:
     """The thread's row, if it is tracked; it is stale if `read_gap` is none or behind `gap`."""
-    return sql.one(ROW, thread_values(key))
+    return sql.one(*build_thread_query(key))
+
+
+def build_thread_query(key: ThreadKey) -> tuple[str, Values]:
+    """What `find_thread` asks."""
+    return ROW, thread_values(key)
 
 
 def is_tracked(sql: Sql, key: ThreadKey) -> bool:

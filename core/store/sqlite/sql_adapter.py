@@ -39,6 +39,9 @@ class SqliteSql:
     def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
         return [self.many(*one) for one in asked]
 
+    def foresee(self, *asked: tuple[str, Values]) -> None:
+        """Nothing: here no statement waits for another."""
+
     def execute(self, statement: str, values: Values) -> None:
         self._run(statement, values)
 
