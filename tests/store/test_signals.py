@@ -6,18 +6,19 @@ core.store.rules.processes.signal_repository.
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from core.domain.controls import Control
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
 from core.store import open_store
-from core.store.postgres.listener import read_news
+from core.store.postgres.listener import Listener, read_news
 from core.store.records.heartbeat import Heartbeat, News, Topic
 from tests.support import postgres
 from tests.support.talk import KEY, PLATFORMS, asked, at, edited, message, said, thread
@@ -183,3 +184,50 @@ async def test_what_is_closed_or_parked_waits_for_nobody(store):
     await store.questions.close(await store.questions.claim_next("p", PLATFORMS), Outcome.SHOWN)
 
     assert await store.questions.heartbeat("p") == Heartbeat(LEASE)
+
+
+@asynccontextmanager
+async def through_pooler(url):
+    """The address of a pooler that shares connections between transactions, and the news that it does not pass on."""
+    folder, kept_back = conninfo_to_dict(url)["host"], []
+
+    async def pass_on(reader, writer) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, size = await reader.readexactly(1), await reader.readexactly(4)
+                words = await reader.readexactly(int.from_bytes(size) - 4)
+                if kind == b"A":  # what the protocol calls a notification
+                    kept_back.append(words)
+                    continue
+                writer.write(kind + size + words)
+                await writer.drain()
+
+    async def pass_back(reader, writer) -> None:
+        with suppress(ConnectionError):
+            while sent := await reader.read(65536):
+                writer.write(sent)
+                await writer.drain()
+
+    async def serve(reader, writer) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        passing = [asyncio.create_task(pass_on(from_server, writer)), asyncio.create_task(pass_back(reader, to_server))]
+        await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        for one in (writer, to_server):
+            one.close()
+        await asyncio.gather(*passing, return_exceptions=True)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield make_conninfo(url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable"), kept_back
+
+
+async def test_a_process_whose_pooler_lets_no_news_pass_does_not_trust_that_it_hears():
+    url, ear = postgres.create_database(), Ear()
+    async with through_pooler(url) as (address, kept_back):
+        listening = asyncio.create_task(Listener(address, "the pooler", lambda _pid: False, ear.heard.append).run())
+        await until(lambda: kept_back)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    postgres.drop_database(url)
+
+    assert ear.heard == []

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import Callable
 
 import psycopg
@@ -17,6 +18,7 @@ from core.store.records.heartbeat import News, Topic
 from core.store.sql_port import Unfit
 
 FIRST, LONGEST = 0.5, 10.0  # seconds between two tries to connect
+LATE = 5.0  # seconds after which what others tell would long have come
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +47,33 @@ class Listener:
     async def _listen(self) -> None:
         """Until the connection is lost. Raises psycopg.Error."""
         connection = await AsyncConnection.connect(write_address(self._url), autocommit=True)
+        late = asyncio.get_running_loop().call_later(LATE, self._warn)
         try:
             (channel,) = await (await connection.execute(f"SELECT {CHANNEL}")).fetchone() or ("",)
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            proof = await self._send_proof(channel)
             self._failures = 0
-            self._hear(News(Topic.HEARING))
             async for one in connection.notifies():
-                self._take(one)
+                if one.payload == proof:
+                    late.cancel()
+                    self._hear(News(Topic.HEARING))
+                else:
+                    self._take(one)
         finally:
+            late.cancel()
             await connection.close()
+
+    async def _send_proof(self, channel: str) -> str:
+        """What comes where we hear it, told as others tell us, over another connection: a pooler lets none pass."""
+        proof = f"heard {secrets.token_hex(8)}"
+        async with await AsyncConnection.connect(write_address(self._url), autocommit=True) as connection:
+            await connection.execute("SELECT pg_notify(%s, %s)", (channel, proof))
+        return proof
+
+    def _warn(self) -> None:
+        log.warning(
+            "news of other processes does not come from %s, and is asked for: is it behind a pooler?", self._name
+        )
 
     def _take(self, one: Notify) -> None:
         news = read_news(one.payload)
