@@ -103,14 +103,23 @@ async def say(replica, board, thread):
     return event.message.id, began
 
 
+async def fill(full, free, board) -> None:
+    """Give a process that has one place a question; a heartbeat of the other may find one first."""
+    for number in range(20):
+        await say(full, board, f"first {number}")
+        await until(lambda: len(full.taken) + len(free.taken) == number + 1)  # noqa: B023  before the next round
+        if full.taken:
+            return
+
+
 async def test_what_a_full_process_is_told_another_takes_up_at_once(url, board, record_property):
     seconds = []
     async with replicas(url, board, 1, 100) as (full, free):
-        await say(full, board, "first")
-        await until(lambda: full.taken)
+        await fill(full, free, board)
+        before = len(free.taken)
         for number in range(20):
             name, began = await say(full, board, f"t{number}")
-            await until(lambda: len(free.taken) > len(seconds), every=0.0005)
+            await until(lambda: len(free.taken) - before > len(seconds), every=0.0005)
             assert free.taken[-1][0] == name
             seconds.append(free.taken[-1][1] - began)
     record_property("figures", {"what": "from the event to another process", "median": statistics.median(seconds)})
