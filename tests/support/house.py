@@ -29,6 +29,7 @@ from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.fair_semaphore import FairSemaphore
+from core.worker.worker import SLOTS
 from tests.fakes.claude.server import ClaudeFake
 
 
@@ -73,6 +74,7 @@ async def house(
     pause: float = 0.02,
     linger: timedelta = timedelta(seconds=-1),
     batch_requests: int = 100_000,
+    slots: int = SLOTS,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
@@ -110,6 +112,7 @@ async def house(
         files=FileReader(uploads=uploads),
         made_files=MadeFiles(claude.files, haste.sleep),
         tools=tools,
+        slots=slots,
     )
     assert claude.batches
     pace = JobPace(pause, timedelta(seconds=20), timedelta(), timedelta(), timedelta(minutes=1), linger, batch_requests)

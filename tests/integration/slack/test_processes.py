@@ -16,6 +16,7 @@ from tests.support.waiting import PATIENCE, Closing, until
 
 FASTER = 10  # than Slack's minute
 ANSWERS, WORDS = 16, 400
+MOST = 12  # answers of a process at once, so that none has all
 LONG = 3 * PATIENCE  # seconds; a busy machine needs many times as long as an idle one
 
 
@@ -29,7 +30,7 @@ async def process(name, slack, claude, store, closing):
         closing(event)
         begun.extend([event] if isinstance(event, AnswerBegun) else [])
 
-    rules = {"process": name, "alone": False, "emit": note}
+    rules = {"process": name, "alone": False, "emit": note, "slots": MOST}
     ways = {"pause": PAUSE / FASTER, "sleep": asyncio.sleep, "processes": shared.count}
     async with living(slack, claude, store, rules=rules, **ways) as home:
         yield home, shared, begun
