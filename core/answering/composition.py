@@ -1,5 +1,6 @@
 """Composition: what Claude is told for one claim, and what becomes of what it answers."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -16,11 +17,13 @@ from core.answering.conversation import (
     THINKING,
     Conversation,
     describe_problems,
+    introduce_people,
     leave_out_files,
     list_asked,
     name_persona,
     read_conversation,
     read_knowledge,
+    remember_zone,
     tell_notes,
 )
 from core.answering.final_answer import EMPTY, Answer, cut_off
@@ -33,7 +36,7 @@ from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files, Text
 from core.domain.errors import CannotAnswer, ConfabError, NoAnswer
-from core.domain.messages import ZONE, Outcome, Question
+from core.domain.messages import ZONE, Message, Outcome, Question
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
@@ -137,7 +140,7 @@ class Composition:
             steps = {digest: step for digest, step in listed.items() if not step.aside}
         if steps:  # which may have used, or wait for, a tool of a server that has to start first
             await composer.tools.wait_for_lists(claim.question.key, self.persona.tools)
-        tools = await self._list_tools()
+        tools = await self._open_lists()
         if steps and await self._restore_persona():
             begun = {tool.name for tool in await self._list_tools()}
             tools = tuple(tool for tool in tools if tool.name in begun)  # none that was taken away meanwhile
@@ -149,6 +152,24 @@ class Composition:
         run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told, record_pause(self.asked))
         self.reply.begin(self.make_title)
         return composer.completions.stream(question, self.version, models, build, run)
+
+    async def _open_lists(self) -> tuple[Tool, ...]:
+        """The tools. Whoever asks here first is introduced meanwhile: where a thread begins, nobody else has to be."""
+        question, known = self.claim.question, self.thread.names
+        asked = [one for one in self.thread.messages if one.id == question.name and one.voice not in known]
+        if not asked or question.continues:
+            return await self._list_tools()
+        tools, _ = await asyncio.gather(self._list_tools(), self._introduce_asker(asked[0]))
+        return tools
+
+    async def _introduce_asker(self, asked: Message) -> None:
+        """Keep their name and their time zone."""
+        threads = self.composer.store.threads
+        zones, thread = await asyncio.gather(
+            remember_zone(threads, self.thread, self.claim.question, self._find_zone),
+            introduce_people(threads, self.thread, [asked.voice], self.surface, [asked]),
+        )
+        self.thread = replace(thread, zones=zones)
 
     async def _name_asker(self) -> str:
         """Who asked, by the name that Claude was told in this thread, else that which the platform shows."""

@@ -102,7 +102,7 @@ async def read_conversation(
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     zones, thread = await asyncio.gather(
-        _remember_zone(threads, thread, question, None if earlier else find_zone),
+        remember_zone(threads, thread, question, None if earlier else find_zone),
         introduce_people(threads, thread, people, surface, messages),
     )
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
@@ -190,7 +190,7 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
     return ("I read only a part of", ": send the part that matters.") if read.cut else None
 
 
-async def _remember_zone(
+async def remember_zone(
     threads: Threads, thread: Thread, question: Question, find_zone: Callable[[], Awaitable[str]] | None
 ) -> Mapping[str, str]:
     """The zones told in this conversation. What was told once with a question stands, whatever its zone is now."""

@@ -151,3 +151,16 @@ async def test_words_that_come_while_an_answer_is_being_begun_again_are_not_show
         await closed(store)
 
     assert board.written == {asked.key: ["new"]}
+
+
+async def test_who_begins_a_thread_is_introduced_while_its_tools_are_written_down(store, board, claude):
+    calls = Counter[str]()
+    threads = Counted(store.threads, calls)
+    threads.held["remember_tools"] = told = asyncio.Event()
+    async with house(replace(store, threads=threads), claude, board, clock=board.now) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await until(lambda: {"remember_tools", "remember_names", "remember_zone"} <= threads.ended.keys())
+        told.set()
+        await closed(store)
+
+    assert (calls["remember_names"], calls["remember_zone"]) == (1, 1)
