@@ -154,10 +154,13 @@ class Composition:
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def _open_lists(self) -> tuple[Tool, ...]:
-        """The tools. Whoever asks here first is introduced meanwhile: where a thread begins, nobody else has to be."""
+        """The tools. Whoever asks here first is introduced meanwhile: where a thread begins, nobody else has to be.
+
+        Whom the persona or a note names comes before them, and keeps their name where the two have the same.
+        """
         question, known = self.claim.question, self.thread.names
         asked = [one for one in self.thread.messages if one.id == question.name and one.voice not in known]
-        if not asked or question.continues:
+        if not asked or question.continues or self.thread.notes or find_ids(self.persona.system or ""):
             return await self._list_tools()
         tools, _ = await asyncio.gather(self._list_tools(), self._introduce_asker(asked[0]))
         return tools

@@ -189,7 +189,7 @@ async def test_what_is_closed_or_parked_waits_for_nobody(store):
 @asynccontextmanager
 async def through_pooler(url):
     """The address of a pooler that shares connections between transactions, and the news that it does not pass on."""
-    folder, kept_back = conninfo_to_dict(url)["host"], []
+    folder, kept_back, serving = conninfo_to_dict(url)["host"], [], []
 
     async def pass_on(reader, writer) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -209,16 +209,19 @@ async def through_pooler(url):
                 await writer.drain()
 
     async def serve(reader, writer) -> None:
+        serving.append(asyncio.current_task())
         from_server, to_server = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
         passing = [asyncio.create_task(pass_on(from_server, writer)), asyncio.create_task(pass_back(reader, to_server))]
         await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
         for one in (writer, to_server):
             one.close()
-        await asyncio.gather(*passing, return_exceptions=True)
+        closing = [one.wait_closed() for one in (writer, to_server)]
+        await asyncio.gather(*passing, *closing, return_exceptions=True)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         yield make_conninfo(url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable"), kept_back
+        await asyncio.gather(*serving)
 
 
 async def test_a_process_whose_pooler_lets_no_news_pass_does_not_trust_that_it_hears():
