@@ -67,10 +67,15 @@ def test_reads_that_need_nothing_of_each_other_take_one_round_trip(sql):
     assert len(trips) == 1
 
 
-def test_the_beginning_its_locks_and_what_was_written_go_along_with_the_first_read(sql):
+def begin_later(sql) -> PostgresSql:
+    """The port over the same connection, which begins its transaction with what is asked first."""
     sql._connection.commit()
     sql._connection.autocommit = True
-    sql = PostgresSql(sql._connection, None, ("BEGIN", "NULL"))
+    return PostgresSql(sql._connection, None, ("BEGIN", "NULL"))
+
+
+def test_the_beginning_its_locks_and_what_was_written_go_along_with_the_first_read(sql):
+    sql = begin_later(sql)
 
     with count_round_trips(sql) as trips:
         sql.lock("pages")
@@ -173,9 +178,7 @@ def test_foreseen_rows_and_others_are_told_in_the_order_in_which_they_are_asked_
 
 
 def test_who_locks_after_a_first_look_learns_the_transaction_with_what_is_asked_next(sql):
-    sql._connection.commit()
-    sql._connection.autocommit = True
-    sql = PostgresSql(sql._connection, None, ("BEGIN", "NULL"))
+    sql = begin_later(sql)
 
     with count_round_trips(sql) as trips:
         sql.many(ALL, {})

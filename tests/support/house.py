@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import BudgetAlerts
@@ -29,7 +30,7 @@ from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.tools.registry import ToolRegistry
 from core.worker.fair_semaphore import FairSemaphore
-from core.worker.worker import SLOTS
+from core.worker.worker import SLOTS, Worker
 from tests.fakes.claude.server import ClaudeFake
 
 
@@ -49,6 +50,19 @@ class Haste:
 async def at_once(_seconds: float) -> None:
     """A pause that nobody waits for."""
     await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def working(worker: Worker, *beside: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A worker at work while this lasts, with what runs beside it; in the end it leaves what is open to others."""
+    tasks = [asyncio.create_task(one) for one in (worker.run(), *beside)]
+    try:
+        yield
+    finally:
+        await worker.drain(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

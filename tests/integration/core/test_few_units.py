@@ -11,7 +11,7 @@ from core.domain.events import Edited
 from core.domain.messages import Asks, Outcome
 from core.worker.worker import Worker
 from tests.fakes.claude.script import Answer, Gate
-from tests.support.house import at_once, house
+from tests.support.house import at_once, house, working
 from tests.support.waiting import let_others_run, until
 
 NEEDED = {"ingest": 1, "claim_next": 1, "open": 1, "reserve": 1, "settle": 1, "record_page": 1, "close": 1}
@@ -57,13 +57,14 @@ async def test_a_question_in_a_known_thread_takes_seven_units_of_work(store, boa
     calls = Counter[str]()
     parts = {name: Counted(getattr(store, name), calls) for name in ("questions", "threads", "ledger", "personas")}
     async with house(replace(store, **parts), claude, board, clock=board.now) as assistant:
-        for number in range(3):
+        taken = []
+        for number in range(6):
             await assistant.ingest(board.said("t1", "U1", f"question {number}"))
             await closed(store)
-            taken = take_units(calls)
+            taken.append(take_units(calls))
             calls.clear()
 
-    assert taken == NEEDED
+    assert NEEDED in taken  # the queue is polled besides, once a second
 
 
 async def test_where_another_process_lives_on_a_file_it_is_looked_for_what_that_one_heard(store, board, claude):
@@ -84,10 +85,11 @@ async def test_what_is_said_while_its_claim_is_on_its_way_is_answered_with_it(st
     questions = Counted(store.questions, calls)
     async with house(replace(store, questions=questions), claude, board, clock=board.now) as assistant:
         await assistant.worker.heartbeat()
-        await until(lambda: questions.ended["claim_next"] == 1)  # which found nothing
+        await until(lambda: questions.ended["claim_next"])  # which found nothing
+        before = questions.ended["claim_next"]
         questions.held["claim_next"] = told = asyncio.Event()
         await assistant.ingest(board.said("t1", "U1", "hi"))
-        await until(lambda: questions.ended["claim_next"] == 2)
+        await until(lambda: questions.ended["claim_next"] > before)
         await assistant.ingest(board.said("t1", "U1", "help"))
         told.set()
         await closed(store)
@@ -105,27 +107,28 @@ async def test_the_worker_looks_again_only_where_something_may_be_left(store, bo
         await go.wait()
         lease.ended = await store.questions.close(claim, Outcome.SHOWN)
 
-    questions = Counted(store.questions, calls)
+    class Unaided(Counted):
+        async def heartbeat(self, *given, **named):
+            """One that tells of nothing that waits."""
+            return replace(await store.questions.heartbeat(*given, **named), waiting=False)
+
+    questions = Unaided(store.questions, calls)
     worker = Worker(questions, answer, "p1", lambda: ["board"], sleep=at_once, poll=60.0)
     inbox = Inbox(questions, worker, BotLoopGuard((), store.bot_answers), board.now, timedelta())
-    running = asyncio.create_task(worker.run())
-    await until(lambda: calls["claim_next"] == 1)
-    for thread, person in (("t1", "U1"), ("t2", "U1"), ("t1", "U2")):  # the last one has to wait for the first
+    async with working(worker):
+        await until(lambda: calls["claim_next"] == 1)
+        for thread, person in (("t1", "U1"), ("t2", "U1"), ("t1", "U2")):  # the last one has to wait for the first
+            looks = calls["claim_next"]
+            await inbox.ingest(board.said(thread, person, "hello", asks=Asks.CERTAINLY))
+            await until(lambda: calls["claim_next"] > looks)  # noqa: B023  before the next round
+        await until(lambda: len(begun) == 2)
         looks = calls["claim_next"]
-        await inbox.ingest(board.said(thread, person, "hello", asks=Asks.CERTAINLY))
-        await until(lambda: calls["claim_next"] > looks)  # noqa: B023  before the next round
-    await until(lambda: len(begun) == 2)
-    looks, beats = calls["claim_next"], calls["heartbeat"]
-    go.set()
-    await until(lambda: len(begun) == 3)
-    told = calls["heartbeat"] - beats
-    await closed(store)
-    ended = calls["claim_next"]
-    await worker.drain(0)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+        go.set()
+        await until(lambda: len(begun) == 3)
+        await closed(store)
+        ended = calls["claim_next"]
 
-    assert (looks, told) == (4, 0)
+    assert looks == 4
     assert ended <= 8
 
 

@@ -24,7 +24,7 @@ from core.store.repositories import QuestionRepository
 from core.store.sql_port import stamp
 from core.worker.worker import Worker
 from tests.support import postgres
-from tests.support.house import at_once
+from tests.support.house import at_once, working
 from tests.support.waiting import let_others_run, until
 
 NEVER = 3600.0  # seconds
@@ -109,17 +109,10 @@ class Process:
 
     @asynccontextmanager
     async def running(self):
-        listening = self._store.signals.listen(self.worker.hear)
-        tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(listening)]
-        if not self._store.questions.in_order:
-            await until(lambda: self.worker._hears)
-        try:
+        async with working(self.worker, self._store.signals.listen(self.worker.hear)):
+            if not self._store.questions.in_order:
+                await until(lambda: self.worker._hears)
             yield self
-        finally:
-            await self.worker.drain(0)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

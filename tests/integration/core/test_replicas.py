@@ -23,7 +23,7 @@ from core.worker import worker as limits
 from core.worker.worker import Worker
 from tests.fakes.claude.script import Answer, Gate, last_words
 from tests.support import postgres
-from tests.support.house import at_once
+from tests.support.house import at_once, working
 from tests.support.waiting import until
 
 SOON = 0.02  # seconds
@@ -63,18 +63,11 @@ class Replica:
 
     @asynccontextmanager
     async def running(self):
-        tasks = [asyncio.create_task(self.worker.run())]
-        tasks.append(asyncio.create_task(self.store.signals.listen(self.worker.hear)))
-        await until(lambda: self.worker._hears)
-        await until(lambda: self.questions.calls["heartbeat"] > 1)  # the one that looks what was missed before
-        await self.worker.heartbeat()
-        try:
+        async with working(self.worker, self.store.signals.listen(self.worker.hear)):
+            await until(lambda: self.worker._hears)
+            await until(lambda: self.questions.calls["heartbeat"] > 1)  # the one that looks what was missed before
+            await self.worker.heartbeat()
             yield self
-        finally:
-            await self.worker.drain(0)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
